@@ -1,0 +1,59 @@
+#include "base/siphash.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstring>
+
+namespace hopring {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "words are loaded little-endian");
+
+struct State {
+  std::uint64_t v0, v1, v2, v3;
+
+  void round() noexcept {
+    v0 += v1;
+    v2 += v3;
+    v1 = std::rotl(v1, 13) ^ v0;
+    v3 = std::rotl(v3, 16) ^ v2;
+    v0 = std::rotl(v0, 32);
+    v2 += v1;
+    v0 += v3;
+    v1 = std::rotl(v1, 17) ^ v2;
+    v3 = std::rotl(v3, 21) ^ v0;
+    v2 = std::rotl(v2, 32);
+  }
+
+  void absorb(std::uint64_t word) noexcept {
+    v3 ^= word;
+    round();
+    v0 ^= word;
+  }
+};
+
+}  // namespace
+
+std::uint64_t siphash13(const HashKey& key, std::string_view bytes) noexcept {
+  State state{key.words[0] ^ 0x736f6d6570736575ull, key.words[1] ^ 0x646f72616e646f6dull,
+              key.words[0] ^ 0x6c7967656e657261ull, key.words[1] ^ 0x7465646279746573ull};
+  const char* data = bytes.data();
+  const std::size_t whole = bytes.size() / 8 * 8;
+  for (std::size_t i = 0; i < whole; i += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, data + i, 8);
+    state.absorb(word);
+  }
+  std::uint64_t last = static_cast<std::uint64_t>(bytes.size()) << 56;
+  for (std::size_t i = whole; i < bytes.size(); ++i) {
+    last |= static_cast<std::uint64_t>(static_cast<unsigned char>(data[i])) << (8 * (i - whole));
+  }
+  state.absorb(last);
+  state.v2 ^= 0xff;
+  state.round();
+  state.round();
+  state.round();
+  return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+}
+
+}  // namespace hopring

@@ -1,0 +1,3 @@
+// main() of every Boost.Test executable.
+#define BOOST_TEST_MODULE hopring
+#include <boost/test/unit_test.hpp>
