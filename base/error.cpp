@@ -28,6 +28,8 @@ Row row(OpError error) noexcept {
       return {"out_of_memory", "the peer is at its --max-memory; nothing was changed"};
     case OpError::overloaded:
       return {"overloaded", "the peer's queue is full; nothing was changed, retry later"};
+    case OpError::moving:
+      return {"moving", "the key's arc is changing hands; nothing was changed, retry"};
     case OpError::unavailable:
       return {"unavailable", "no peer may serve this key at present; nothing was changed"};
     case OpError::no_route:

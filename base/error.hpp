@@ -19,6 +19,7 @@ enum class OpError : std::uint8_t {
   overflow,          // `add` would leave the range of a 64-bit integer
   out_of_memory,     // --max-memory of a peer that must hold the record
   overloaded,        // a bounded queue is full: back off, then retry
+  moving,            // the arc is changing hands: retry in a moment
   unavailable,       // the arc has no peer that may serve it now
   no_route,          // no peer that is known answers
   stranger,          // the peer belongs to another ring, or speaks no common protocol version

@@ -1,0 +1,217 @@
+#pragma once
+
+// Everything that travels in a frame, joined: what opens a connection, what peers say to each
+// other, what a client asks and is told. Each message has a row in docs/protocol.md.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "routing/messages.hpp"
+#include "routing/ring_config.hpp"
+#include "storage/group/messages.hpp"
+#include "storage/operation/operation.hpp"
+
+namespace hopring {
+
+inline constexpr std::uint16_t protocol_version_lowest = 1;
+inline constexpr std::uint16_t protocol_version_highest = 1;
+
+enum class Role : std::uint8_t { peer, client };
+inline constexpr std::uint8_t role_max = static_cast<std::uint8_t>(Role::client);
+
+// The first frame of whoever dials.
+struct Hello {
+  std::uint16_t version_lowest = protocol_version_lowest;
+  std::uint16_t version_highest = protocol_version_highest;
+  Role role = Role::client;
+  std::uint64_t ring_id = 0;  // 0: any (a client's first connection, or a joiner)
+  PeerRef from;               // a peer's own; all zero for a client
+  std::uint64_t to = 0;       // the incarnation that it wants to reach; 0: any
+  std::string credentials;    // room for a proof of a shared secret; empty, at most 1 KiB
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& version_lowest& version_highest& role& ring_id& from& to& credentials;
+  }
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+inline constexpr std::size_t credentials_bytes_max = 1024;
+
+// The first frame of whoever was dialled. Unless the verdict is `welcome` it is also the last one.
+struct HelloAnswer {
+  enum class Verdict : std::uint8_t {
+    welcome,
+    no_common_version,
+    other_ring,         // ring_id is not mine
+    other_incarnation,  // `to` is not me: that peer is gone
+    not_ready,          // I have no ring yet
+    malformed,
+  };
+  Verdict verdict = Verdict::welcome;
+  std::uint16_t version = protocol_version_highest;
+  PeerRef from;
+  RingConfig ring;  // all default unless welcome or other_ring
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& verdict& version& from& ring;
+  }
+  friend bool operator==(const HelloAnswer&, const HelloAnswer&) = default;
+};
+inline constexpr std::uint8_t hello_verdict_max =
+    static_cast<std::uint8_t>(HelloAnswer::Verdict::malformed);
+
+// Client -> peer. The frame's request id comes back with the answer.
+struct OpRequest {
+  Operation operation;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& operation;
+  }
+  friend bool operator==(const OpRequest&, const OpRequest&) = default;
+};
+
+inline constexpr std::size_t batch_operations_max = 1000;
+
+struct BatchRequest {
+  std::vector<Operation> operations;  // executed in order, each for itself
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& operations;
+  }
+  friend bool operator==(const BatchRequest&, const BatchRequest&) = default;
+};
+
+struct ScanRequest {
+  Scan scan;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& scan;
+  }
+  friend bool operator==(const ScanRequest&, const ScanRequest&) = default;
+};
+
+// For `hopring ring` and `hopring stats`.
+struct ReportRequest {
+  template <class Archive>
+  void serialize(Archive&, unsigned) {}
+  friend bool operator==(const ReportRequest&, const ReportRequest&) = default;
+};
+
+// Peer -> client.
+
+// Not mine. Ask the primary of `view` if there is one, else the hints, the closest first.
+struct Redirect {
+  std::optional<View> view;
+  std::vector<Hint> hints;  // at most closer_sent_max
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& view& hints;
+  }
+  friend bool operator==(const Redirect&, const Redirect&) = default;
+};
+
+// An operation's result comes with the view of the arc that it was executed in, if the client
+// cannot have known it, so that its next operation there takes one hop.
+using OpAnswer = std::variant<OpResult, Redirect>;
+
+struct OpReply {
+  OpAnswer answer;
+  std::optional<View> view;  // set when this connection has not been told this view yet
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& answer& view;
+  }
+  friend bool operator==(const OpReply&, const OpReply&) = default;
+};
+
+struct BatchReply {
+  std::vector<OpAnswer> answers;  // one for each operation, in the request's order
+  std::vector<View> views;        // as in OpReply
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& answers& views;
+  }
+  friend bool operator==(const BatchReply&, const BatchReply&) = default;
+};
+
+struct ScanReply {
+  std::variant<ScanStep, Redirect> answer;
+  std::optional<View> view;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& answer& view;
+  }
+  friend bool operator==(const ScanReply&, const ScanReply&) = default;
+};
+
+struct ArcReport {
+  View view;
+  std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;  // of keys, values and their overhead
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& view& keys& bytes;
+  }
+  friend bool operator==(const ArcReport&, const ArcReport&) = default;
+};
+
+struct Counter {
+  std::string name;
+  std::uint64_t value = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& name& value;
+  }
+  friend bool operator==(const Counter&, const Counter&) = default;
+};
+
+struct ReportReply {
+  PeerRef self;
+  RingConfig ring;
+  PeerLoad load;
+  std::vector<ArcReport> arcs;    // its primary arcs
+  std::vector<PeerRef> known;     // other peers that it has heard of and not found dead
+  std::vector<Counter> counters;  // docs/operations.md says what each counts
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& self& ring& load& arcs& known& counters;
+  }
+  friend bool operator==(const ReportReply&, const ReportReply&) = default;
+};
+
+// The request as a whole could not be looked at (it is malformed, or the queue is full).
+struct ErrorReply {
+  OpError error = OpError::invalid_argument;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& error;
+  }
+  friend bool operator==(const ErrorReply&, const ErrorReply&) = default;
+};
+
+using HelloMessage = std::variant<Hello, HelloAnswer>;
+using ClientRequestMessage = std::variant<OpRequest, BatchRequest, ScanRequest, ReportRequest>;
+using ClientReplyMessage = std::variant<OpReply, BatchReply, ScanReply, ReportReply, ErrorReply>;
+
+// A frame's body. The order of the families and of the alternatives in them makes the frame's
+// kind: docs/protocol.md.
+using WireMessage =
+    std::variant<HelloMessage, RingMessage, GroupMessage, ClientRequestMessage, ClientReplyMessage>;
+
+}  // namespace hopring

@@ -1,0 +1,171 @@
+#pragma once
+
+// The messages of the ring: finding arcs and keeping the caches of views fresh. Each has a row in
+// docs/protocol.md. None of them decides who owns what: that is the groups' (storage/group).
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "routing/view.hpp"
+
+namespace hopring {
+
+inline constexpr std::size_t successors_sent_max = 64;  // entries in one answer; more are not read
+inline constexpr std::size_t closer_sent_max = 3;       // alternatives, should the best be silent
+inline constexpr std::size_t fingers_sent_max = 64;     // one for each bit of a position
+
+// What a peer carries, for balance: sent with every authoritative answer.
+struct PeerLoad {
+  std::uint64_t bytes = 0;       // of keys, values and their overhead, in all its primary arcs
+  std::uint64_t ring_parts = 0;  // its share of the ring, in 2^-32 parts
+  std::uint32_t arcs = 0;        // primary arcs
+  std::uint32_t weight = 1;      // relative memory; a share is weight / sum of weights
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& bytes& ring_parts& arcs& weight;
+  }
+  friend bool operator==(const PeerLoad&, const PeerLoad&) = default;
+};
+
+// A peer that is known to have a node at `end`: a finger, or an entry of a successor list.
+struct Hint {
+  Position end;
+  PeerRef peer;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& end& peer;
+  }
+  friend bool operator==(const Hint&, const Hint&) = default;
+};
+
+// Whose is `position`? Answered by ArcFound (the owner itself) or Closer.
+struct FindArc {
+  std::uint32_t nonce = 0;
+  Position position;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce& position;
+  }
+  friend bool operator==(const FindArc&, const FindArc&) = default;
+};
+
+// From a node to the owner of the position after its arc's end, once a round. It tells the
+// successor who its predecessor is (Chord's notify) and asks for the successor's list (stabilize).
+// Answered by ArcFound or Closer.
+struct Stabilize {
+  std::uint32_t nonce = 0;
+  View node;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce& node;
+  }
+  friend bool operator==(const Stabilize&, const Stabilize&) = default;
+};
+
+// "It is mine." Sent only by a member of the view.
+struct ArcFound {
+  std::uint32_t nonce = 0;
+  View view;
+  std::vector<View> successors;     // the arcs after it, clockwise, as far as its node knows
+  std::optional<View> predecessor;  // the arc before it, as far as its node knows
+  PeerLoad load;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce& view& successors& predecessor& load;
+  }
+  friend bool operator==(const ArcFound&, const ArcFound&) = default;
+};
+
+// "Not mine; these precede it closely", the closest first. Empty: nobody closer is known.
+struct Closer {
+  std::uint32_t nonce = 0;
+  std::vector<Hint> hints;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce& hints;
+  }
+  friend bool operator==(const Closer&, const Closer&) = default;
+};
+
+// An arc's new primary gets the caches of its node from the old one, so that it need not learn
+// them anew. Not answered.
+struct NodeHints {
+  Position end;
+  std::vector<View> successors;
+  std::vector<Hint> fingers;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& end& successors& fingers;
+  }
+  friend bool operator==(const NodeHints&, const NodeHints&) = default;
+};
+
+// "I carry `load`, and by what I have seen a peer's fair share is `fair_bytes` and `fair_parts`:
+// give me an arc." Answered by WantArcAnswer; an arc then comes as a transfer (storage/group).
+struct WantArc {
+  std::uint32_t nonce = 0;
+  PeerLoad load;
+  PeerLoad fair;            // of a peer of weight 1
+  std::uint64_t peers = 0;  // in the ring, by estimate; arcs are split while they are scarce
+  std::uint64_t arcs = 0;   // in the ring, by estimate
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce& load& fair& peers& arcs;
+  }
+  friend bool operator==(const WantArc&, const WantArc&) = default;
+};
+
+struct WantArcAnswer {
+  enum class Verdict : std::uint8_t {
+    coming,   // a transfer begins
+    busy,     // too many transfers at present: ask again
+    nothing,  // no move of mine would lower the peak: ask others
+  };
+  std::uint32_t nonce = 0;
+  Verdict verdict = Verdict::nothing;
+  PeerLoad load;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce& verdict& load;
+  }
+  friend bool operator==(const WantArcAnswer&, const WantArcAnswer&) = default;
+};
+inline constexpr std::uint8_t want_arc_verdict_max =
+    static_cast<std::uint8_t>(WantArcAnswer::Verdict::nothing);
+
+struct Ping {
+  std::uint32_t nonce = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce;
+  }
+  friend bool operator==(const Ping&, const Ping&) = default;
+};
+
+struct Pong {
+  std::uint32_t nonce = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& nonce;
+  }
+  friend bool operator==(const Pong&, const Pong&) = default;
+};
+
+using RingMessage = std::variant<FindArc, Stabilize, ArcFound, Closer, NodeHints, WantArc,
+                                 WantArcAnswer, Ping, Pong>;
+
+}  // namespace hopring

@@ -1,0 +1,53 @@
+#include "routing/view.hpp"
+
+#include <cinttypes>
+#include <cstdio>
+
+namespace hopring {
+
+std::string to_string(const PeerRef& peer) {
+  char incarnation[20];
+  std::snprintf(incarnation, sizeof incarnation, "#%016" PRIx64, peer.incarnation);
+  return to_string(peer.endpoint) + incarnation;
+}
+
+bool is_well_formed(const View& view) {
+  if (view.members.empty() || view.members.size() > members_max) return false;
+  for (std::size_t i = 0; i < view.members.size(); ++i) {
+    if (view.members[i].incarnation == 0 || view.members[i].endpoint.port == 0) return false;
+    if (std::count(view.members.begin(), view.members.end(), view.members[i]) != 1) return false;
+  }
+  return view.number.generation > 0;
+}
+
+namespace {
+
+// Had `older` moved on before the incarnation that `claim` names was found dead?
+bool had_moved_on(const View& older, const View& claim) {
+  if (claim.taken_from == 0 || older.number.generation >= claim.number.generation) return false;
+  return older.members.size() != 1 || older.members.front().incarnation != claim.taken_from;
+}
+
+}  // namespace
+
+bool beats(const View& challenger, const View& holder) {
+  if (had_moved_on(challenger, holder)) return true;
+  if (had_moved_on(holder, challenger)) return false;
+  return challenger.number > holder.number;
+}
+
+std::string to_string(const View& view) {
+  char head[120];
+  std::snprintf(head, sizeof head,
+                "(%016" PRIx64 ", %016" PRIx64 "] %" PRIu64 ".%" PRIx64 ".%" PRIu64 " {",
+                view.arc.begin.value, view.arc.end.value, view.number.generation,
+                view.number.claimant, view.number.number);
+  std::string text = head;
+  for (const PeerRef& member : view.members) {
+    if (text.back() != '{') text += ", ";
+    text += to_string(member);
+  }
+  return text + "}";
+}
+
+}  // namespace hopring

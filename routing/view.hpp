@@ -1,0 +1,71 @@
+#pragma once
+
+// A view: who holds the copies of an arc. Whether a peer may serve is decided by views alone;
+// successor lists, fingers and client caches are copies of them that may be stale.
+
+#include <algorithm>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "routing/arc.hpp"
+#include "routing/peer_ref.hpp"
+
+namespace hopring {
+
+// Only grows, per position, across splits too. Compared in this order.
+struct ViewNumber {
+  std::uint64_t generation = 0;  // raised by a take-over or a repair, never by a majority
+  std::uint64_t claimant = 0;    // incarnation that raised the generation; 0 in the first
+  std::uint64_t number = 0;      // raised by every view change and split
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& generation& claimant& number;
+  }
+  friend constexpr auto operator<=>(const ViewNumber&, const ViewNumber&) = default;
+};
+
+constexpr ViewNumber next(ViewNumber number) noexcept {
+  ++number.number;
+  return number;
+}
+
+inline constexpr std::size_t members_max = 5;  // `replicas` is 1, 3 or 5
+
+struct View {
+  Arc arc;
+  ViewNumber number;
+  // The incarnation whose arc was claimed when the generation was raised; 0 in a generation that
+  // no take-over began. A claim beats only views whose sole member is that incarnation.
+  std::uint64_t taken_from = 0;
+  std::vector<PeerRef> members;  // 1 to members_max; the first is the primary as far as is known
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& arc& number& taken_from& members;
+  }
+  friend bool operator==(const View&, const View&) = default;
+};
+
+// REQUIRES: the view has a member; one from the network has passed is_well_formed().
+inline const PeerRef& primary_of(const View& view) { return view.members.front(); }
+
+inline bool is_member(const View& view, const PeerRef& peer) {
+  return std::find(view.members.begin(), view.members.end(), peer) != view.members.end();
+}
+
+// Does a view that came from elsewhere keep the rules above?
+bool is_well_formed(const View& view);
+
+// Which of two views that share a position holds there. Mostly the higher number; but a claim
+// (taken_from != 0) yields to a view of a lower generation that had moved on before the claim, that
+// is, one whose sole member is not the incarnation that the claim names.
+bool beats(const View& challenger, const View& holder);
+
+// "(0x1fff.., 0x3fff..] 1.0.7 {127.0.0.1:7000#..}", as it stands in logs.
+std::string to_string(const View& view);
+
+}  // namespace hopring

@@ -1,0 +1,190 @@
+#pragma once
+
+// The order of one arc: its entries, and the messages by which an arc's copy comes to another peer.
+// Each message has a row in docs/protocol.md.
+//
+// After D. Ongaro, "Consensus: Bridging Theory and Practice" (2014): 3.5 (log replication), 4.2.1
+// (learners: a member is caught up before it votes), 7 (here the snapshot is streamed from the live
+// table in chunks, each with the index at which it was read).
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "routing/view.hpp"
+#include "storage/operation/operation.hpp"
+
+namespace hopring {
+
+// Commands: what an entry does when it is applied. Deterministic: whatever depends on time or
+// chance was decided by the primary and stands in the command.
+
+// `remove it if its expiry is still this`: the only way in which a due record goes.
+struct RemoveExpired {
+  std::string key;
+  std::int64_t expiry_ms = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& key& expiry_ms;
+  }
+  friend bool operator==(const RemoveExpired&, const RemoveExpired&) = default;
+};
+
+// Cuts the arc: (begin, at] goes on under the lower arc's end, (at, end] keeps the upper. Both
+// halves have the members of the whole and the next view number.
+struct SplitArc {
+  Position at;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& at;
+  }
+  friend bool operator==(const SplitArc&, const SplitArc&) = default;
+};
+
+// The group's view from this entry on.
+struct ChangeView {
+  View view;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& view;
+  }
+  friend bool operator==(const ChangeView&, const ChangeView&) = default;
+};
+
+using Command = std::variant<Put, Erase, CompareAndSet, Add, RemoveExpired, SplitArc, ChangeView>;
+
+struct Entry {
+  std::uint64_t index = 0;  // 1, 2, 3 ... within the group
+  std::uint64_t term = 0;
+  Command command;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& index& term& command;
+  }
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// Messages. A transfer brings one arc's copy to one learner; its id is drawn by the primary.
+using TransferId = std::uint64_t;
+
+// Primary -> learner: take a copy of this arc. Entries after `index` will be appended.
+struct OfferArc {
+  TransferId transfer = 0;
+  View view;
+  std::uint64_t term = 0;
+  std::uint64_t index = 0;
+  std::uint64_t bytes = 0;  // what the copy will need, roughly
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& view& term& index& bytes;
+  }
+  friend bool operator==(const OfferArc&, const OfferArc&) = default;
+};
+
+struct OfferAnswer {
+  TransferId transfer = 0;
+  bool accepted = false;  // false: no memory, too many transfers, or it has the arc already
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& accepted;
+  }
+  friend bool operator==(const OfferAnswer&, const OfferAnswer&) = default;
+};
+
+// Primary -> learner: the records of `interval` as they were when entry `index` had been applied.
+// Chunks come in ring order and tile the arc; the last one ends at the arc's end.
+struct Chunk {
+  TransferId transfer = 0;
+  Arc interval;
+  std::uint64_t index = 0;
+  std::vector<Record> records;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& interval& index& records;
+  }
+  friend bool operator==(const Chunk&, const Chunk&) = default;
+};
+
+// Learner -> primary: the arc is installed up to `covered`. A chunk that does not continue there,
+// or was read before an entry that has been appended since, is not taken, and so is read again.
+struct ChunkAnswer {
+  TransferId transfer = 0;
+  Position covered;  // the arc's begin when nothing is
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& covered;
+  }
+  friend bool operator==(const ChunkAnswer&, const ChunkAnswer&) = default;
+};
+
+// Primary -> learner: the entries after `previous`. Not taken unless they continue what it has.
+struct Append {
+  TransferId transfer = 0;
+  std::uint64_t previous = 0;
+  std::vector<Entry> entries;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& previous& entries;
+  }
+  friend bool operator==(const Append&, const Append&) = default;
+};
+
+struct AppendAnswer {
+  TransferId transfer = 0;
+  std::uint64_t index = 0;  // it has all entries up to this one
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& index;
+  }
+  friend bool operator==(const AppendAnswer&, const AppendAnswer&) = default;
+};
+
+// Old primary -> new member: the change of view is committed; serve.
+struct Serve {
+  TransferId transfer = 0;
+  View view;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& view;
+  }
+  friend bool operator==(const Serve&, const Serve&) = default;
+};
+
+// New primary -> old one: it serves; the kept copy may be dropped.
+struct Serving {
+  TransferId transfer = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer;
+  }
+  friend bool operator==(const Serving&, const Serving&) = default;
+};
+
+// Either side: this transfer is over without a change of view; the learner drops its copy.
+struct Abandon {
+  TransferId transfer = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer;
+  }
+  friend bool operator==(const Abandon&, const Abandon&) = default;
+};
+
+using GroupMessage = std::variant<OfferArc, OfferAnswer, Chunk, ChunkAnswer, Append, AppendAnswer,
+                                  Serve, Serving, Abandon>;
+
+}  // namespace hopring
