@@ -31,14 +31,14 @@ struct PeerLoad {
   friend bool operator==(const PeerLoad&, const PeerLoad&) = default;
 };
 
-// A peer that is known to have a node at `end`: a finger, or an entry of a successor list.
+// A peer that is known to hold `arc`: a finger, or an entry of a successor list.
 struct Hint {
-  Position end;
+  Arc arc;
   PeerRef peer;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& end& peer;
+    archive& arc& peer;
   }
   friend bool operator==(const Hint&, const Hint&) = default;
 };

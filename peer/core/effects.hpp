@@ -1,0 +1,61 @@
+#pragma once
+
+// What a peer's core asks of the world. A driver (peer/net, sim) performs the effects in the order
+// in which they stand and decides nothing.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "peer/wire/messages.hpp"
+
+namespace hopring {
+
+using PeerMessage = std::variant<RingMessage, GroupMessage>;
+
+// Send it over the connection to this peer, opening one if there is none (Hello with our ring id,
+// `to.incarnation`). If that fails, or the connection is lost: Peer::on_unreachable(). What was
+// sent is then lost or not; the cores send again.
+struct SendPeer {
+  PeerRef to;  // incarnation 0: whoever listens there (a contact, or a lost address)
+  PeerMessage message;
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+// One structured line: an event and key=value pairs, without time and peer, which the driver adds.
+struct LogLine {
+  LogLevel level = LogLevel::info;
+  std::string text;
+};
+
+// The peer serves: print the `ready` line. `peers` is what it knows of the ring's size.
+struct BecameReady {
+  std::size_t peers = 1;
+};
+
+// leave() is done: exit. `not_handed_over` is empty if every arc has found another peer.
+struct Left {
+  std::vector<View> not_handed_over;
+  std::uint64_t records_lost = 0;
+};
+
+// The peer cannot go on (nobody at --join in time, a stranger ring): say why and exit.
+struct Failed {
+  std::string reason;
+};
+
+using Effect = std::variant<SendPeer, LogLine, BecameReady, Left, Failed>;
+using Outbox = std::vector<Effect>;
+
+// Why a peer could not be reached, or is no longer.
+enum class Unreachable : std::uint8_t {
+  refused,            // nobody listens at its port: it is dead
+  other_incarnation,  // another process listens there: it is dead
+  other_ring,         // a peer of another ring listens there (that incarnation is dead)
+  lost,               // an open connection was cut; it may live
+  timed_out,          // no connection within connect_timeout; it may live
+};
+
+}  // namespace hopring

@@ -1,0 +1,84 @@
+#pragma once
+
+// One peer of the ring: routing, the copies of its arcs, membership and balance, composed. The same
+// class is driven by peer/net (sockets, clocks) and by sim (a virtual network and virtual time).
+//
+// Sans-IO: inputs are calls that carry `Now`, effects are left in `out` in the order in which they
+// must be performed. Thread rule: one thread.
+//
+// Invariants (docs/invariants.md has the whole list):
+//   (1) A node exists exactly for every arc that this peer serves, and has that arc's view.
+//   (2) next_deadline() is later than the last `now` seen, once on_deadline() has been called.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "base/time.hpp"
+#include "peer/core/effects.hpp"
+#include "peer/core/limits.hpp"
+#include "routing/ring_config.hpp"
+
+namespace hopring {
+
+class Peer {
+ public:
+  struct Options {
+    PeerRef self;  // where others reach it; a random incarnation
+    // Creates this ring; or, with contacts, joins theirs and takes over their configuration.
+    RingConfig ring;
+    std::vector<Endpoint> contacts;  // one's own address among them is passed over
+    // Set by the operator and so to be compared with what the joined ring has.
+    bool nodes_given = false;
+    bool replicas_given = false;
+    Limits limits;
+    std::uint64_t memory_bytes_max = 0;  // --max-memory; 0: no limit
+    std::uint32_t weight = 1;
+  };
+
+  // REQUIRES: problem(options.limits) and problem(options.ring) are empty.
+  Peer(Options options, Rng rng, Now now);
+  ~Peer();
+
+  // Begins: creates the ring, or dials the contacts.
+  void start(Now now, Outbox& out);
+
+  // A connection that this peer dialled has been welcomed; `asked` as in SendPeer.
+  void on_connected(Now now, const PeerRef& asked, const PeerRef& actual, const RingConfig& ring,
+                    Outbox& out);
+  // A message on a connection of role peer whose hello named `from`.
+  void on_message(Now now, const PeerRef& from, PeerMessage&& message, Outbox& out);
+  // `peer` as in SendPeer. Everything sent to it that was not answered may be lost.
+  void on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out);
+  // A peer of another ring has dialled this one. A fresh ring of one that has taken no write gives
+  // itself up and joins the caller's.
+  void on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outbox& out);
+
+  // A client's request. Answered inside the call.
+  ClientReplyMessage answer(Now now, const ClientRequestMessage& request, Outbox& out);
+
+  // REQUIRES: now >= next_deadline().
+  void on_deadline(Now now, Outbox& out);
+  Time next_deadline() const;
+
+  // Hands all arcs over, then leaves Left in an outbox. More calls change nothing.
+  void leave(Now now, Outbox& out);
+
+  const PeerRef& self() const;
+  // The ring that a HelloAnswer names; nullptr while it has none (a joiner that has not been let
+  // in).
+  const RingConfig* ring() const;
+
+  // For judges and reports: the views of the arcs that it serves, in ring order.
+  std::vector<View> served() const;
+  ReportReply report() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace hopring

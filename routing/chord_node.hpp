@@ -1,0 +1,68 @@
+#pragma once
+
+// The Chord node at an arc's end: the arc's view with its successor list, its fingers and its
+// predecessor. It moves with the arc's primary. All of it but the view is a cache.
+//
+// Sans-IO. Thread rule: belongs to the peer's ring core.
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "routing/finger_table.hpp"
+#include "routing/messages.hpp"
+#include "routing/peer_health.hpp"
+#include "routing/successor_list.hpp"
+
+namespace hopring {
+
+class ChordNode {
+ public:
+  explicit ChordNode(View view) : view_(std::move(view)) {}
+
+  const View& view() const noexcept { return view_; }
+  const Arc& arc() const noexcept { return view_.arc; }
+  const SuccessorList& successors() const noexcept { return successors_; }
+  const std::optional<View>& predecessor() const noexcept { return predecessor_; }
+  FingerTable& fingers() noexcept { return fingers_; }
+  const FingerTable& fingers() const noexcept { return fingers_; }
+
+  // The arc was split or its view changed. REQUIRES: the same end.
+  void set_view(const View& view);
+
+  // The position whose owner is this node's successor.
+  Position successor_position() const noexcept { return advance(view_.arc.end, 1); }
+
+  // Has somebody who answers the question "whose is successor_position()?" Returns whether the list
+  // changed.
+  bool on_successor(const PeerRef& self, const View& successor, std::span<const View> rest) {
+    return successors_.assign(view_.arc, self, successor, rest);
+  }
+
+  // Chord's notify: `candidate` ends where this arc begins. Taken unless a better one is known that
+  // is not dead.
+  void on_notify(const View& candidate, const PeerHealth& health);
+
+  // Whom to ask for the successor: the first entry's primary if it is reachable. nullopt: the list
+  // is empty, or its first entry is silent.
+  std::optional<PeerRef> successor_to_ask(const PeerHealth& health) const;
+
+  // The entries before the first one whose primary is not dead; all of them if none is.
+  std::span<const View> dead_run(const PeerHealth& health) const;
+
+  bool adopt(const View& view) { return successors_.adopt(view); }
+
+  // What the arc's next primary needs to route at once, and taking it.
+  NodeHints hints() const;
+  void take_hints(const PeerRef& self, const NodeHints& hints);
+
+  void forget(const PeerRef& dead) { fingers_.forget(dead); }
+
+ private:
+  View view_;
+  SuccessorList successors_;
+  FingerTable fingers_;
+  std::optional<View> predecessor_;
+};
+
+}  // namespace hopring

@@ -1,0 +1,53 @@
+#pragma once
+
+// A node's fingers: who holds the position 2^i after its arc's end. Chord, section 4.3. Fingers
+// only shorten the way: with none of them right, successors still lead everywhere.
+//
+// A cache. Thread rule: belongs to its node.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "routing/messages.hpp"
+
+namespace hopring {
+
+// An arc and its primary, as far as is known: what a finger or any other passing remark tells.
+struct KnownArc {
+  Arc arc;
+  PeerRef peer;
+
+  friend bool operator==(const KnownArc&, const KnownArc&) = default;
+};
+
+class FingerTable {
+ public:
+  static constexpr unsigned bits = 64;
+
+  // The position that finger i looks at.
+  static constexpr Position target(Position end, unsigned i) {
+    return advance(end, std::uint64_t{1} << i);
+  }
+
+  // The finger to refresh next, in turn, among those that look beyond `reach` (what the successor
+  // list covers); nullopt if none does. Fingers that are not known come first.
+  std::optional<unsigned> next_to_refresh(Position end, Position reach);
+
+  // Finger i's position lies in `arc`, whose primary is `peer`. So does that of every higher finger
+  // whose position the arc holds.
+  void set(Position end, unsigned i, const KnownArc& found);
+
+  // The peer is dead: its fingers are unknown again.
+  void forget(const PeerRef& peer);
+
+  // In ascending order of i, without repetition.
+  std::span<const KnownArc> known() const noexcept { return known_; }
+
+ private:
+  std::vector<KnownArc> known_;  // ascending distance of arc.end from the node's end
+  unsigned turn_ = 0;
+};
+
+}  // namespace hopring

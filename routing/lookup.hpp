@@ -1,0 +1,43 @@
+#pragma once
+
+// An iterative lookup: asks one peer after the other, each closer to the position, until the owner
+// answers. Chord, section 4.3, figure 5 (find_successor), driven from the asking side, with
+// alternatives for peers that are silent.
+//
+// Sans-IO, without messages of its own: the caller sends FindArc to next() and reports the answer.
+// Bounded: every peer is asked at most once, and no more than hops_max in all.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "routing/messages.hpp"
+#include "routing/peer_health.hpp"
+
+namespace hopring {
+
+class Lookup {
+ public:
+  static constexpr std::uint32_t hops_max = 64;      // > 2 * log2(peers); longer is a loop
+  static constexpr std::size_t candidates_max = 16;  // the closest; more are not kept
+
+  Lookup(Position target, std::span<const Hint> first_hints);
+
+  // Whom to ask now: the closest candidate that has not been asked and is not silent. nullopt: the
+  // lookup has failed.
+  std::optional<PeerRef> next(const PeerHealth& health);
+
+  // The peer asked last knows these, the closest first.
+  void on_closer(std::span<const Hint> hints);
+
+  Position target() const noexcept { return target_; }
+  std::uint32_t asked() const noexcept { return static_cast<std::uint32_t>(asked_.size()); }
+
+ private:
+  Position target_;
+  std::vector<Hint> candidates_;  // the best last
+  std::vector<PeerRef> asked_;
+};
+
+}  // namespace hopring
