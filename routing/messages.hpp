@@ -145,6 +145,17 @@ struct WantArcAnswer {
 inline constexpr std::uint8_t want_arc_verdict_max =
     static_cast<std::uint8_t>(WantArcAnswer::Verdict::nothing);
 
+// A view that has just come to be, for those whose caches name the old one. Not answered.
+struct ArcNews {
+  View view;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& view;
+  }
+  friend bool operator==(const ArcNews&, const ArcNews&) = default;
+};
+
 struct Ping {
   std::uint32_t nonce = 0;
 
@@ -166,6 +177,6 @@ struct Pong {
 };
 
 using RingMessage = std::variant<FindArc, Stabilize, ArcFound, Closer, NodeHints, WantArc,
-                                 WantArcAnswer, Ping, Pong>;
+                                 WantArcAnswer, ArcNews, Ping, Pong>;
 
 }  // namespace hopring

@@ -41,6 +41,8 @@ class PeerHealth {
   bool on_dead(Time now, const PeerRef& peer);
 
   bool is_dead(const PeerRef& peer) const;
+  // Dead, and known to be for at least `age`.
+  bool is_dead_since(const PeerRef& peer, Time now, Duration age) const;
   // Neither silent nor dead, as far as is known.
   bool is_routable(const PeerRef& peer) const;
 
