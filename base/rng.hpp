@@ -39,8 +39,7 @@ class Rng {
     return below(denominator) < numerator;
   }
 
-  // `duration` lengthened or shortened by up to a quarter, so that rounds of many peers drift
-  // apart.
+  // `duration` lengthened or shortened by up to a quarter: rounds of many peers drift apart.
   constexpr Duration jittered(Duration duration) {
     const auto half = static_cast<std::uint64_t>(duration.count() / 2);
     return duration - duration / 4 + Duration(static_cast<std::int64_t>(below(half + 1)));
