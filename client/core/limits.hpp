@@ -1,0 +1,61 @@
+#pragma once
+
+// Every bound in the client's core, in one place, with its unit and its reason.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/time.hpp"
+
+namespace hopring {
+
+struct ClientLimits {
+  // Operations in flight, those of a batch counted singly; the next one ends as `overloaded`. At
+  // 1 KiB each the default holds 64 MiB.
+  std::size_t operations_max = 65536;
+
+  // Of keys and values in one batch request. Large enough that a round trip is small against the
+  // copying, small enough that the batch of one caller does not hold up another's for long. A
+  // larger operation travels alone.
+  std::size_t batch_bytes_max = std::size_t{1} << 20;
+
+  // Arcs in the route cache: a ring of 1,000 peers has 32 each, at most twice as many after splits.
+  // Beyond it the oldest ones are forgotten and cost a lookup.
+  std::size_t arcs_max = 65536;
+
+  // Peers remembered as contacts, beside those that the user gave. As many as a large ring has;
+  // beyond it a new one takes the place of one that does not answer, or is not remembered.
+  std::size_t contacts_max = 1024;
+
+  // Peers asked in one walk, from its start to an answer or a pause. More than 2 * log2(peers): a
+  // longer path is a routing loop, and is broken by a pause.
+  std::size_t hops_max = 64;
+
+  // Other peers asked in one walk after one that knew nothing new. Two opinions mend most stale
+  // hints; more would flood a ring in which an arc has just died.
+  std::uint32_t detours_max = 2;
+
+  // The pause before a retry: doubled from the first to the last, each jittered by a quarter.
+  Duration pause_first = std::chrono::milliseconds(5);
+  Duration pause_last = std::chrono::milliseconds(200);
+
+  // A link on which requests pass their deadlines, and nothing at all has been heard for so long
+  // since one was sent, is given up, so that others are asked who has the arc by now.
+  Duration silence_max = std::chrono::seconds(1);
+};
+
+// The first thing wrong with `limits`, in words fit for the operator; nullopt when all is well.
+constexpr std::optional<std::string_view> problem(const ClientLimits& limits) {
+  if (limits.operations_max == 0) return "operations_max must be at least 1";
+  if (limits.arcs_max == 0) return "arcs_max must be at least 1";
+  if (limits.hops_max < 2) return "hops_max must be at least 2";
+  if (limits.pause_first < std::chrono::milliseconds(1)) return "pause_first must be at least 1 ms";
+  if (limits.pause_last < limits.pause_first) return "pause_last must not be below pause_first";
+  return std::nullopt;
+}
+static_assert(!problem(ClientLimits{}), "the defaults must be usable");
+
+}  // namespace hopring

@@ -1,0 +1,226 @@
+// The life of an operation: how it starts, waits and ends.
+
+#include "client/core/op_machine.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+std::optional<OpError> problem(const Scan& scan) {
+  if (scan.records_max == 0 || scan.records_max > scan_records_max) {
+    return OpError::invalid_argument;
+  }
+  return scan.prefix.size() > key_bytes_max ? std::optional(OpError::key_too_long) : std::nullopt;
+}
+
+}  // namespace
+
+double ClientFigures::hops_mean() const {
+  std::uint64_t operations = 0;
+  std::uint64_t hops = 0;
+  for (std::size_t i = 0; i < by_hops.size(); ++i) {
+    operations += by_hops[i];
+    hops += by_hops[i] * i;
+  }
+  return operations == 0 ? 0 : static_cast<double>(hops) / static_cast<double>(operations);
+}
+
+OpMachine::OpMachine(const ClientLimits& limits, const std::vector<Endpoint>& contacts, Rng rng)
+    : limits_(limits), rng_(rng), cache_(limits.arcs_max), book_(limits_, contacts) {
+  HOPRING_CHECK(!problem(limits_));
+  HOPRING_CHECK(!contacts.empty());
+}
+
+void OpMachine::start(Now now, Token token, Operation operation, Time deadline) {
+  Part part;
+  part.token = token;
+  part.what = std::move(operation);
+  part.deadline = deadline;
+  begin(now, std::move(part));
+  flush(now);
+}
+
+void OpMachine::start_batch(Now now, Token token, std::vector<Operation> operations,
+                            Time deadline) {
+  std::vector<OpResult> results(operations.size());
+  if (operations.empty() || !has_room(operations.size())) {
+    for (OpResult& result : results) result.error = OpError::overloaded;
+    out_.emplace_back(Finish{token, std::move(results)});
+    return;
+  }
+  batches_[token] = Batch{std::move(results), operations.size()};
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    Part part;
+    part.token = token;
+    part.batch_index = i;
+    part.what = std::move(operations[i]);
+    part.deadline = deadline;
+    begin(now, std::move(part));
+  }
+  flush(now);
+}
+
+void OpMachine::start_scan_step(Now now, Token token, Scan scan, Time deadline) {
+  Part part;
+  part.token = token;
+  part.what = std::move(scan);
+  part.deadline = deadline;
+  begin(now, std::move(part));
+  flush(now);
+}
+
+void OpMachine::start_report(Now now, Token token, std::optional<PeerRef> of, Time deadline) {
+  Part part;
+  part.token = token;
+  part.what = Report{of};
+  part.deadline = deadline;
+  begin(now, std::move(part));
+  flush(now);
+}
+
+void OpMachine::begin(Now now, Part&& part) {
+  const bool room = has_room(1);
+  const PartId id = next_part_++;
+  Part& added = parts_.emplace(id, std::move(part)).first->second;
+  timers_.emplace(added.deadline, id);
+  added.timer = added.deadline;
+  if (!room) return finish_with(id, OpError::overloaded);
+  if (const auto error = place(added)) return finish_with(id, *error);
+  walk(now, id);
+}
+
+// Finds the position, as soon as the ring is known, and says what is wrong with the request.
+std::optional<OpError> OpMachine::place(Part& part) const {
+  if (const auto* scan = std::get_if<Scan>(&part.what)) {
+    part.position = scan->cursor.position;
+    return problem(*scan);
+  }
+  const auto* operation = std::get_if<Operation>(&part.what);
+  if (operation == nullptr) return std::nullopt;
+  if (ring_) part.position = position_of(ring_->hash_key, key_of(*operation));
+  return problem(*operation,
+                 ring_ ? ring_->value_bytes_max : std::numeric_limits<std::size_t>::max());
+}
+
+void OpMachine::set_timer(PartId id, Part& part, Time time) {
+  timers_.erase({part.timer, id});
+  part.timer = std::min(time, part.deadline);
+  timers_.emplace(part.timer, id);
+}
+
+Time OpMachine::next_deadline() const {
+  return timers_.empty() ? Time::never() : timers_.begin()->first;
+}
+
+void OpMachine::on_deadline(Now now) {
+  while (next_deadline() <= now.monotonic && !timers_.empty()) {
+    const PartId id = timers_.begin()->second;
+    Part& part = parts_.at(id);
+    if (part.deadline <= now.monotonic) {
+      expire(now, id, part);
+    } else {
+      set_timer(id, part, part.deadline);
+      walk(now, id);
+    }
+  }
+  flush(now);
+}
+
+void OpMachine::expire(Now now, PartId id, const Part& part) {
+  if (part.state != State::in_flight) return finish_with(id, part.last_error);
+  const PeerRef asked = requests_.at(part.request).to;
+  finish_with(id, OpError::timed_out);
+  give_up_if_silent(now, asked);
+}
+
+// A peer that hangs, or a path that swallows packets, is not noticed by its connection for long.
+void OpMachine::give_up_if_silent(Now now, const PeerRef& peer) {
+  const auto link = links_.find(peer);
+  if (link == links_.end() || !link->second.silent_since) return;
+  if (now.monotonic - *link->second.silent_since < limits_.silence_max) return;
+  out_.emplace_back(Disconnect{peer});
+  drop_link(now, peer, LinkDown::lost);
+  cache_.forget(peer);
+  book_.on_unreachable(now.monotonic, peer, rng_);
+}
+
+void OpMachine::on_stop(Now now) {
+  std::vector<PartId> ids;
+  for (const auto& [id, part] : parts_) ids.push_back(id);
+  for (const PartId id : ids) {
+    const Part& part = parts_.at(id);
+    const bool sent_write = part.state == State::in_flight && !is_read(part);
+    finish_with(id, sent_write ? OpError::connection_lost : OpError::cancelled);
+  }
+  flush(now);
+}
+
+bool OpMachine::is_read(const Part& part) {
+  const auto* operation = std::get_if<Operation>(&part.what);
+  return operation == nullptr || std::holds_alternative<Get>(*operation);
+}
+
+void OpMachine::finish_with(PartId id, OpError error) {
+  const Part& part = parts_.at(id);
+  if (std::holds_alternative<Scan>(part.what)) return finish(id, ScanResult{error, {}});
+  if (std::holds_alternative<Report>(part.what)) return finish(id, ReportResult{error, {}});
+  OpResult result;
+  result.error = error;
+  finish(id, std::move(result));
+}
+
+void OpMachine::finish(PartId id, Finished&& result) {
+  const auto found = parts_.find(id);
+  HOPRING_CHECK(found != parts_.end());
+  const Part& part = found->second;
+  if (part.state == State::in_flight) release_request(part);
+  timers_.erase({part.timer, id});
+  if (part.batch_index) {
+    finish_in_batch(part, std::get<OpResult>(std::move(result)));
+  } else {
+    out_.emplace_back(Finish{part.token, std::move(result)});
+  }
+  parts_.erase(found);
+}
+
+void OpMachine::finish_in_batch(const Part& part, OpResult&& result) {
+  const auto batch = batches_.find(part.token);
+  batch->second.results[*part.batch_index] = std::move(result);
+  if (--batch->second.open > 0) return;
+  out_.emplace_back(Finish{part.token, std::move(batch->second.results)});
+  batches_.erase(batch);
+}
+
+// A request of which every part has ended is forgotten: its reply, if it still comes, is late.
+void OpMachine::release_request(const Part& part) {
+  const auto request = requests_.find(part.request);
+  if (request != requests_.end() && --request->second.open == 0) requests_.erase(request);
+}
+
+void OpMachine::audit() const {
+  HOPRING_CHECK(parts_.size() <= limits_.operations_max);
+  HOPRING_CHECK(timers_.size() == parts_.size());
+  HOPRING_CHECK(ready_.empty());
+  std::size_t in_flight = 0;
+  for (const auto& [id, part] : parts_) {
+    HOPRING_CHECK(timers_.contains({part.timer, id}));
+    HOPRING_CHECK(part.state != State::walking);
+    HOPRING_CHECK(part.asked.size() <= limits_.hops_max + 1);
+    if (part.state == State::in_flight) in_flight += 1;
+    if (part.state == State::waiting) HOPRING_CHECK(links_.contains(part.link));
+  }
+  for (const auto& [id, request] : requests_) {
+    HOPRING_CHECK(request.open > 0);
+    HOPRING_CHECK(links_.at(request.to).connected);
+    in_flight -= request.open;
+  }
+  HOPRING_CHECK(in_flight == 0);
+  cache_.audit();
+  book_.audit();
+}
+
+}  // namespace hopring

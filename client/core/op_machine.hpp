@@ -1,0 +1,240 @@
+#pragma once
+
+// All operations in flight of one client: where each is sent, what its answer means, and when it is
+// tried again.
+//
+// An operation goes to the primary of the arc that the cache knows for its key; else to the nearest
+// preceding known one; else to a contact. A peer that is not the right one answers with what it
+// knows better, and the client follows: lookups are iterative (Chord, SIGCOMM 2001, section 4.4),
+// so it learns arcs, and a warm operation is one request.
+//
+//   start -> walk --> waiting for a link --> in flight --> finished
+//             ^ ^          | unreachable        | | redirect
+//             | +----------+--------------------+-+
+//             +---- pausing <--- moving, overloaded, nobody left to ask, a read's lost link
+//
+// Retries. A write is sent again only if it is known not to have happened: it was refused or
+// redirected. One whose link is lost after it was sent ends as `connection_lost`. A read is sent
+// again until its deadline. At its deadline an operation in flight ends as `timed_out`, any other
+// one with the last definite error it met; `unavailable` ends an operation at once.
+//
+// Rings. The first link tells the hash key. A link that tells another ring id means that all peers
+// were restarted as a new ring: cache, hash key and the links to the old one are dropped.
+//
+// Sans-IO: time comes in with every input, effects are left in an outbox, in the order in which
+// they must be performed. Thread rule: none; the owner serializes.
+//
+// Invariants:
+//   (1) every start ends in exactly one Finish, by its deadline at the latest, provided that
+//       on_deadline() is called when next_deadline() is due.
+//   (2) a write is in at most one request at any time, and in none after one whose outcome is not
+//       known to be "did not happen".
+//   (3) SendRequest only names peers whose link stands, with their incarnation.
+//   (4) operations in flight <= limits.operations_max; timers_ has one entry for each.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "base/time.hpp"
+#include "client/core/effects.hpp"
+#include "client/core/limits.hpp"
+#include "client/core/peer_book.hpp"
+#include "client/core/route_cache.hpp"
+
+namespace hopring {
+
+enum class LinkDown : std::uint8_t {
+  unreachable,  // could not be dialled, or is another incarnation: nothing was sent
+  stranger,     // the handshake failed: another ring or protocol; nothing was sent
+  lost,         // after on_connected(): what was sent may have arrived
+};
+
+inline constexpr std::size_t hops_counted_max = 64;  // the last class takes all above
+
+struct ClientFigures {
+  // Operations answered, by hops: peers that they were redirected to.
+  std::array<std::uint64_t, hops_counted_max + 1> by_hops{};
+  std::uint64_t requests = 0;
+  std::uint64_t pauses = 0;
+
+  double hops_mean() const;
+};
+
+class OpMachine {
+ public:
+  // `contacts`: where the ring can be met (--at), in the user's order. REQUIRES: at least one, and
+  // !problem(limits).
+  OpMachine(const ClientLimits& limits, const std::vector<Endpoint>& contacts, Rng rng);
+  OpMachine(const OpMachine&) = delete;
+  OpMachine& operator=(const OpMachine&) = delete;
+
+  // Each start takes a token that is not in use. Malformed operations end at once (problem() in
+  // storage/operation), those beyond operations_max as `overloaded`; both are definite.
+  void start(Now now, Token token, Operation operation, Time deadline);
+
+  // Grouped by primary, each group split by batch_operations_max and batch_bytes_max, all under way
+  // at once. Every operation ends for itself; results stand in the order of `operations`. Two
+  // operations on one key in one batch may be executed in either order.
+  void start_batch(Now now, Token token, std::vector<Operation> operations, Time deadline);
+
+  void start_scan_step(Now now, Token token, Scan scan, Time deadline);
+
+  // What a peer says of itself: `of`, or any contact.
+  void start_report(Now now, Token token, std::optional<PeerRef> of, Time deadline);
+
+  // The dial of `contacted` reached `actual`, a peer of `ring`. There is one link to a peer: when
+  // two dials end at the same one, the driver reports both and keeps the first connection only; and
+  // a dial to a peer whose link stands meanwhile is reported here too, however it ended.
+  // REQUIRES: actual.incarnation != 0, and equal to contacted's unless that is 0.
+  void on_connected(Now now, const PeerRef& contacted, const PeerRef& actual,
+                    const RingConfig& ring);
+
+  // `peer`: as in Connect while dialling; as in on_connected()'s `actual` afterwards.
+  void on_link_down(Now now, const PeerRef& peer, LinkDown reason);
+
+  // Late replies and those of another peer than was asked are passed over. One of the wrong shape
+  // costs its sender the link.
+  void on_reply(Now now, const PeerRef& from, RequestId id, ClientReplyMessage&& reply);
+
+  // Ends operations that are due and wakes those that pause. Too early does no harm.
+  void on_deadline(Now now);
+  Time next_deadline() const;
+
+  // The owner goes away: ends everything, as `cancelled` or, if a write was sent, as
+  // `connection_lost`.
+  void on_stop(Now now);
+
+  // The effects since the last call, in exchange for `outbox`'s storage. REQUIRES: it is empty.
+  void swap_outbox(ClientOutbox& outbox) { outbox.swap(out_); }
+
+  std::size_t in_flight() const { return parts_.size(); }
+  const std::optional<RingConfig>& ring() const { return ring_; }
+  const RouteCache& cache() const { return cache_; }
+  const PeerBook& peers() const { return book_; }
+  const ClientFigures& figures() const { return figures_; }
+
+  void audit() const;
+
+ private:
+  using PartId = std::uint64_t;
+  enum class State : std::uint8_t { walking, waiting, in_flight, pausing };
+  struct Report {
+    std::optional<PeerRef> of;
+  };
+
+  // One operation, alone or of a batch.
+  struct Part {
+    Token token;
+    std::optional<std::size_t> batch_index;
+    std::variant<Operation, Scan, Report> what;
+    Position position;
+    Time deadline;
+    Time timer;  // its entry in timers_
+    State state = State::walking;
+    PeerRef link;                     // waiting for it
+    RequestId request;                // in flight in it
+    std::vector<PeerRef> candidates;  // named by a redirect, the best one last
+    std::vector<PeerRef> asked;       // in this walk
+    std::uint32_t detours = 0;        // in this walk
+    std::uint32_t hops = 0;
+    std::uint32_t pauses = 0;
+    OpError last_error = OpError::no_route;
+  };
+  using Parts = std::map<PartId, Part>;
+
+  struct Batch {
+    std::vector<OpResult> results;
+    std::size_t open = 0;  // parts that have not ended
+  };
+
+  struct Request {
+    PeerRef to;
+    bool batch = false;
+    std::vector<PartId> parts;  // as in the message; some may have ended
+    std::size_t open = 0;       // those that have not
+  };
+
+  struct Link {
+    bool connected = false;
+    std::vector<PartId> waiting;       // for the connection; some may have ended
+    std::optional<Time> silent_since;  // sent to then, and nothing heard since
+  };
+
+  struct Ready {
+    PeerRef to;
+    PartId part;
+  };
+
+  // op_machine.cpp: the life of an operation
+  bool has_room(std::size_t count) const { return parts_.size() + count <= limits_.operations_max; }
+  void begin(Now now, Part&& part);
+  std::optional<OpError> place(Part& part) const;
+  void set_timer(PartId id, Part& part, Time time);
+  void expire(Now now, PartId id, const Part& part);
+  void give_up_if_silent(Now now, const PeerRef& peer);
+  void finish(PartId id, Finished&& result);
+  void finish_with(PartId id, OpError error);
+  static bool is_read(const Part& part);
+  void finish_in_batch(const Part& part, OpResult&& result);
+  void release_request(const Part& part);
+
+  // op_machine_routing.cpp: where it goes
+  void walk(Now now, PartId id);
+  void follow(Now now, PartId id, const Redirect& redirect);
+  std::optional<PeerRef> choose(Now now, Part& part);
+  std::optional<PeerRef> next_candidate(Now now, Part& part) const;
+  std::optional<PeerRef> known_route(Now now, const Part& part) const;
+  bool may_ask(Now now, const Part& part, const PeerRef& peer) const;
+  void ask(PartId id, Part& part, const PeerRef& peer);
+  void pause_part(Now now, PartId id, OpError error);
+  void adopt(const View& view);
+  void learn(const PeerRef& from, Position position, const Redirect& redirect);
+  void flush(Now now);
+  void send_alone(Now now, const Ready& ready);
+  void send_batches(Now now, std::vector<Ready>&& ready);
+  void send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch,
+            ClientRequestMessage&& message);
+
+  // op_machine_links.cpp: what links bring
+  void meet(Now now, const RingConfig& ring);
+  std::vector<PartId> take_waiting(const PeerRef& peer);
+  void drop_link(Now now, const PeerRef& peer, LinkDown reason);
+  void fail_waiting(Now now, const std::vector<PartId>& waiting, OpError error);
+  void fail_requests(Now now, const PeerRef& peer);
+  bool has_shape(const Request& request, const ClientReplyMessage& reply) const;
+  void on_answer(Now now, const Request& request, OpReply&& reply);
+  void on_answer(Now now, const Request& request, BatchReply&& reply);
+  void on_answer(Now now, const Request& request, ScanReply&& reply);
+  void on_answer(Now now, const Request& request, ReportReply&& reply);
+  void on_answer(Now now, const Request& request, ErrorReply&& reply);
+  void settle(Now now, PartId id, OpAnswer&& answer);
+  void settle_error(Now now, PartId id, OpError error);
+  void count_hops(const Part& part);
+
+  const ClientLimits limits_;
+  Rng rng_;
+  std::optional<RingConfig> ring_;
+  RouteCache cache_;
+  PeerBook book_;
+  Parts parts_;
+  std::map<Token, Batch> batches_;
+  std::map<RequestId, Request> requests_;
+  std::map<PeerRef, Link> links_;
+  std::set<std::pair<Time, PartId>> timers_;
+  std::vector<Ready> ready_;  // to be sent at the end of the input
+  bool turn_taken_ = false;   // a contact was chosen in this input
+  PartId next_part_ = 1;
+  std::uint64_t next_request_ = 1;
+  ClientFigures figures_;
+  ClientOutbox out_;
+};
+
+}  // namespace hopring

@@ -1,0 +1,217 @@
+// What links bring: connections, replies, and their ends.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "client/core/op_machine.hpp"
+
+namespace hopring {
+
+void OpMachine::on_connected(Now now, const PeerRef& contacted, const PeerRef& actual,
+                             const RingConfig& ring) {
+  HOPRING_CHECK(actual.incarnation != 0 && contacted.endpoint.port != 0);
+  HOPRING_CHECK(contacted.incarnation == 0 || contacted == actual);
+  meet(now, ring);
+  std::vector<PartId> waiting = take_waiting(contacted);
+  if (contacted != actual) {
+    links_.erase(contacted);
+    for (const PartId id : take_waiting(actual)) waiting.push_back(id);
+  }
+  links_[actual].connected = true;
+  book_.on_up(actual);
+  for (const PartId id : waiting) {
+    const auto part = parts_.find(id);
+    if (part == parts_.end()) continue;
+    part->second.link = actual;
+    part->second.asked.back() = actual;
+    ready_.push_back(Ready{actual, id});
+  }
+  flush(now);
+}
+
+std::vector<OpMachine::PartId> OpMachine::take_waiting(const PeerRef& peer) {
+  const auto link = links_.find(peer);
+  return link == links_.end() ? std::vector<PartId>{} : std::exchange(link->second.waiting, {});
+}
+
+// The first ring, or another one than before: then nothing that was known of routes holds.
+void OpMachine::meet(Now now, const RingConfig& ring) {
+  if (ring_ == ring) return;
+  ring_ = ring;
+  cache_.clear();
+  std::vector<PeerRef> old_links;
+  for (const auto& [peer, link] : links_) {
+    if (link.connected) old_links.push_back(peer);
+  }
+  for (const PeerRef& peer : old_links) {
+    out_.emplace_back(Disconnect{peer});
+    drop_link(now, peer, LinkDown::lost);
+  }
+  std::vector<std::pair<PartId, OpError>> refused;
+  for (auto& [id, part] : parts_) {
+    if (const auto error = place(part)) refused.emplace_back(id, *error);
+  }
+  for (const auto& [id, error] : refused) finish_with(id, error);
+}
+
+void OpMachine::on_link_down(Now now, const PeerRef& peer, LinkDown reason) {
+  drop_link(now, peer, reason);
+  flush(now);
+}
+
+void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason) {
+  const auto found = links_.find(peer);
+  if (found == links_.end()) return;
+  const Link link = std::move(found->second);
+  links_.erase(found);
+  std::vector<PartId> unsent = link.waiting;
+  for (const Ready& ready : ready_) {
+    if (ready.to == peer) unsent.push_back(ready.part);
+  }
+  std::erase_if(ready_, [&](const Ready& ready) { return ready.to == peer; });
+  if (link.connected) {
+    book_.on_lost(peer);
+    fail_requests(now, peer);
+  } else {
+    cache_.forget(peer);
+    book_.on_unreachable(now.monotonic, peer, rng_);
+  }
+  fail_waiting(now, unsent, reason == LinkDown::stranger ? OpError::stranger : OpError::no_route);
+}
+
+// Nothing of these was sent: others are asked at once, since the arc may have moved.
+void OpMachine::fail_waiting(Now now, const std::vector<PartId>& waiting, OpError error) {
+  for (const PartId id : waiting) {
+    const auto found = parts_.find(id);
+    if (found == parts_.end()) continue;
+    Part& part = found->second;
+    part.last_error = error;
+    const auto* report = std::get_if<Report>(&part.what);
+    if (report != nullptr && report->of) {
+      finish_with(id, error);
+    } else {
+      walk(now, id);
+    }
+  }
+}
+
+// These were sent: a write may have happened, a read is harmless.
+void OpMachine::fail_requests(Now now, const PeerRef& peer) {
+  std::vector<Request> lost;
+  for (const auto& [id, request] : requests_) {
+    if (request.to == peer) lost.push_back(request);
+  }
+  std::erase_if(requests_, [&](const auto& entry) { return entry.second.to == peer; });
+  for (const Request& request : lost) {
+    for (const PartId id : request.parts) {
+      const auto part = parts_.find(id);
+      if (part == parts_.end()) continue;
+      if (is_read(part->second)) {
+        pause_part(now, id, OpError::no_route);
+      } else {
+        finish_with(id, OpError::connection_lost);
+      }
+    }
+  }
+}
+
+void OpMachine::on_reply(Now now, const PeerRef& from, RequestId id, ClientReplyMessage&& reply) {
+  const auto link = links_.find(from);
+  if (link == links_.end()) return;
+  link->second.silent_since.reset();
+  const auto found = requests_.find(id);
+  if (found == requests_.end() || found->second.to != from) return;
+  if (has_shape(found->second, reply)) {
+    const Request request = std::move(found->second);
+    requests_.erase(found);
+    std::visit([&](auto& each) { on_answer(now, request, std::move(each)); }, reply);
+  } else {
+    out_.emplace_back(Disconnect{from});
+    drop_link(now, from, LinkDown::lost);
+  }
+  flush(now);
+}
+
+bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& reply) const {
+  if (std::holds_alternative<ErrorReply>(reply)) return true;
+  if (const auto* batch = std::get_if<BatchReply>(&reply)) {
+    return request.batch && batch->answers.size() == request.parts.size();
+  }
+  if (request.batch) return false;
+  const Part& part = parts_.at(request.parts.front());
+  if (std::holds_alternative<OpReply>(reply)) return std::holds_alternative<Operation>(part.what);
+  if (std::holds_alternative<ScanReply>(reply)) return std::holds_alternative<Scan>(part.what);
+  return std::holds_alternative<Report>(part.what);
+}
+
+void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {
+  const PartId id = request.parts.front();
+  if (reply.view) adopt(*reply.view);
+  if (const auto* redirect = std::get_if<Redirect>(&reply.answer)) {
+    learn(request.to, parts_.at(id).position, *redirect);
+  }
+  settle(now, id, std::move(reply.answer));
+}
+
+// All that the reply tells of arcs is learnt before any operation is sent on by it.
+void OpMachine::on_answer(Now now, const Request& request, BatchReply&& reply) {
+  for (const View& view : reply.views) adopt(view);
+  for (std::size_t i = 0; i < request.parts.size(); ++i) {
+    const auto* redirect = std::get_if<Redirect>(&reply.answers[i]);
+    const auto part = parts_.find(request.parts[i]);
+    if (redirect != nullptr && part != parts_.end()) {
+      learn(request.to, part->second.position, *redirect);
+    }
+  }
+  for (std::size_t i = 0; i < request.parts.size(); ++i) {
+    if (!parts_.contains(request.parts[i])) continue;
+    settle(now, request.parts[i], std::move(reply.answers[i]));
+  }
+}
+
+void OpMachine::on_answer(Now now, const Request& request, ScanReply&& reply) {
+  const PartId id = request.parts.front();
+  if (reply.view) adopt(*reply.view);
+  if (const auto* redirect = std::get_if<Redirect>(&reply.answer)) {
+    learn(request.to, parts_.at(id).position, *redirect);
+    return follow(now, id, *redirect);
+  }
+  count_hops(parts_.at(id));
+  finish(id, ScanResult{std::nullopt, std::get<ScanStep>(std::move(reply.answer))});
+}
+
+void OpMachine::on_answer(Now, const Request& request, ReportReply&& reply) {
+  book_.learn(reply.self);
+  for (const PeerRef& peer : reply.known) book_.learn(peer);
+  for (const ArcReport& arc : reply.arcs) adopt(arc.view);
+  finish(request.parts.front(), ReportResult{std::nullopt, std::move(reply)});
+}
+
+void OpMachine::on_answer(Now now, const Request& request, ErrorReply&& reply) {
+  for (const PartId id : request.parts) {
+    if (parts_.contains(id)) settle_error(now, id, reply.error);
+  }
+}
+
+void OpMachine::settle(Now now, PartId id, OpAnswer&& answer) {
+  if (const auto* redirect = std::get_if<Redirect>(&answer)) return follow(now, id, *redirect);
+  auto& result = std::get<OpResult>(answer);
+  if (result.error) return settle_error(now, id, *result.error);
+  count_hops(parts_.at(id));
+  finish(id, std::move(result));
+}
+
+// These three pass: the queue empties, the arc arrives, the peer finds its ring.
+void OpMachine::settle_error(Now now, PartId id, OpError error) {
+  const bool passes =
+      error == OpError::overloaded || error == OpError::moving || error == OpError::no_route;
+  if (passes) return pause_part(now, id, error);
+  finish_with(id, error);
+}
+
+void OpMachine::count_hops(const Part& part) {
+  figures_.by_hops[std::min<std::size_t>(part.hops, hops_counted_max)] += 1;
+}
+
+}  // namespace hopring

@@ -1,0 +1,189 @@
+// Where an operation goes: walks, redirects, pauses, and how requests are put together.
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "client/core/op_machine.hpp"
+
+namespace hopring {
+namespace {
+
+std::size_t payload_bytes(const Operation& operation) {
+  std::size_t bytes = key_of(operation).size();
+  if (const auto* put = std::get_if<Put>(&operation)) bytes += put->value.bytes.size();
+  if (const auto* cas = std::get_if<CompareAndSet>(&operation)) {
+    bytes += cas->expected.bytes.size() + cas->desired.bytes.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void OpMachine::walk(Now now, PartId id) {
+  Part& part = parts_.at(id);
+  part.state = State::walking;
+  if (const auto peer = choose(now, part)) return ask(id, part, *peer);
+  pause_part(now, id, part.last_error);
+}
+
+// After a redirect: what it names; if that is nothing new, a few others, and then a pause. Two
+// peers with stale hints that name each other are thereby left alone for a while.
+void OpMachine::follow(Now now, PartId id, const Redirect& redirect) {
+  Part& part = parts_.at(id);
+  part.state = State::walking;
+  part.candidates.clear();
+  const std::size_t hints = std::min(redirect.hints.size(), closer_sent_max);
+  for (std::size_t i = hints; i > 0; --i) part.candidates.push_back(redirect.hints[i - 1].peer);
+  const View* view = cache_.find(part.position);
+  if (view == nullptr && redirect.view) view = &*redirect.view;
+  if (view != nullptr) {
+    part.candidates.insert(part.candidates.end(), view->members.rbegin(), view->members.rend());
+  }
+  if (part.asked.size() >= limits_.hops_max) return pause_part(now, id, OpError::no_route);
+  std::optional<PeerRef> peer = next_candidate(now, part);
+  if (!peer && part.detours < limits_.detours_max) {
+    part.detours += 1;
+    peer = choose(now, part);
+  }
+  if (!peer) return pause_part(now, id, OpError::no_route);
+  part.hops += 1;
+  ask(id, part, *peer);
+}
+
+std::optional<PeerRef> OpMachine::choose(Now now, Part& part) {
+  if (const auto* report = std::get_if<Report>(&part.what); report && report->of) {
+    return part.asked.empty() ? report->of : std::nullopt;
+  }
+  if (part.asked.size() >= limits_.hops_max) return std::nullopt;
+  if (const auto peer = next_candidate(now, part)) return peer;
+  if (const auto peer = known_route(now, part)) return peer;
+  turn_taken_ = true;
+  return book_.contact(now.monotonic, part.asked);
+}
+
+std::optional<PeerRef> OpMachine::next_candidate(Now now, Part& part) const {
+  while (!part.candidates.empty()) {
+    const PeerRef peer = part.candidates.back();
+    part.candidates.pop_back();
+    if (peer.incarnation != 0 && may_ask(now, part, peer)) return peer;
+  }
+  return std::nullopt;
+}
+
+std::optional<PeerRef> OpMachine::known_route(Now now, const Part& part) const {
+  if (!ring_ || std::holds_alternative<Report>(part.what)) return std::nullopt;
+  if (const View* view = cache_.find(part.position)) {
+    for (const PeerRef& member : view->members) {
+      if (may_ask(now, part, member)) return member;
+    }
+  }
+  const View* view = cache_.preceding(part.position);
+  if (view != nullptr && may_ask(now, part, primary_of(*view))) return primary_of(*view);
+  return std::nullopt;
+}
+
+bool OpMachine::may_ask(Now now, const Part& part, const PeerRef& peer) const {
+  if (std::find(part.asked.begin(), part.asked.end(), peer) != part.asked.end()) return false;
+  return !book_.is_down(now.monotonic, peer);
+}
+
+void OpMachine::ask(PartId id, Part& part, const PeerRef& peer) {
+  part.asked.push_back(peer);
+  part.state = State::waiting;
+  part.link = peer;
+  const auto [link, is_new] = links_.try_emplace(peer);
+  if (is_new) out_.emplace_back(Connect{peer});
+  if (link->second.connected) {
+    ready_.push_back(Ready{peer, id});
+  } else {
+    link->second.waiting.push_back(id);
+  }
+}
+
+void OpMachine::pause_part(Now now, PartId id, OpError error) {
+  Part& part = parts_.at(id);
+  part.state = State::pausing;
+  part.last_error = error;
+  part.candidates.clear();
+  part.asked.clear();
+  part.detours = 0;
+  part.pauses += 1;
+  figures_.pauses += 1;
+  set_timer(id, part, now.monotonic + pause(limits_, part.pauses, rng_));
+}
+
+void OpMachine::adopt(const View& view) {
+  if (!cache_.adopt(view)) return;
+  for (const PeerRef& member : view.members) book_.learn(member);
+}
+
+// A primary that says "not mine" disproves the view that named it.
+void OpMachine::learn(const PeerRef& from, Position position, const Redirect& redirect) {
+  const View* known = cache_.find(position);
+  if (known != nullptr && primary_of(*known) == from) cache_.forget(position);
+  if (redirect.view) adopt(*redirect.view);
+  const std::size_t hints = std::min(redirect.hints.size(), closer_sent_max);
+  for (std::size_t i = 0; i < hints; ++i) book_.learn(redirect.hints[i].peer);
+}
+
+// Sends what this input made ready: operations of batches together, others each by itself.
+void OpMachine::flush(Now now) {
+  std::vector<Ready> grouped;
+  for (const Ready& ready : std::exchange(ready_, {})) {
+    const auto part = parts_.find(ready.part);
+    if (part == parts_.end()) continue;
+    if (part->second.batch_index) {
+      grouped.push_back(ready);
+    } else {
+      send_alone(now, ready);
+    }
+  }
+  send_batches(now, std::move(grouped));
+  if (std::exchange(turn_taken_, false)) book_.next_turn();
+}
+
+void OpMachine::send_alone(Now now, const Ready& ready) {
+  const Part& part = parts_.at(ready.part);
+  ClientRequestMessage message = ReportRequest{};
+  if (const auto* operation = std::get_if<Operation>(&part.what)) message = OpRequest{*operation};
+  if (const auto* scan = std::get_if<Scan>(&part.what)) message = ScanRequest{*scan};
+  send(now, ready.to, {ready.part}, false, std::move(message));
+}
+
+void OpMachine::send_batches(Now now, std::vector<Ready>&& ready) {
+  std::stable_sort(ready.begin(), ready.end(),
+                   [](const Ready& a, const Ready& b) { return a.to < b.to; });
+  for (auto first = ready.begin(); first != ready.end();) {
+    const PeerRef to = first->to;
+    BatchRequest message;
+    std::vector<PartId> parts;
+    std::size_t bytes = 0;
+    for (; first != ready.end() && first->to == to && parts.size() < batch_operations_max;
+         ++first) {
+      const auto& operation = std::get<Operation>(parts_.at(first->part).what);
+      bytes += payload_bytes(operation);
+      if (bytes > limits_.batch_bytes_max && !parts.empty()) break;
+      message.operations.push_back(operation);
+      parts.push_back(first->part);
+    }
+    send(now, to, std::move(parts), true, std::move(message));
+  }
+}
+
+void OpMachine::send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch,
+                     ClientRequestMessage&& message) {
+  const RequestId id{next_request_++};
+  for (const PartId each : parts) {
+    Part& part = parts_.at(each);
+    part.state = State::in_flight;
+    part.request = id;
+  }
+  Link& link = links_.at(to);
+  if (!link.silent_since) link.silent_since = now.monotonic;
+  const std::size_t open = parts.size();
+  requests_.emplace(id, Request{to, batch, std::move(parts), open});
+  figures_.requests += 1;
+  out_.emplace_back(SendRequest{to, id, std::move(message)});
+}
+
+}  // namespace hopring

@@ -1,0 +1,77 @@
+#pragma once
+
+// The peers that a client could turn to: those that its user named, and those that it has heard of
+// since. A client that was told one peer thereby goes on when that one dies.
+//
+// Thread rule: none; the owner serializes.
+//
+// Invariants (audit() checks them):
+//   (1) at most one entry for each endpoint; those that the user gave are never dropped.
+//   (2) at most contacts_max entries beside those.
+//   (3) an entry that is up has an incarnation and no failures.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "base/time.hpp"
+#include "client/core/limits.hpp"
+#include "routing/peer_ref.hpp"
+
+namespace hopring {
+
+// The `failures`-th pause in a row, jittered. REQUIRES: failures > 0.
+Duration pause(const ClientLimits& limits, std::uint32_t failures, Rng& rng);
+
+class PeerBook {
+ public:
+  PeerBook(const ClientLimits& limits, const std::vector<Endpoint>& given);
+
+  // Somebody named `peer`. Remembered if there is room, or in the place of one that does not
+  // answer.
+  void learn(const PeerRef& peer);
+
+  // A link to `peer` stands.
+  void on_up(const PeerRef& peer);
+
+  // `peer` could not be reached: it is left alone for a pause that doubles.
+  void on_unreachable(Time now, const PeerRef& peer, Rng& rng);
+
+  // The link to `peer` is gone; it may be dialled again at once.
+  void on_lost(const PeerRef& peer);
+
+  // Is `peer` being left alone?
+  bool is_down(Time now, const PeerRef& peer) const;
+
+  // A peer to turn to that is not among `asked`: in turn, those with a link first. Its incarnation
+  // is 0 where whoever listens there will do. The turn moves on by next_turn(), not by asking.
+  std::optional<PeerRef> contact(Time now, const std::vector<PeerRef>& asked) const;
+  void next_turn();
+
+  std::size_t size() const { return entries_.size(); }
+  void audit() const;
+
+ private:
+  struct Entry {
+    bool given = false;
+    bool up = false;
+    std::uint64_t incarnation = 0;
+    std::uint32_t failures = 0;
+    Time retry_at{};
+  };
+  using Entries = std::map<Endpoint, Entry>;
+
+  bool make_room();
+  template <class Accept>
+  std::optional<PeerRef> in_turn(const std::vector<PeerRef>& asked, Accept&& accept) const;
+
+  const ClientLimits& limits_;
+  Entries entries_;
+  std::size_t given_ = 0;
+  Endpoint turn_;  // whose turn it is: the first entry not before it
+};
+
+}  // namespace hopring

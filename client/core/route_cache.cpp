@@ -1,0 +1,79 @@
+#include "client/core/route_cache.hpp"
+
+#include "base/check.hpp"
+
+namespace hopring {
+
+RouteCache::RouteCache(std::size_t arcs_max) : arcs_max_(arcs_max) { HOPRING_CHECK(arcs_max > 0); }
+
+// The only entry that can hold `position` is the first one whose end is not before it.
+RouteCache::Views::const_iterator RouteCache::holder_of(Position position) const {
+  auto entry = views_.lower_bound(position);
+  if (entry == views_.end()) entry = views_.begin();
+  if (entry == views_.end() || !contains(entry->second.arc, position)) return views_.end();
+  return entry;
+}
+
+const View* RouteCache::find(Position position) const {
+  const auto entry = holder_of(position);
+  return entry == views_.end() ? nullptr : &entry->second;
+}
+
+const View* RouteCache::preceding(Position position) const {
+  if (views_.empty()) return nullptr;
+  auto entry = views_.lower_bound(position);
+  if (entry == views_.begin()) entry = views_.end();
+  return &std::prev(entry)->second;
+}
+
+// Clockwise from the arc's begin, the entries that overlap it stand in one row: those that end in
+// it, and the one that its end lies in.
+std::vector<Position> RouteCache::overlapping(const Arc& arc) const {
+  std::vector<Position> ends;
+  auto entry = views_.upper_bound(arc.begin);
+  for (std::size_t seen = 0; seen < views_.size(); ++seen, ++entry) {
+    if (entry == views_.end()) entry = views_.begin();
+    if (!overlaps(entry->second.arc, arc)) break;
+    ends.push_back(entry->first);
+  }
+  return ends;
+}
+
+bool RouteCache::adopt(const View& view) {
+  if (!is_well_formed(view)) return false;
+  const std::vector<Position> ends = overlapping(view.arc);
+  for (const Position end : ends) {
+    if (beats(views_.at(end), view)) return false;
+  }
+  for (const Position end : ends) views_.erase(end);
+  if (views_.size() == arcs_max_) make_room();
+  views_.emplace(view.arc.end, view);
+  return true;
+}
+
+void RouteCache::make_room() {
+  auto entry = views_.upper_bound(hand_);
+  if (entry == views_.end()) entry = views_.begin();
+  hand_ = entry->first;
+  views_.erase(entry);
+}
+
+void RouteCache::forget(Position position) {
+  const auto entry = holder_of(position);
+  if (entry != views_.end()) views_.erase(entry);
+}
+
+void RouteCache::forget(const PeerRef& peer) {
+  std::erase_if(views_, [&](const auto& entry) { return primary_of(entry.second) == peer; });
+}
+
+void RouteCache::audit() const {
+  HOPRING_CHECK(views_.size() <= arcs_max_);
+  for (const auto& [end, view] : views_) {
+    HOPRING_CHECK(view.arc.end == end);
+    HOPRING_CHECK(is_well_formed(view));
+    HOPRING_CHECK(overlapping(view.arc).size() == 1);
+  }
+}
+
+}  // namespace hopring

@@ -1,0 +1,62 @@
+#pragma once
+
+// Which peer answers for which arc, as far as a client has been told. A cache of views: an entry
+// may be stale, which costs a hop and is mended by the answer; it is never the reason of a wrong
+// one. (Design: routing is a hint, the view is the truth.)
+//
+// Thread rule: none; the owner serializes.
+//
+// Invariants (audit() checks them):
+//   (1) no two arcs of the cache overlap.
+//   (2) every entry stands under its arc's end and is well formed.
+//   (3) size() <= arcs_max.
+
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "routing/view.hpp"
+
+namespace hopring {
+
+class RouteCache {
+ public:
+  // REQUIRES: arcs_max > 0.
+  explicit RouteCache(std::size_t arcs_max);
+
+  // The view whose arc holds `position`; nullptr if none is known. Valid until the next change.
+  const View* find(Position position) const;
+
+  // The known view whose arc's end precedes `position` most closely: its primary has the nearest
+  // fingers. nullptr only if the cache is empty.
+  const View* preceding(Position position) const;
+
+  // Takes `view` over and drops the entries that it overlaps. Returns false, and changes nothing,
+  // if one of those beats it (routing/view.hpp) or the view is malformed. Among equals the newcomer
+  // wins, since its idea of who is primary is fresher.
+  bool adopt(const View& view);
+
+  // Drops the entry that holds `position`, if there is one.
+  void forget(Position position);
+
+  // Drops every entry whose primary is `peer`.
+  void forget(const PeerRef& peer);
+
+  void clear() { views_.clear(); }
+  std::size_t size() const { return views_.size(); }
+
+  void audit() const;
+
+ private:
+  using Views = std::map<Position, View>;  // by the arc's end
+
+  Views::const_iterator holder_of(Position position) const;
+  std::vector<Position> overlapping(const Arc& arc) const;
+  void make_room();
+
+  std::size_t arcs_max_;
+  Views views_;
+  Position hand_;  // the last entry that made room: they go in turn, round the ring
+};
+
+}  // namespace hopring
