@@ -177,6 +177,6 @@ struct Pong {
 };
 
 using RingMessage = std::variant<FindArc, Stabilize, ArcFound, Closer, NodeHints, WantArc,
-                                 WantArcAnswer, ArcNews, Ping, Pong>;
+                                 WantArcAnswer, Ping, Pong, ArcNews>;
 
 }  // namespace hopring

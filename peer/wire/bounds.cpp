@@ -102,6 +102,8 @@ bool is_well_formed(const WantArc& message) {
 
 bool is_well_formed(const WantArcAnswer& message) { return is_well_formed(message.load); }
 
+bool is_well_formed(const ArcNews& message) { return is_well_formed(message.view); }
+
 bool is_well_formed(const OfferArc& message) { return is_well_formed(message.view); }
 
 // How many there are is bounded by the frame.
