@@ -16,7 +16,7 @@ const Operation put_a = Put{"a", Value{ValueType::string, "1"}, {}, PutCondition
 const Operation put_b = Put{"b", Value{ValueType::string, "2"}, {}, PutCondition::always};
 
 Redirect to_view(View view) { return Redirect{std::move(view), {}}; }
-Redirect to_hint(const PeerRef& peer) { return Redirect{std::nullopt, {Hint{Position{1}, peer}}}; }
+Redirect to_hint(const PeerRef& peer) { return Redirect{std::nullopt, {Hint{Arc{Position{0}, Position{1}}, peer}}}; }
 OpReply plain(OpAnswer answer) { return OpReply{std::move(answer), std::nullopt}; }
 
 struct Dialogue {
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_view_that_comes_with_a_result_is_kept) {
 BOOST_AUTO_TEST_CASE(hints_are_asked_the_closest_first_and_the_next_one_if_it_is_dead) {
   start(1, put_a);
   connected(anyone_at(peer(1)), peer(1));
-  const Redirect closer{std::nullopt, {Hint{Position{9}, peer(2)}, Hint{Position{8}, peer(3)}}};
+  const Redirect closer{std::nullopt, {Hint{Arc{Position{8}, Position{9}}, peer(2)}, Hint{Arc{Position{7}, Position{8}}, peer(3)}}};
   BOOST_TEST(reply(peer(1), 1, plain(closer)) == (ClientOutbox{Connect{peer(2)}}));
   BOOST_TEST(down(peer(2), LinkDown::unreachable) == (ClientOutbox{Connect{peer(3)}}));
   BOOST_TEST(connected(peer(3), peer(3)) == send(peer(3), 2, OpRequest{put_a}));
