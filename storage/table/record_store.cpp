@@ -116,7 +116,7 @@ std::size_t RecordStore::extent_with_room(std::size_t bytes, SlotArray& slots) {
 }
 
 // The extent that gives most when its records are pushed together, if a twentieth of all is dead
-// and this one gives an eighth of itself: a byte won back then costs at most seven copied ones, and
+// and this one gives a tenth of itself: a byte won back then costs at most nine copied ones, and
 // in the mean of random overwrites three to four (docs/table.md).
 std::size_t RecordStore::worth_compacting(std::size_t bytes) const noexcept {
   if (dead_bytes_ * 20 < used_bytes_) return no_extent;
