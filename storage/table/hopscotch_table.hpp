@@ -105,7 +105,8 @@ class HopscotchTable {
   // REQUIRES: `at` is in range() and is not its end. Throws std::bad_alloc, and nothing changed.
   HopscotchTable split_off(std::uint64_t at);
 
-  // Gives everything back. Cost: one step an extent, none a record.
+  // Gives everything back. Cost: one step an extent and a spilled record, none else a record.
+  // Throws std::bad_alloc, and nothing changed.
   void clear();
 
   // Aborts unless the invariants hold. Cost: all records.
@@ -124,7 +125,7 @@ class HopscotchTable {
     std::array<RecordView, Segment::records_per_home_max> records;
     std::size_t size = 0;
   };
-  // One spilled record is looked at for each of these in for_each_due().
+  // How many spilled records for_each_due() looks at for each segment that it may pass.
   static constexpr std::size_t spilled_per_segment = 64;
 
   std::uint64_t origin() const noexcept { return range_.begin + 1; }

@@ -11,9 +11,9 @@
 //   extent | record | record | dead | record |      room      |
 //          0                                used_           piece.bytes
 //
-// The store does not know which records are alive: its owner says what dies (release), and finds
-// the references that point into an extent when live records are to be pushed together in place
-// (compact). The owner is handed in as `References`, see append().
+// The store does not know which records are alive: its owner says what dies, see release(), and
+// hands in the slots that hold all live references where those may have to be renewed, see
+// append().
 //
 // Not thread-safe. Invariants (audit() checks them, together with the owner):
 //   (1) dead <= used <= piece.bytes, for every extent.

@@ -11,8 +11,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <optional>
-#include <span>
 #include <string_view>
 
 #include "storage/table/interval.hpp"

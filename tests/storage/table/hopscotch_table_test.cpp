@@ -184,6 +184,26 @@ BOOST_AUTO_TEST_CASE(overwrites_and_deletes_win_space_back) {
   t.audit();
 }
 
+// Goal: what died is won back in few, large steps, not in one a call.
+// Method: erase all but a few of 800 records and count how often the memory of the table changes.
+BOOST_AUTO_TEST_CASE(erases_do_not_rebuild_without_gain) {
+  TestTable t;
+  for (unsigned i = 0; i < 800; ++i) {
+    BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
+  }
+  unsigned changes = 0;
+  const char* place = t.find(key_number(799))->key.data();
+  for (unsigned i = 0; i < 790; ++i) {
+    BOOST_REQUIRE(t.erase(key_number(i)));
+    const char* const now = t.find(key_number(799))->key.data();
+    changes += now != place ? 1 : 0;
+    place = now;
+  }
+  BOOST_TEST(changes >= 2u);
+  BOOST_TEST(changes <= 12u);
+  t.audit();
+}
+
 // Goal: a put at the limit is refused and changes nothing; erase and small overwrites still work.
 BOOST_AUTO_TEST_CASE(at_the_limit_a_put_changes_nothing_and_erase_makes_room) {
   TestTable t(good_positions, {.bytes_max = 1000000});
