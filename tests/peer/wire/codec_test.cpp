@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstring>
 #include <string>
 
 #include "tests/peer/wire/random_message.hpp"

@@ -1,6 +1,7 @@
 // What bytes of a stranger may cost. Every allocation of this executable is counted.
 
 #include <boost/test/unit_test.hpp>
+#include <cstring>
 #include <cstdlib>
 #include <new>
 #include <string>
