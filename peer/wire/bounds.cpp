@@ -1,0 +1,145 @@
+#include "peer/wire/bounds.hpp"
+
+#include <algorithm>
+
+namespace hopring {
+namespace {
+
+template <class Element>
+bool each_well_formed(const std::vector<Element>& elements, std::size_t size_max) {
+  return elements.size() <= size_max &&
+         std::all_of(elements.begin(), elements.end(),
+                     [](const Element& element) { return is_well_formed(element); });
+}
+
+template <class T>
+bool is_absent_or_well_formed(const std::optional<T>& value) {
+  return !value || is_well_formed(*value);
+}
+
+bool is_key(const std::string& key) { return !key.empty() && key.size() <= key_bytes_max; }
+
+// What a command of an arc's order may hold; its primary has let it in by problem().
+bool is_storable(const Put& put) { return is_key(put.key) && is_well_formed(put.value); }
+bool is_storable(const CompareAndSet& cas) {
+  return is_key(cas.key) && is_well_formed(cas.expected) && is_well_formed(cas.desired);
+}
+bool is_storable(const Erase& erase) { return is_key(erase.key); }
+bool is_storable(const Add& add) { return is_key(add.key); }
+bool is_storable(const RemoveExpired& remove) { return is_key(remove.key); }
+bool is_storable(const SplitArc&) { return true; }
+bool is_storable(const ChangeView& change) { return is_well_formed(change.view); }
+
+}  // namespace
+
+bool is_well_formed(const Value& value) {
+  const bool number = value.type == ValueType::integer || value.type == ValueType::floating;
+  return !number || value.bytes.size() == 8;
+}
+
+bool is_well_formed(const Record& record) {
+  return is_key(record.key) && is_well_formed(record.value) && record.expiry_ms >= 0;
+}
+
+// A record of a scan for keys alone has no bytes, whatever its type.
+bool is_well_formed(const ScanStep& step) {
+  return step.records.size() <= scan_records_max &&
+         std::all_of(step.records.begin(), step.records.end(), [](const Record& record) {
+           return is_key(record.key) && record.expiry_ms >= 0 &&
+                  (record.value.bytes.empty() || is_well_formed(record.value));
+         });
+}
+
+bool is_well_formed(const Entry& entry) {
+  return std::visit([](const auto& command) { return is_storable(command); }, entry.command);
+}
+
+bool is_well_formed(const Redirect& redirect) {
+  return is_absent_or_well_formed(redirect.view) &&
+         each_well_formed(redirect.hints, closer_sent_max);
+}
+
+bool is_well_formed(const OpResult& result) { return is_absent_or_well_formed(result.value); }
+
+bool is_well_formed(const OpAnswer& answer) {
+  return std::visit([](const auto& each) { return is_well_formed(each); }, answer);
+}
+
+bool is_well_formed(const Hint& hint) { return is_known(hint.peer); }
+
+bool is_well_formed(const PeerLoad& load) {
+  return load.weight > 0 && load.ring_parts <= std::uint64_t{1} << 32;
+}
+
+bool is_known(const PeerRef& peer) { return peer.incarnation != 0 && peer.endpoint.port != 0; }
+
+bool is_well_formed(const Hello& hello) {
+  return hello.version_lowest <= hello.version_highest &&
+         hello.credentials.size() <= credentials_bytes_max &&
+         (hello.role == Role::peer ? is_known(hello.from) : hello.from == PeerRef{});
+}
+
+bool is_well_formed(const Stabilize& message) { return is_well_formed(message.node); }
+
+bool is_well_formed(const ArcFound& message) {
+  return is_well_formed(message.view) && is_well_formed(message.load) &&
+         each_well_formed(message.successors, successors_sent_max) &&
+         is_absent_or_well_formed(message.predecessor);
+}
+
+bool is_well_formed(const Closer& message) {
+  return each_well_formed(message.hints, closer_sent_max);
+}
+
+bool is_well_formed(const NodeHints& message) {
+  return each_well_formed(message.successors, successors_sent_max) &&
+         each_well_formed(message.fingers, fingers_sent_max);
+}
+
+bool is_well_formed(const WantArc& message) {
+  return is_well_formed(message.load) && is_well_formed(message.fair);
+}
+
+bool is_well_formed(const WantArcAnswer& message) { return is_well_formed(message.load); }
+
+bool is_well_formed(const OfferArc& message) { return is_well_formed(message.view); }
+
+// How many there are is bounded by the frame.
+bool is_well_formed(const Chunk& message) {
+  return each_well_formed(message.records, message.records.size());
+}
+bool is_well_formed(const Append& message) {
+  return each_well_formed(message.entries, message.entries.size());
+}
+
+bool is_well_formed(const Serve& message) { return is_well_formed(message.view); }
+
+bool is_well_formed(const BatchRequest& message) {
+  return message.operations.size() <= batch_operations_max;
+}
+
+bool is_well_formed(const ScanRequest& message) {
+  return message.scan.records_max > 0 && message.scan.records_max <= scan_records_max;
+}
+
+bool is_well_formed(const OpReply& message) {
+  return is_well_formed(message.answer) && is_absent_or_well_formed(message.view);
+}
+
+bool is_well_formed(const BatchReply& message) {
+  return each_well_formed(message.answers, batch_operations_max) &&
+         each_well_formed(message.views, batch_operations_max);
+}
+
+bool is_well_formed(const ScanReply& message) {
+  return std::visit([](const auto& each) { return is_well_formed(each); }, message.answer) &&
+         is_absent_or_well_formed(message.view);
+}
+
+bool is_well_formed(const ReportReply& message) {
+  return is_well_formed(message.load) &&
+         std::all_of(message.arcs.begin(), message.arcs.end(),
+                     [](const ArcReport& arc) { return is_well_formed(arc.view); });
+}
+
+}  // namespace hopring

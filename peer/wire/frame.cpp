@@ -1,0 +1,107 @@
+#include "peer/wire/frame.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+constexpr std::size_t length_bytes = 4;  // the length does not count itself
+constexpr std::size_t version_at = 4;
+constexpr std::size_t flags_at = 5;
+constexpr std::size_t kind_at = 6;
+constexpr std::size_t request_id_at = 8;
+
+template <class Number>
+Number read(const char* bytes) {
+  Number number;
+  std::memcpy(&number, bytes, sizeof number);
+  return number;
+}
+
+template <class Number>
+void write(Number number, char* bytes) {
+  std::memcpy(bytes, &number, sizeof number);
+}
+
+}  // namespace
+
+const char* name(WireError error) noexcept {
+  switch (error) {
+    case WireError::frame_too_long:
+      return "frame_too_long";
+    case WireError::frame_too_short:
+      return "frame_too_short";
+    case WireError::unknown_flags:
+      return "unknown_flags";
+    case WireError::other_version:
+      return "other_version";
+    case WireError::unknown_kind:
+      return "unknown_kind";
+    case WireError::malformed:
+      return "malformed";
+  }
+  return "unlisted";
+}
+
+std::size_t begin_frame(std::uint8_t version, std::uint16_t kind, std::uint64_t request_id,
+                        std::string& out) {
+  char header[frame_header_bytes] = {};
+  write(version, header + version_at);
+  write(kind, header + kind_at);
+  write(request_id, header + request_id_at);
+  out.append(header, sizeof header);
+  return out.size() - frame_header_bytes;
+}
+
+void end_frame(std::size_t begin, std::string& out) {
+  const std::size_t length = out.size() - begin - length_bytes;
+  HOPRING_CHECK(length <= std::numeric_limits<std::uint32_t>::max());
+  write(static_cast<std::uint32_t>(length), out.data() + begin);
+}
+
+std::span<char> FrameReader::prepare(std::size_t size) {
+  if (begin_ == end_) begin_ = end_ = 0;
+  if (end_ == 0 && buffer_.size() > 4 * size) buffer_ = std::vector<char>();
+  if (buffer_.size() - end_ < size) make_room(size);
+  return {buffer_.data() + end_, size};
+}
+
+void FrameReader::make_room(std::size_t size) {
+  std::copy(buffer_.data() + begin_, buffer_.data() + end_, buffer_.data());
+  end_ -= begin_;
+  begin_ = 0;
+  if (buffer_.size() - end_ >= size) return;
+  buffer_.reserve(std::max(end_ + size, 2 * end_));
+  buffer_.resize(buffer_.capacity());
+}
+
+void FrameReader::commit(std::size_t size) {
+  HOPRING_CHECK(size <= buffer_.size() - end_);
+  end_ += size;
+}
+
+std::optional<Frame> FrameReader::next() {
+  const std::size_t received = end_ - begin_;
+  if (error_ || received < length_bytes) return std::nullopt;
+  const char* frame = buffer_.data() + begin_;
+  const std::size_t size = length_bytes + read<std::uint32_t>(frame);
+  if (size > frame_bytes_max_) return fail(WireError::frame_too_long);
+  if (size < frame_header_bytes) return fail(WireError::frame_too_short);
+  if (received < size) return std::nullopt;
+  if (frame[flags_at] != 0) return fail(WireError::unknown_flags);
+  begin_ += size;
+  return Frame{read<std::uint8_t>(frame + version_at), read<std::uint16_t>(frame + kind_at),
+               read<std::uint64_t>(frame + request_id_at),
+               std::string_view(frame + frame_header_bytes, size - frame_header_bytes)};
+}
+
+std::optional<Frame> FrameReader::fail(WireError error) {
+  error_ = error;
+  return std::nullopt;
+}
+
+}  // namespace hopring
