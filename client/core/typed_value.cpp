@@ -7,11 +7,30 @@
 
 namespace hopring {
 
+namespace {
+
+std::string described(ValueType type, const std::string& object) {
+  return object.empty() ? name(type) : std::string(name(type)) + " " + object;
+}
+
+// The class's name at the head of an object; empty if there is none to be read.
+std::string object_name(const Value& value) {
+  std::string found;
+  ObjectInArchive archive(value.bytes);
+  archive& found;
+  return archive.ok() && found.size() <= object_name_bytes_max ? found : std::string();
+}
+
+}  // namespace
+
 std::string to_string(const ValueError& error) {
-  const std::string found = name(error.found);
+  const std::string found = described(error.found, error.found_object);
   if (error.code == OpError::overflow) return "the " + found + " is out of the type's range";
-  if (error.code == OpError::invalid_argument) return "the " + found + " value is malformed";
-  return "the value is " + found + ", not " + name(error.wanted);
+  if (error.code != OpError::invalid_argument) {
+    return "the value is " + found + ", not " + described(error.wanted, error.wanted_object);
+  }
+  if (error.found_object.empty()) return "the " + found + " value is malformed";
+  return "the value of " + found + " is malformed, or of a newer version than this program knows";
 }
 
 void throw_exception_from_error(const ValueError& error, const boost::source_location& where) {
@@ -20,6 +39,23 @@ void throw_exception_from_error(const ValueError& error, const boost::source_loc
 }
 
 namespace detail {
+
+ValueError malformed_object(std::string_view name) {
+  ValueError error = malformed(ValueType::object);
+  error.found_object = error.wanted_object = name;
+  return error;
+}
+
+ValueError wrong_object(std::string_view found, std::string_view wanted) {
+  return {OpError::wrong_type, ValueType::object, ValueType::object, std::string(found),
+          std::string(wanted)};
+}
+
+ValueError wrong_type_of(const Value& value, ValueType wanted) {
+  ValueError error{OpError::wrong_type, value.type, wanted};
+  if (value.type == ValueType::object) error.found_object = object_name(value);
+  return error;
+}
 
 ValueResult<boost::json::value> json_from_value(const Value& value) {
   boost::json::parse_options options;

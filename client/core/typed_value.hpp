@@ -8,12 +8,24 @@
 //   bool and the integral types                 integer  (64 bits, signed; checked both ways)
 //   float, double                               floating (double)
 //   boost::json::value                          json     (UTF-8 text)
+//   a class with ObjectTraits and serialize()   object   (its name, then its members)
 //   Value                                       any: as it is
+//
+// A class becomes an object by a name and Boost.Serialization's description of its members:
+//
+//   struct Point { int x = 0, y = 0; template <class A> void serialize(A& a, unsigned) { a& x& y; }
+//   }; template <> struct hopring::ObjectTraits<Point> {
+//     static constexpr std::string_view name = "atlas.Point";
+//   };
+//
+// BOOST_CLASS_VERSION numbers the description; serialize() is told the number that was stored, so a
+// program reads what an older one has put. What a newer one has put is an error.
 //
 // Thread rule: free functions without state.
 //
-// Errors: ValueError, and nothing is thrown, but std::bad_alloc. `to_value` fails only for integers
-// above 2^63 - 1 and for JSON that would not be read back (nested deeper than json_depth_max).
+// Errors: ValueError, and nothing is thrown, but std::bad_alloc and what a serialize() throws.
+// `to_value` fails only for integers above 2^63 - 1, and for JSON or objects that would not be read
+// back (nested deeper than json_depth_max or object_depth_max).
 
 #include <boost/json/value.hpp>
 #include <boost/system/result.hpp>
@@ -27,6 +39,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "peer/wire/archive.hpp"
 #include "storage/operation/operation.hpp"
 
 namespace hopring {
@@ -36,10 +49,13 @@ struct ValueError {
   OpError code = OpError::wrong_type;    // wrong_type, overflow, or invalid_argument: malformed
   ValueType found = ValueType::string;   // the tag that is there
   ValueType wanted = ValueType::string;  // the tag that was asked for
+  std::string found_object{};            // with the tag object: the class's name
+  std::string wanted_object{};
   friend bool operator==(const ValueError&, const ValueError&) = default;
 };
 
-// "the value is json, not integer", as it stands in error texts.
+// "the value is json, not integer" or "the value is object atlas.Line, not object atlas.Point", as
+// it stands in error texts.
 std::string to_string(const ValueError& error);
 
 template <class T>
@@ -48,6 +64,12 @@ using ValueResult = boost::system::result<T, ValueError>;
 // What value() of a failed ValueResult throws: system_error with the code and to_string().
 [[noreturn]] void throw_exception_from_error(const ValueError& error,
                                              const boost::source_location& where);
+
+// Specialize it with a `name` for a class that is to be an object. The name is stored: it must not
+// change, and must differ from every other class's in the ring. At most object_name_bytes_max.
+template <class T>
+struct ObjectTraits {};
+inline constexpr std::size_t object_name_bytes_max = 255;
 
 inline constexpr std::size_t json_depth_max = 32;  // deeper text is refused: a bound for the parser
 
@@ -63,9 +85,42 @@ template <class T>
 concept Json = std::same_as<T, boost::json::value>;
 
 template <class T>
+concept Object = requires {
+  std::string_view(ObjectTraits<T>::name);
+};
+
+template <class T>
 inline constexpr bool has_no_tag = false;
 
 inline ValueError malformed(ValueType type) { return {OpError::invalid_argument, type, type}; }
+ValueError malformed_object(std::string_view name);
+ValueError wrong_object(std::string_view found, std::string_view wanted);
+
+template <Object T>
+ValueResult<Value> object_to_value(const T& object) {
+  constexpr std::string_view name = ObjectTraits<T>::name;
+  static_assert(!name.empty() && name.size() <= object_name_bytes_max);
+  Value value{ValueType::object, {}};
+  ObjectOutArchive archive(value.bytes);
+  archive.save_bytes(name);
+  archive& object;
+  if (!archive.ok()) return malformed_object(name);
+  return value;
+}
+
+template <Object T>
+ValueResult<T> object_from_value(const Value& value) {
+  constexpr std::string_view wanted = ObjectTraits<T>::name;
+  ObjectInArchive archive(value.bytes);
+  std::string found;
+  archive& found;
+  if (!archive.ok() || found.size() > object_name_bytes_max) return malformed(ValueType::object);
+  if (found != wanted) return wrong_object(found, wanted);
+  T object{};
+  archive& object;
+  if (!archive.done()) return malformed_object(wanted);
+  return object;
+}
 
 }  // namespace detail
 
@@ -76,6 +131,8 @@ ValueResult<Value> to_value(const T& object) {
     return object;
   } else if constexpr (detail::Json<T>) {
     return detail::json_to_value(object);
+  } else if constexpr (detail::Object<T>) {
+    return detail::object_to_value(object);
   } else if constexpr (detail::Text<T>) {
     return Value{ValueType::string, std::string(std::string_view(object))};
   } else if constexpr (std::integral<T>) {
@@ -115,6 +172,8 @@ template <class T>
 constexpr ValueType tag_of() {
   if constexpr (Json<T>) {
     return ValueType::json;
+  } else if constexpr (Object<T>) {
+    return ValueType::object;
   } else if constexpr (std::same_as<T, std::string>) {
     return ValueType::string;
   } else if constexpr (std::integral<T>) {
@@ -126,6 +185,15 @@ constexpr ValueType tag_of() {
   }
 }
 
+// Of an object that stands where something else is wanted, or the reverse, the name is told too.
+ValueError wrong_type_of(const Value& value, ValueType wanted);
+template <class T>
+ValueError wrong_type(const Value& value, ValueType wanted) {
+  ValueError error = wrong_type_of(value, wanted);
+  if constexpr (Object<T>) error.wanted_object = ObjectTraits<T>::name;
+  return error;
+}
+
 }  // namespace detail
 
 // The T that `value` stands for.
@@ -135,9 +203,11 @@ ValueResult<T> from_value(Value value) {
     return value;
   } else {
     constexpr ValueType wanted = detail::tag_of<T>();
-    if (value.type != wanted) return ValueError{OpError::wrong_type, value.type, wanted};
+    if (value.type != wanted) return detail::wrong_type<T>(value, wanted);
     if constexpr (wanted == ValueType::json) {
       return detail::json_from_value(value);
+    } else if constexpr (wanted == ValueType::object) {
+      return detail::object_from_value<T>(value);
     } else if constexpr (wanted == ValueType::string) {
       return std::move(value.bytes);
     } else if constexpr (wanted == ValueType::integer) {

@@ -3,10 +3,49 @@
 #include <boost/json/parse.hpp>
 #include <boost/system/system_error.hpp>
 #include <boost/test/unit_test.hpp>
-#include <cmath>
 #include <limits>
+#include <string>
+#include <vector>
 
 using namespace hopring;
+
+namespace {
+
+struct Point {
+  std::int32_t x = 0;
+  std::vector<std::string> labels;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& x& labels;
+  }
+  friend bool operator==(const Point&, const Point&) = default;
+};
+
+struct Line {
+  Point from;
+  Point to;
+  std::int32_t width = 0;  // since version 1
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned version) {
+    archive& from& to;
+    if (version > 0) archive& width;
+  }
+  friend bool operator==(const Line&, const Line&) = default;
+};
+
+}  // namespace
+
+BOOST_CLASS_VERSION(Line, 1)
+template <>
+struct hopring::ObjectTraits<Point> {
+  static constexpr std::string_view name = "atlas.Point";
+};
+template <>
+struct hopring::ObjectTraits<Line> {
+  static constexpr std::string_view name = "atlas.Line";
+};
 
 namespace {
 
@@ -83,6 +122,42 @@ BOOST_AUTO_TEST_CASE(malformed_bytes_are_errors) {
     BOOST_TEST(error_of<boost::json::value>({ValueType::json, text}) ==
                "the json value is malformed");
   }
+}
+
+BOOST_AUTO_TEST_CASE(objects_come_back_whole) {
+  check_round_trip(Point{7, {"a", "b"}}, ValueType::object);
+  check_round_trip(Line{{1, {}}, {2, {"end"}}, 3}, ValueType::object);
+}
+
+BOOST_AUTO_TEST_CASE(an_object_of_another_class_says_which) {
+  const Value point = *to_value(Point{7, {}});
+  BOOST_TEST(error_of<Line>(point) == "the value is object atlas.Point, not object atlas.Line");
+  BOOST_TEST(error_of<int>(point) == "the value is object atlas.Point, not integer");
+  BOOST_TEST(error_of<Point>(integer(1)) == "the value is integer, not object atlas.Point");
+}
+
+// Goal: what an older program stored is read, what a newer one stored is refused.
+// Method: the version stands as one byte after the name.
+BOOST_AUTO_TEST_CASE(the_stored_version_of_an_object_decides_how_it_is_read) {
+  Value value = *to_value(Line{{1, {}}, {2, {}}, 3});
+  const std::size_t version_at = 1 + std::string("atlas.Line").size();
+  BOOST_REQUIRE(value.bytes[version_at] == 1);
+  Value older = value;
+  older.bytes[version_at] = 0;
+  older.bytes.resize(older.bytes.size() - sizeof(std::int32_t));
+  BOOST_TEST((from_value<Line>(older).value() == Line{{1, {}}, {2, {}}, 0}));
+  value.bytes[version_at] = 2;
+  BOOST_TEST(error_of<Line>(value) ==
+             "the value of object atlas.Line is malformed, or of a newer version than this program "
+             "knows");
+}
+
+BOOST_AUTO_TEST_CASE(a_truncated_or_padded_object_is_malformed) {
+  const Value value = *to_value(Point{7, {"a", "b"}});
+  for (std::size_t size = 0; size < value.bytes.size(); ++size) {
+    BOOST_TEST(!from_value<Point>({ValueType::object, value.bytes.substr(0, size)}).has_value());
+  }
+  BOOST_TEST(!from_value<Point>({ValueType::object, value.bytes + "x"}).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(json_nested_too_deeply_is_refused_in_both_directions) {
