@@ -47,6 +47,8 @@ class NoSink final : public ResultSink {
   void on_error(OpError) override {}
 };
 
+static_assert(key_bytes_max <= record_key_bytes_max && value_type_max <= record_type_max);
+
 bool is_key(const std::string& key) { return !key.empty() && key.size() <= key_bytes_max; }
 
 bool is_value(const Value& value) {
@@ -190,8 +192,8 @@ Change ArcRecords::apply(Position position, const Command& command) {
 }
 
 Change ArcRecords::install(Position position, const Record& record) {
-  return store(view_of(position, record.key, record.value.type, record.value.bytes,
-                       record.expiry_ms));
+  return store(
+      view_of(position, record.key, record.value.type, record.value.bytes, record.expiry_ms));
 }
 
 ArcRecords ArcRecords::split_off(Position at) {

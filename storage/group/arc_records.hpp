@@ -15,6 +15,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/time.hpp"
 #include "routing/arc.hpp"
 #include "storage/group/messages.hpp"
 #include "storage/operation/operation.hpp"
