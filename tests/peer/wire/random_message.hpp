@@ -1,0 +1,147 @@
+#pragma once
+
+// Random messages of every kind, for tests of the codec. RandomArchive "reads" a message through
+// its own serialize(), so that a new member is filled, and tested, without a word here.
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "peer/wire/archive_types.hpp"
+#include "peer/wire/bounds.hpp"
+#include "peer/wire/kinds.hpp"
+#include "peer/wire/messages.hpp"
+#include "peer/wire/wire_traits.hpp"
+
+namespace hopring {
+
+class RandomArchive {
+ public:
+  explicit RandomArchive(Rng& rng) : rng_(rng) {}
+
+  template <class T>
+  RandomArchive& operator&(T& value) {
+    fill(value);
+    return *this;
+  }
+
+ private:
+  static constexpr std::uint64_t elements_max = closer_sent_max;  // no list has a lower bound
+  static constexpr std::uint64_t string_bytes_max = 300;  // a length of two bytes, sometimes
+
+  void fill(bool& value) { value = rng_.chance(1, 2); }
+
+  template <wire::Number T>
+  void fill(T& value) {
+    value = static_cast<T>(rng_.next() >> rng_.below(64));
+  }
+
+  template <wire::Enum T>
+  void fill(T& value) {
+    using Range = WireEnumRange<T>;
+    const std::uint64_t count = Range::highest - Range::lowest + 1u;
+    value = static_cast<T>(Range::lowest + rng_.below(count));
+  }
+
+  void fill(std::string& value) {
+    value.resize(rng_.chance(1, 8) ? rng_.below(string_bytes_max) : rng_.below(12));
+    for (char& byte : value) byte = static_cast<char>(rng_.next());
+  }
+
+  template <class T, std::size_t size>
+  void fill(std::array<T, size>& values) {
+    for (T& value : values) fill(value);
+  }
+
+  template <class T>
+  void fill(std::vector<T>& values) {
+    values.resize(rng_.below(elements_max + 1));
+    for (T& value : values) fill(value);
+  }
+
+  template <class T>
+  void fill(std::optional<T>& value) {
+    value.reset();
+    if (rng_.chance(1, 2)) fill(value.emplace());
+  }
+
+  template <class... Alternatives>
+  void fill(std::variant<Alternatives...>& value) {
+    wire::emplace_alternative(value, rng_.below(sizeof...(Alternatives)));
+    std::visit([this](auto& alternative) { fill(alternative); }, value);
+  }
+
+  // What follows keeps the bounds of peer/wire/bounds.hpp where random bytes would not.
+  void fill(View& view) {
+    view.serialize(*this, 0);
+    view.members.resize(1 + rng_.below(members_max));
+    for (PeerRef& member : view.members) fill(member);
+    view.number.generation |= 1;
+  }
+
+  void fill(PeerRef& peer) {
+    peer.serialize(*this, 0);
+    peer.endpoint.port |= 1;
+    peer.incarnation = rng_.next() | 1;
+  }
+
+  void fill(PeerLoad& load) {
+    load.serialize(*this, 0);
+    load.weight |= 1;
+    load.ring_parts >>= 32;
+  }
+
+  void fill(Value& value) {
+    value.serialize(*this, 0);
+    if (value.type == ValueType::integer || value.type == ValueType::floating) {
+      value.bytes.resize(8);
+    }
+  }
+
+  template <class T>
+  void fill(T& object) {
+    object.serialize(*this, 0);
+    if constexpr (requires { object.key; }) object.key += 'k';
+    if constexpr (std::is_same_v<T, Record>) object.expiry_ms &= 0xffffffff;
+    if constexpr (std::is_same_v<T, Scan>) object.records_max = object.records_max % 1000 + 1;
+    if constexpr (std::is_same_v<T, Hello>) {
+      object.version_lowest = 0;
+      if (object.role == Role::client) object.from = PeerRef{};
+    }
+  }
+
+  Rng& rng_;
+};
+
+// A random message of alternative `index` of family `family`.
+inline WireMessage random_message(Rng& rng, std::size_t family, std::size_t index) {
+  WireMessage message;
+  wire::emplace_alternative(message, family);
+  RandomArchive archive(rng);
+  std::visit(
+      [&](auto& each) {
+        wire::emplace_alternative(each, index);
+        std::visit([&](auto& single) { archive& single; }, each);
+      },
+      message);
+  return message;
+}
+
+// `count` random messages of each kind, in the order of the kinds: visitor(message).
+template <class Visitor>
+void for_random_messages(Rng& rng, unsigned count, Visitor visitor) {
+  for (const MessageRow& row : message_rows) {
+    std::size_t family = family_bases.size() - 1;
+    while (row.kind < family_bases[family]) --family;
+    const std::size_t index = row.kind - family_bases[family];
+    for (unsigned i = 0; i < count; ++i) visitor(random_message(rng, family, index));
+  }
+}
+
+}  // namespace hopring
