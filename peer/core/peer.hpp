@@ -36,6 +36,7 @@ class Peer {
     bool replicas_given = false;
     Limits limits;
     std::uint64_t memory_bytes_max = 0;  // --max-memory; 0: no limit
+    std::size_t block_bytes = 65536;     // what tables borrow memory in; small in a simulation
     std::uint32_t weight = 1;
   };
 
@@ -75,6 +76,8 @@ class Peer {
   // For judges and reports: the views of the arcs that it serves, in ring order.
   std::vector<View> served() const;
   ReportReply report() const;
+  // Its last look at the loads of others found nothing to ask for.
+  bool settled() const;
 
  private:
   struct Parts;

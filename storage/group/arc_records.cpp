@@ -47,6 +47,8 @@ class NoSink final : public ResultSink {
   void on_error(OpError) override {}
 };
 
+static_assert(key_bytes_max <= record_key_bytes_max && value_type_max <= record_type_max);
+
 bool is_key(const std::string& key) { return !key.empty() && key.size() <= key_bytes_max; }
 
 bool is_value(const Value& value) {
@@ -76,9 +78,9 @@ struct WellFormed {
 
 }  // namespace
 
-bool is_well_formed(const Command& command) { return std::visit(WellFormed{}, command); }
+bool is_applicable(const Command& command) { return std::visit(WellFormed{}, command); }
 
-bool is_well_formed(const Record& record) {
+bool is_installable(const Record& record) {
   return is_key(record.key) && is_value(record.value) && record.expiry_ms >= 0 &&
          record.expiry_ms <= expiry_ms_max;
 }
@@ -190,8 +192,8 @@ Change ArcRecords::apply(Position position, const Command& command) {
 }
 
 Change ArcRecords::install(Position position, const Record& record) {
-  return store(view_of(position, record.key, record.value.type, record.value.bytes,
-                       record.expiry_ms));
+  return store(
+      view_of(position, record.key, record.value.type, record.value.bytes, record.expiry_ms));
 }
 
 ArcRecords ArcRecords::split_off(Position at) {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/time.hpp"
 #include "routing/arc.hpp"
 #include "storage/group/messages.hpp"
 #include "storage/operation/operation.hpp"
@@ -29,8 +30,8 @@ enum class Change : std::uint8_t { none, made, out_of_memory };
 constexpr bool is_straight(const Arc& arc) noexcept { return advance(arc.begin, 1) <= arc.end; }
 
 // Is `command` one that apply() takes? Those from the network are asked first.
-bool is_well_formed(const Command& command);
-bool is_well_formed(const Record& record);
+bool is_applicable(const Command& command);
+bool is_installable(const Record& record);
 
 class ArcRecords {
  public:
@@ -52,11 +53,11 @@ class ArcRecords {
   Change erase(Position position, const Erase& erase, ResultSink& sink);
   Change remove_expired(Position position, const RemoveExpired& command);
 
-  // An entry's command, on a copy. REQUIRES: is_well_formed(command), it is no SplitArc and no
+  // An entry's command, on a copy. REQUIRES: is_applicable(command), it is no SplitArc and no
   // ChangeView, its key is in the arc.
   Change apply(Position position, const Command& command);
 
-  // A record of a chunk. REQUIRES: is_well_formed(record).
+  // A record of a chunk. REQUIRES: is_installable(record).
   Change install(Position position, const Record& record);
 
   // visit(const RecordView&) -> bool (go on?) from `from` on, in the order of (position, key). The

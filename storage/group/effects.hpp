@@ -58,8 +58,8 @@ struct CopyKept {
   friend bool operator==(const CopyKept&, const CopyKept&) = default;
 };
 
-using GroupEffect = std::variant<SendGroup, ArcOpened, ArcChanged, ArcMoved, ArcLost, MoveEnded,
-                                 CopyKept>;
+using GroupEffect =
+    std::variant<SendGroup, ArcOpened, ArcChanged, ArcMoved, ArcLost, MoveEnded, CopyKept>;
 using GroupOutbox = std::vector<GroupEffect>;
 
 }  // namespace hopring

@@ -14,9 +14,9 @@ GroupHost::GroupHost(const PeerRef& self, const HashKey& hash_key, const GroupOp
 }
 
 Group* GroupHost::served_at(Position position) const noexcept {
-  const auto found = std::lower_bound(
-      served_.begin(), served_.end(), position,
-      [](const Served& each, Position sought) { return each.end < sought; });
+  const auto found =
+      std::lower_bound(served_.begin(), served_.end(), position,
+                       [](const Served& each, Position sought) { return each.end < sought; });
   if (found == served_.end() || !contains(found->group->view().arc, position)) return nullptr;
   return found->group.get();
 }
@@ -27,9 +27,8 @@ Group* GroupHost::served_ending_at(Position end) const noexcept {
 }
 
 bool GroupHost::serves_part_of(const Arc& arc) const {
-  return std::any_of(served_.begin(), served_.end(), [&](const Served& each) {
-    return overlaps(each.group->view().arc, arc);
-  });
+  return std::any_of(served_.begin(), served_.end(),
+                     [&](const Served& each) { return overlaps(each.group->view().arc, arc); });
 }
 
 void GroupHost::serve(std::unique_ptr<Group> group, GroupOutbox& out) {

@@ -104,8 +104,8 @@ class GroupHost {
   // The view of the served arc that holds `position`; nullptr if there is none.
   const View* find(Position position) const noexcept;
 
-  // visit(const View&, std::uint64_t keys, std::uint64_t bytes) for the served arcs, in the order of
-  // their ends. The visitor must not change the host.
+  // visit(const View&, std::uint64_t keys, std::uint64_t bytes) for the served arcs, in the order
+  // of their ends. The visitor must not change the host.
   template <class Visit>
   void for_each_arc(Visit&& visit) const {
     for (const Served& each : served_) {

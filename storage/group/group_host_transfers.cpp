@@ -25,9 +25,9 @@ bool GroupHost::move(Now now, Position end, const PeerRef& to, GroupOutbox& out)
   if (group == nullptr || move_of(*group) != nullptr || to == self_) return false;
   if (moves_under_way() >= options_.moves_max) return false;
   ++counters_.moves_begun;
-  moves_.push_back(std::make_unique<Move>(
-      Move{TransferSource(options_, rng_.next(), to, now, *group, out), group,
-           group->view().number, nullptr}));
+  moves_.push_back(
+      std::make_unique<Move>(Move{TransferSource(options_, rng_.next(), to, now, *group, out),
+                                  group, group->view().number, nullptr}));
   return true;
 }
 
@@ -37,8 +37,8 @@ bool GroupHost::is_moving(Position end) const {
 }
 
 std::size_t GroupHost::moves_under_way() const {
-  return static_cast<std::size_t>(std::count_if(
-      moves_.begin(), moves_.end(), [](const auto& move) { return !move->is_orphan; }));
+  return static_cast<std::size_t>(std::count_if(moves_.begin(), moves_.end(),
+                                                [](const auto& move) { return !move->is_orphan; }));
 }
 
 GroupHost::Move* GroupHost::move_of(TransferId transfer, const PeerRef& to) const {
@@ -98,8 +98,7 @@ void GroupHost::appended(Now now, Group& group, GroupOutbox& out) {
   settle(*move, out);
 }
 
-void GroupHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
-                           GroupOutbox& out) {
+void GroupHost::on_message(Now now, const PeerRef& from, GroupMessage&& message, GroupOutbox& out) {
   std::visit(
       [&]<class Message>(Message&& each) {
         using Plain = std::remove_cvref_t<Message>;
@@ -115,8 +114,7 @@ void GroupHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
 }
 
 template <class ToSource>
-void GroupHost::to_source(Now now, const PeerRef& from, const ToSource& message,
-                          GroupOutbox& out) {
+void GroupHost::to_source(Now now, const PeerRef& from, const ToSource& message, GroupOutbox& out) {
   if (Move* move = move_of(message.transfer, from)) {
     move->source.on_message(now, message, *move->group, out);
     settle(*move, out);

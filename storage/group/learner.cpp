@@ -56,7 +56,7 @@ Learner::Verdict Learner::on_message(Now now, const Chunk& message, GroupOutbox&
 Learner::Verdict Learner::install(const Chunk& chunk) {
   if (!is_straight(chunk.interval) || !covers(arc(), chunk.interval)) return Verdict::malformed;
   for (const Record& record : chunk.records) {
-    if (!is_well_formed(record)) return Verdict::malformed;
+    if (!is_installable(record)) return Verdict::malformed;
     const Position position = records_.position_of(record.key);
     if (!contains(chunk.interval, position)) return Verdict::malformed;
     const Change change = records_.install(position, record);
@@ -82,7 +82,7 @@ Learner::Verdict Learner::on_message(Now now, const Append& message, GroupOutbox
 Learner::Verdict Learner::take(const Entry& entry) {
   if (entry.index <= index_) return Verdict::fine;
   if (entry.index != index_ + 1 || is_prepared()) return Verdict::malformed;
-  if (!is_well_formed(entry.command)) return Verdict::malformed;
+  if (!is_applicable(entry.command)) return Verdict::malformed;
   const auto* change = std::get_if<ChangeView>(&entry.command);
   const Verdict verdict = change != nullptr ? take_change_of_view(*change) : apply(entry);
   if (verdict != Verdict::fine) return verdict;

@@ -10,7 +10,8 @@
 //     entries that have gone by);
 //   - an entry that follows index_. It is applied if its key lies in a taken chunk that was read
 //     before it; otherwise the chunk already has it, or will have.
-// So the copy is right whatever is lost, doubled or overtaken on the way; answers say how far it is.
+// So the copy is right whatever is lost, doubled or overtaken on the way; answers say how far it
+// is.
 //
 // The last entry is the change of view that names this peer. It is taken only by a copy that lacks
 // nothing; then the copy is prepared: the arc's primary may commit by its acknowledgement and send

@@ -47,8 +47,8 @@ struct GroupOptions {
   // ... and drops an unfinished copy after so long.
   Duration learner_timeout = std::chrono::seconds(15);
 
-  // Every so often each group is searched for due records in the next so many segments of its table.
-  // Nobody sees a due record: this only wins their memory back.
+  // Every so often each group is searched for due records in the next so many segments of its
+  // table. Nobody sees a due record: this only wins their memory back.
   Duration sweep_interval = std::chrono::seconds(1);
   std::size_t sweep_segments_max = 16;
   // A sweep that has removed so many stops, and goes on after this pause: it bounds a turn. Also

@@ -125,7 +125,7 @@ void TransferSource::send_entries(Group& group, GroupOutbox& out) {
   if (sent_ != matched_) return;
   const std::uint64_t last = chunks_.empty() ? group.last_index() : chunks_.front().index;
   const std::size_t bytes_max = phase_ == Phase::switching ? group.tail().bytes()  // see below
-                                                            : options_->append_bytes_max;
+                                                           : options_->append_bytes_max;
   std::vector<Entry> entries = group.tail().after(sent_, last, bytes_max);
   if (entries.empty()) return;
   const std::uint64_t previous = sent_;

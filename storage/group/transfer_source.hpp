@@ -9,7 +9,8 @@
 //   offering           OfferArc is sent until it is answered.
 //   copying            Chunks read from the live table, in ring order; beside them the entries.
 //   switching          The change of view is appended, writes are refused. See Group.
-//   awaiting_serving   The learner has acknowledged it: committed. Serve is sent until Serving comes.
+//   awaiting_serving   The learner has acknowledged it: committed. Serve is sent until Serving
+//   comes.
 //
 // Chunks and entries may overtake each other, be lost when a connection is cut, and come twice. The
 // learner takes nothing that does not fit (learner.hpp), so that everything may be sent again, and

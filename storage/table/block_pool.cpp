@@ -13,21 +13,38 @@ namespace {
 constexpr std::uint64_t all_free = ~std::uint64_t{0};
 constexpr std::align_val_t cache_line{64};
 
-std::uint32_t longest_run(std::uint64_t free) {
-  std::uint32_t run = 0;
+constexpr std::uint64_t run_mask(unsigned first, std::size_t units) {
+  return (units < 64 ? (std::uint64_t{1} << units) - 1 : all_free) << first;
+}
+
+// Bit i of the result: a run of `units` free ones starts at unit i.
+std::uint64_t starts_of_runs(std::uint64_t free, std::size_t units) {
+  std::uint64_t starts = free;
+  for (std::size_t i = 1; i < units; ++i) starts &= free >> i;
+  return starts;
+}
+
+std::uint8_t longest_run(std::uint64_t free) {
+  std::uint8_t run = 0;
   for (; free != 0 && run < BlockPool::run_units_max; ++run) free &= free >> 1;
   return run;
 }
 
-// First unit of a run of `units` free ones. REQUIRES: there is one.
-unsigned first_of_run(std::uint64_t free, std::size_t units) {
-  std::uint64_t starts = free;
-  for (std::size_t i = 1; i < units; ++i) starts &= free >> i;
-  return static_cast<unsigned>(std::countr_zero(starts));
-}
-
-constexpr std::uint64_t run_mask(unsigned first, std::size_t units) {
-  return ((std::uint64_t{1} << units) - 1) << first;
+// First unit of the shortest run of at least `units` free ones. REQUIRES: there is one.
+unsigned tightest_run(std::uint64_t free, std::size_t units) {
+  int best = 0;
+  int best_length = 65;
+  std::uint64_t starts = starts_of_runs(free, units);
+  while (starts != 0) {
+    const int first = std::countr_zero(starts);
+    const int length = std::countr_one(free >> first);
+    if (length < best_length) {
+      best_length = length;
+      best = first;
+    }
+    starts &= ~run_mask(static_cast<unsigned>(first), static_cast<std::size_t>(length));
+  }
+  return static_cast<unsigned>(best);
 }
 
 }  // namespace
@@ -65,7 +82,7 @@ void BlockPool::take_back(Piece piece) noexcept {
       static_cast<unsigned>(static_cast<std::size_t>(piece.data - block.data) / unit_bytes());
   set_free(piece.block, block.free | run_mask(first, piece.bytes / unit_bytes()));
   if (blocks_[piece.block].free != all_free) return;
-  if (++spare_blocks_ > spare_blocks_max) drop_block(piece.block);
+  if (++spare_blocks_ > spare_blocks_max()) drop_block(piece.block);
 }
 
 bool BlockPool::reserve(std::size_t bytes) noexcept {
@@ -89,11 +106,12 @@ bool BlockPool::is_run(std::size_t bytes) const noexcept {
 }
 
 Piece BlockPool::lend_run(std::size_t units) noexcept {
-  const std::uint32_t index = block_with_run(units);
+  std::uint32_t index = used_block_with_run(units);
+  if (index == none) index = lists_[spare_list] != none ? lists_[spare_list] : take_block();
   if (index == none) return {};
   const Block& block = blocks_[index];
   if (block.free == all_free) --spare_blocks_;
-  const unsigned first = first_of_run(block.free, units);
+  const unsigned first = tightest_run(block.free, units);
   set_free(index, block.free & ~run_mask(first, units));
   return {block.data + first * unit_bytes(), static_cast<std::uint32_t>(units * unit_bytes()),
           index};
@@ -108,11 +126,15 @@ Piece BlockPool::lend_own(std::size_t bytes) noexcept {
   return {static_cast<std::byte*>(data), static_cast<std::uint32_t>(bytes), none};
 }
 
-std::uint32_t BlockPool::block_with_run(std::size_t units) noexcept {
+std::uint32_t BlockPool::used_block_with_run(std::size_t units) const noexcept {
   for (std::size_t run = units; run <= run_units_max; ++run) {
     if (lists_[run] != none) return lists_[run];
   }
-  return take_block();
+  return none;
+}
+
+std::uint8_t BlockPool::list_of(const Block& block) noexcept {
+  return block.free == all_free ? spare_list : longest_run(block.free);
 }
 
 // A new block, wholly free and listed; none if the limit or the system refuses.
@@ -134,7 +156,7 @@ std::uint32_t BlockPool::take_block() noexcept {
     ::operator delete(data, cache_line);
     return none;
   }
-  blocks_[index] = {static_cast<std::byte*>(data), all_free, none, none, run_units_max};
+  blocks_[index] = {static_cast<std::byte*>(data), all_free, none, none, spare_list};
   link(index);
   resident_bytes_ += options_.block_bytes;
   ++spare_blocks_;
@@ -152,9 +174,7 @@ void BlockPool::drop_block(std::uint32_t index) noexcept {
 }
 
 void BlockPool::drop_spare_blocks() noexcept {
-  for (std::uint32_t i = 0; i < blocks_.size() && spare_blocks_ > 0; ++i) {
-    if (blocks_[i].data != nullptr && blocks_[i].free == all_free) drop_block(i);
-  }
+  while (lists_[spare_list] != none) drop_block(lists_[spare_list]);
 }
 
 bool BlockPool::admits(std::size_t bytes) noexcept {
@@ -169,19 +189,19 @@ bool BlockPool::admits(std::size_t bytes) noexcept {
 void BlockPool::set_free(std::uint32_t index, std::uint64_t free) noexcept {
   Block& block = blocks_[index];
   block.free = free;
-  const std::uint32_t run = longest_run(free);
-  if (run == block.run) return;
+  const std::uint8_t list = list_of(block);
+  if (list == block.list) return;
   unlink(index);
-  block.run = run;
+  block.list = list;
   link(index);
 }
 
 void BlockPool::link(std::uint32_t index) noexcept {
   Block& block = blocks_[index];
   block.previous = none;
-  block.next = lists_[block.run];
+  block.next = lists_[block.list];
   if (block.next != none) blocks_[block.next].previous = index;
-  lists_[block.run] = index;
+  lists_[block.list] = index;
 }
 
 void BlockPool::unlink(std::uint32_t index) noexcept {
@@ -190,7 +210,7 @@ void BlockPool::unlink(std::uint32_t index) noexcept {
   if (block.previous != none) {
     blocks_[block.previous].next = block.next;
   } else {
-    lists_[block.run] = block.next;
+    lists_[block.list] = block.next;
   }
 }
 
@@ -203,17 +223,17 @@ void BlockPool::audit() const {
     ++blocks;
     used_units += units_per_block - static_cast<std::size_t>(std::popcount(block.free));
     spare += block.free == all_free ? 1 : 0;
-    HOPRING_CHECK(block.run == longest_run(block.free));
+    HOPRING_CHECK(block.list == list_of(block));
   }
   std::size_t listed = 0;
-  for (std::uint32_t run = 0; run < lists_.size(); ++run) {
-    for (std::uint32_t i = lists_[run]; i != none; i = blocks_[i].next, ++listed) {
-      HOPRING_CHECK(blocks_[i].run == run);
+  for (std::uint32_t list = 0; list < lists_.size(); ++list) {
+    for (std::uint32_t i = lists_[list]; i != none; i = blocks_[i].next, ++listed) {
+      HOPRING_CHECK(blocks_[i].list == list);
     }
   }
   HOPRING_CHECK(listed == blocks);
   HOPRING_CHECK(blocks + vacant_.size() == blocks_.size());
-  HOPRING_CHECK(spare == spare_blocks_ && spare <= spare_blocks_max);
+  HOPRING_CHECK(spare == spare_blocks_ && spare <= spare_blocks_max());
   HOPRING_CHECK(resident_bytes_ == blocks * options_.block_bytes + own_bytes_ + reserved_bytes_);
   HOPRING_CHECK(lent_bytes_ == used_units * unit_bytes() + own_bytes_);
 }

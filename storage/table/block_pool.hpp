@@ -10,17 +10,17 @@
 //   block  | piece, 3 units | piece, 1 | free | piece, 5 units          | free ...  |
 //   free   | 0    0    0    | 0        | 1    | 0   0   0   0   0       | 1   1 ... |   (64 bits)
 //
-// Blocks with a free run of r units wait in list r (r capped at run_units_max); a piece is taken
-// from the tightest list that serves it. A block without lent pieces is kept for the next borrower;
-// beyond `spare_blocks_max` of them, and when the limit presses, they go back to the system.
+// A piece takes the tightest run of the tightest block: those whose longest free run is r wait in
+// list r (capped at run_units_max). A wholly free block, a spare, serves whoever finds no hole; few
+// are kept, and none when the limit presses.
 //
 // Not thread-safe: a pool belongs to one shard.
 //
 // Invariants (audit() checks them):
 //   (1) resident_bytes() == blocks x block_bytes + bytes of pieces of their own + reserved bytes.
 //   (2) lent_bytes() == used units x unit_bytes() + bytes of pieces of their own.
-//   (3) a block stands in the list of its longest free run, and in no other.
-//   (4) the number of wholly free blocks is at most spare_blocks_max.
+//   (3) a block stands in the list that its free units name, and in no other.
+//   (4) the number of wholly free blocks is at most spare_blocks_max().
 
 #include <array>
 #include <cstddef>
@@ -45,7 +45,7 @@ class BlockPool {
  public:
   static constexpr std::size_t units_per_block = 64;
   static constexpr std::size_t run_units_max = 16;  // longer pieces get an allocation of their own
-  static constexpr std::size_t spare_blocks_max = 16;
+  static constexpr std::size_t eighth_units = 8;    // these have blocks of their own
 
   explicit BlockPool(PoolOptions options = {});
   // REQUIRES: all pieces have been taken back.
@@ -57,6 +57,12 @@ class BlockPool {
   // limit or the system refuses. Whole units up to run_units_max come from blocks, aligned to a
   // cache line; any other size has an allocation of its own.
   [[nodiscard]] Piece lend(std::size_t bytes) noexcept;
+
+  // Would lend(bytes) be served from a block that is in use already? REQUIRES: whole units, at most
+  // run_units_max.
+  bool has_hole(std::size_t bytes) const noexcept {
+    return used_block_with_run(bytes / unit_bytes()) != none;
+  }
 
   // Takes back what lend() gave; `piece` may be without data.
   void take_back(Piece piece) noexcept;
@@ -82,6 +88,8 @@ class BlockPool {
   std::size_t round_up(std::size_t bytes) const noexcept;
   std::size_t resident_bytes() const noexcept { return resident_bytes_; }
   std::size_t lent_bytes() const noexcept { return lent_bytes_; }
+  // One block, and one more for every 128.
+  std::size_t spare_blocks_max() const noexcept { return 1 + blocks_.size() / 128; }
 
   // A lower limit than what is resident stops lending; it takes nothing away.
   void set_bytes_max(std::size_t bytes_max) noexcept { options_.bytes_max = bytes_max; }
@@ -92,18 +100,22 @@ class BlockPool {
  private:
   static constexpr std::uint32_t none = 0xffffffff;
 
+  // Lists of blocks: 0 to run_units_max by the longest free run, but for the wholly free ones.
+  static constexpr std::uint8_t spare_list = run_units_max + 1;
+
   struct Block {
     std::byte* data = nullptr;  // nullptr: the index waits in vacant_
     std::uint64_t free = 0;
-    std::uint32_t previous = none;  // neighbours in the list of `run`
+    std::uint32_t previous = none;  // neighbours in `list`
     std::uint32_t next = none;
-    std::uint32_t run = 0;  // longest free run in units, capped at run_units_max
+    std::uint8_t list = 0;
   };
 
   bool is_run(std::size_t bytes) const noexcept;
   Piece lend_run(std::size_t units) noexcept;
   Piece lend_own(std::size_t bytes) noexcept;
-  std::uint32_t block_with_run(std::size_t units) noexcept;
+  std::uint32_t used_block_with_run(std::size_t units) const noexcept;
+  static std::uint8_t list_of(const Block& block) noexcept;
   std::uint32_t take_block() noexcept;
   void drop_block(std::uint32_t index) noexcept;
   void drop_spare_blocks() noexcept;
@@ -115,7 +127,7 @@ class BlockPool {
   PoolOptions options_;
   std::vector<Block> blocks_;
   std::vector<std::uint32_t> vacant_;  // indices of blocks_ without a block
-  std::array<std::uint32_t, run_units_max + 1> lists_;
+  std::array<std::uint32_t, spare_list + 1> lists_;
   std::size_t spare_blocks_ = 0;
   std::size_t overdrafts_ = 0;
   std::size_t resident_bytes_ = 0;

@@ -96,7 +96,7 @@ class HopscotchTable {
   // visit(const RecordView&) -> bool (go on?) for records whose expiry is at or before `now_ms`, in
   // at most `segments_max` segments further on than the call before. Segments in which nothing can
   // be due are passed without a look at their records. What is named stays until it is erased, and
-  // is named again on the next round.
+  // is named again on the next round; a visitor that stops is led to the same segment next time.
   template <class Visit>
   void for_each_due(std::int64_t now_ms, std::size_t segments_max, Visit&& visit);
 
@@ -105,7 +105,8 @@ class HopscotchTable {
   // REQUIRES: `at` is in range() and is not its end. Throws std::bad_alloc, and nothing changed.
   HopscotchTable split_off(std::uint64_t at);
 
-  // Gives everything back. Cost: one step an extent, none a record.
+  // Gives everything back. Cost: one step an extent and a spilled record, none else a record.
+  // Throws std::bad_alloc, and nothing changed.
   void clear();
 
   // Aborts unless the invariants hold. Cost: all records.
@@ -124,7 +125,7 @@ class HopscotchTable {
     std::array<RecordView, Segment::records_per_home_max> records;
     std::size_t size = 0;
   };
-  // One spilled record is looked at for each of these in for_each_due().
+  // How many spilled records for_each_due() looks at for each segment that it may pass.
   static constexpr std::size_t spilled_per_segment = 64;
 
   std::uint64_t origin() const noexcept { return range_.begin + 1; }

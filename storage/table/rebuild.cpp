@@ -6,11 +6,6 @@
 
 namespace hopring {
 
-namespace {
-// A fresh segment has this many records a bucket, of ten slots: room for a quarter more.
-constexpr std::uint32_t records_per_bucket = 8;
-}  // namespace
-
 Rebuild::~Rebuild() {
   for (const auto& segment : fresh_) segment->records_.disown_large();
 }
@@ -41,8 +36,7 @@ bool Rebuild::build(Interval interval) {
   }
   if (end == placed_) return true;
   const auto count = static_cast<std::uint32_t>(end - placed_);
-  const std::uint32_t buckets = (count + records_per_bucket - 1) / records_per_bucket;
-  if (!target.slots_.allocate(target.whole_units(buckets), target.tag_max())) return false;
+  if (!target.slots_.allocate(target.fresh_buckets(count), target.tag_max())) return false;
   target.records_.expect(bytes);
   for (; placed_ < end; ++placed_) {
     if (!place(moves_[placed_], target)) return false;

@@ -104,7 +104,9 @@ std::size_t RecordStore::extent_with_room(std::size_t bytes, SlotArray& slots) {
   if (active_ != no_extent && extents_[active_].room() >= bytes) return active_;
   std::size_t index = worth_compacting(bytes);
   if (index == no_extent) {
-    if (grow_active(bytes) || open_extent(bytes)) return active_;
+    if (fills_hole(bytes) ? open_extent(bytes) : grow_active(bytes) || open_extent(bytes)) {
+      return active_;
+    }
     index = most_free();  // no memory: whatever is enough is worth the work
     if (index == no_extent || extents_[index].free() < bytes) return no_extent;
   }
@@ -113,15 +115,15 @@ std::size_t RecordStore::extent_with_room(std::size_t bytes, SlotArray& slots) {
   return active_;
 }
 
-// The extent that gives most when its records are pushed together, if an eighth of all is dead and
-// this one gives an eighth of itself: a byte won back then costs at most seven copied ones, and in
-// the mean of random overwrites three to four.
+// The extent that gives most when its records are pushed together, if a twentieth of all is dead
+// and this one gives a tenth of itself: a byte won back then costs at most nine copied ones, and
+// in the mean of random overwrites three to four (docs/table.md).
 std::size_t RecordStore::worth_compacting(std::size_t bytes) const noexcept {
-  if (dead_bytes_ * 8 < used_bytes_) return no_extent;
+  if (dead_bytes_ * 20 < used_bytes_) return no_extent;
   const std::size_t index = most_free();
   if (index == no_extent) return no_extent;
   const std::size_t free = extents_[index].free();
-  return free >= std::max(bytes, extents_[index].piece.bytes / std::size_t{8}) ? index : no_extent;
+  return free >= std::max(bytes, extents_[index].piece.bytes / std::size_t{10}) ? index : no_extent;
 }
 
 std::size_t RecordStore::most_free() const noexcept {
@@ -160,12 +162,18 @@ void RecordStore::compact(std::size_t index, SlotArray& slots) noexcept {
   extent.dead = 0;
 }
 
+// Should `bytes` go to a new small extent, since the active one could only grow into a new block?
+bool RecordStore::fills_hole(std::size_t bytes) const noexcept {
+  if (active_ == no_extent || extents_[active_].used + bytes > extent_bytes_) return false;
+  const std::size_t wanted = pool_->round_up(extents_[active_].used + bytes);
+  return !pool_->has_hole(wanted) && pool_->has_hole(pool_->round_up(bytes));
+}
+
 // Lengthens the active extent until `bytes` fit, if extent_bytes() allow and the pool agrees.
 bool RecordStore::grow_active(std::size_t bytes) noexcept {
-  if (active_ == no_extent) return false;
+  if (active_ == no_extent || extents_[active_].used + bytes > extent_bytes_) return false;
   Extent& extent = extents_[active_];
   const std::size_t wanted = pool_->round_up(extent.used + bytes);
-  if (wanted > extent_bytes_) return false;
   const Piece longer = pool_->lend(wanted);
   if (longer.data == nullptr) return false;
   std::memcpy(longer.data, extent.piece.data, extent.used);
@@ -177,12 +185,22 @@ bool RecordStore::grow_active(std::size_t bytes) noexcept {
 bool RecordStore::open_extent(std::size_t bytes) {
   const std::size_t index = vacant_index();
   if (index == no_extent) return false;
-  const std::size_t wanted = std::min(extent_bytes_, std::max(bytes, expected_bytes_));
-  const Piece piece = pool_->lend(pool_->round_up(wanted));
+  const Piece piece = pool_->lend(size_of_next_extent(bytes));
   if (piece.data == nullptr) return false;
   extents_[index] = {piece, 0, 0};
   active_ = index;
   return true;
+}
+
+// What is expected, up to extent_bytes(); less if that fills a hole between other pieces.
+std::size_t RecordStore::size_of_next_extent(std::size_t bytes) const noexcept {
+  const std::size_t least = pool_->round_up(bytes);
+  const std::size_t wanted =
+      pool_->round_up(std::min(extent_bytes_, std::max(bytes, expected_bytes_)));
+  for (std::size_t size = wanted; size >= least; size -= pool_->unit_bytes()) {
+    if (pool_->has_hole(size)) return size;
+  }
+  return wanted;
 }
 
 // An index of extents_ without a piece; no_extent if references cannot name one more.

@@ -3,16 +3,17 @@
 // The records of one segment, lying one behind the other in extents.
 //
 // An extent is a piece of the pool, at most extent_bytes() long; the one at which appending goes on
-// starts with a unit and grows, so that a segment wastes half a unit and not half an extent. A
+// starts with a unit and grows, so that a segment wastes half a unit and not half an extent. Where
+// the pool could only serve that from a new block, a smaller extent fills a hole instead. A
 // reference is (extent, offset), so that growing an extent changes no reference. A record above a
 // quarter of extent_bytes() has an extent of its own, of exactly its size.
 //
 //   extent | record | record | dead | record |      room      |
 //          0                                used_           piece.bytes
 //
-// The store does not know which records are alive: its owner says what dies (release), and finds
-// the references that point into an extent when live records are to be pushed together in place
-// (compact). The owner is handed in as `References`, see append().
+// The store does not know which records are alive: its owner says what dies, see release(), and
+// hands in the slots that hold all live references where those may have to be renewed, see
+// append().
 //
 // Not thread-safe. Invariants (audit() checks them, together with the owner):
 //   (1) dead <= used <= piece.bytes, for every extent.
@@ -114,8 +115,10 @@ class RecordStore {
   std::size_t worth_compacting(std::size_t bytes) const noexcept;
   std::size_t most_free() const noexcept;
   void compact(std::size_t index, SlotArray& slots) noexcept;
+  bool fills_hole(std::size_t bytes) const noexcept;
   bool grow_active(std::size_t bytes) noexcept;
   bool open_extent(std::size_t bytes);
+  std::size_t size_of_next_extent(std::size_t bytes) const noexcept;
   std::size_t vacant_index();
   void give_back(Extent& extent) noexcept;
 

@@ -84,7 +84,7 @@ Segment::Change Segment::grow() noexcept {
 
 bool Segment::is_wasteful() const noexcept {
   if (records_.dead_bytes() > std::max(pool_->unit_bytes(), records_.used_bytes() / 4)) return true;
-  return whole_units(1) < slots_.buckets() && !is_half_full();
+  return !is_half_full() && fresh_buckets(size()) < slots_.buckets();
 }
 
 void Segment::prefetch_slots(std::uint64_t position) const noexcept {
@@ -101,6 +101,13 @@ void Segment::prefetch_record(std::uint64_t position) const noexcept {
 std::uint32_t Segment::whole_units(std::uint32_t buckets) const noexcept {
   const std::size_t bytes = pool_->round_up(buckets * sizeof(SlotArray::Bucket));
   return static_cast<std::uint32_t>(bytes / sizeof(SlotArray::Bucket));
+}
+
+// What a segment with so many records is built with: room for a quarter more of them.
+std::uint32_t Segment::fresh_buckets(std::uint32_t records) const noexcept {
+  constexpr std::uint32_t records_per_bucket = SlotArray::slots_per_bucket * 4 / 5;
+  return std::min(buckets_max,
+                  whole_units((records + records_per_bucket - 1) / records_per_bucket));
 }
 
 std::uint32_t Segment::next_buckets() const noexcept {

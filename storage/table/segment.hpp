@@ -11,8 +11,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <optional>
-#include <span>
 #include <string_view>
 
 #include "storage/table/interval.hpp"
@@ -95,7 +93,8 @@ class Segment {
   bool can_grow() const noexcept { return slots_.buckets() < buckets_max; }
   bool is_half_full() const noexcept { return slots_.size() * 2 >= slots_.capacity(); }
 
-  // Would a rebuild win back memory: are half the slots vacant, or a quarter of the bytes dead?
+  // Would a rebuild win back memory: are half the slots vacant and fewer would do, or is a quarter
+  // of the bytes dead?
   bool is_wasteful() const noexcept;
 
   // Homes follow each other as positions do: all records of one stand before those of the next. A
@@ -132,6 +131,7 @@ class Segment {
     return static_cast<Tag>((position - interval_.first) >> tag_shift_);
   }
   Tag tag_max() const noexcept { return static_cast<Tag>(interval_.extent >> tag_shift_); }
+  std::uint32_t fresh_buckets(std::uint32_t records) const noexcept;
   std::uint32_t next_buckets() const noexcept;
   std::uint32_t whole_units(std::uint32_t buckets) const noexcept;
   bool is_full() const noexcept;

@@ -19,8 +19,14 @@ def blank_comments_and_strings(text: str) -> str:
     return TOKENS.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
 
 
+# A macro that stands by itself before what a brace opens.
+LONE_MACRO = re.compile(r"^\s*[A-Z][A-Z0-9_]+\([^()]*\)(?=\s+\w)")
+
+
 def function_name(head: str) -> str | None:
     """The name before the first parenthesis of what stands before a brace; None if no function."""
+    while match := LONE_MACRO.match(head):
+        head = head[match.end():]
     if CONTAINER.match(head) or re.search(r"(?:=|,|\(|\breturn)\s*$", head):
         return None
     match = re.search(r"([\w:~]+|operator\s*\S+?)\s*\(\s*(\w*)", head)

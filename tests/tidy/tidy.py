@@ -34,11 +34,11 @@ ROOMS = [
 ]
 GRAPH = " < ".join(ROOMS)
 # Exceptions that narrow the rule: (room, what it may not include, unless it is one of these, why).
-POSITIONS = {f"routing/{name}.hpp" for name in ("id", "arc", "peer_ref", "view")}
+POSITIONS = {f"routing/{name}.hpp" for name in ("position", "arc", "peer_ref", "view")}
 NARROWER = [
     (r"storage/table", r".*", {"base/check.hpp"}, "the table takes only std and base/check.hpp"),
-    (r"storage\b.*", r"routing/", POSITIONS, "of routing only id, arc, peer_ref and view"),
-    (r"client\b.*", r"routing/", POSITIONS, "of routing only id, arc, peer_ref and view"),
+    (r"(storage|client)\b.*", r"routing/", POSITIONS,
+     "of routing only position, arc, peer_ref and view"),
     (r"sim", r"(peer/net|client(?!/core))/", set(), "the simulator runs cores, not drivers"),
 ]
 
@@ -51,14 +51,15 @@ BANNED = [
     (rf"^peer/net/|^client/map|^{MAINS}|^tests/(?:integration|bench)/", CODE,
      r"\b(?:steady|system|high_resolution)_clock\b|\bclock_gettime\b|\bgettimeofday\b",
      "the `now` argument"),
-    (rf"^{MAINS}|^base/entropy", CODE,
+    (rf"^{MAINS}|^base/entropy|^peer/net/", CODE,
      r"\brandom_device\b|\bmt19937|\bs?rand\(|\bgetrandom\b|\bgetentropy\b",
-     "the Rng you were given; a secret comes from base/entropy"),
+     "the Rng you were given; secrets are the driver's"),
     (r"^(?!routing/|storage/|peer/core/|client/core/)", CODE,
      r"\bstd::function\b", "an effect, a sink or a template; a core has no wiring"),
     (r"^$", CODE, r"(?<!\w)assert\s*\(|<cassert>|<assert\.h>", "HOPRING_CHECK of base/check.hpp"),
     (r"^$", CODE, r"\busing namespace std\s*;", "std:: before each name"),
-    (r"^$", r"\.hpp$", r"\busing namespace\b", "qualified names; a header decides for its readers"),
+    (r"^tests/", r"\.hpp$", r"\busing namespace\b",
+     "qualified names; a header decides for its readers"),
     (r"^$", r"^tests/.*" + CODE, r"\bsleep_(?:for|until)\b|\bu?sleep\(",
      "an event to wait for, or virtual time"),
     (r"^tests/tidy/", r"", r"\bFIXME\b|\bTODO\b|\bXXX\b", "the fix itself"),

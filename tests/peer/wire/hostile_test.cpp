@@ -1,8 +1,8 @@
 // What bytes of a stranger may cost. Every allocation of this executable is counted.
 
 #include <boost/test/unit_test.hpp>
-#include <cstring>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <string>
 

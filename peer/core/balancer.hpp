@@ -1,0 +1,87 @@
+#pragma once
+
+// Balance by bytes (design D5): estimates a fair share from the loads of peers at random positions,
+// and decides which peer to ask for an arc, and which arc to give to a peer that asks.
+//
+// Pulled, never pushed: a peer below its fair share asks heavier ones; a move must lower the peak
+// of the two by a step. So balance comes to rest, and a joiner is a peer with no load.
+//
+// Sans-IO, no messages of its own. Thread rule: belongs to its peer.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/time.hpp"
+#include "routing/messages.hpp"
+
+namespace hopring {
+
+// An empty ring is balanced by width, as if it held this much, evenly spread: once it holds much
+// more, bytes alone decide.
+inline constexpr double empty_ring_bytes = 1 << 20;
+
+// What a peer carries, per unit of its weight.
+double load_of(const PeerLoad& load);
+
+class Balancer {
+ public:
+  static constexpr std::size_t samples_max = 256;            // peers remembered
+  static constexpr std::chrono::seconds sample_age_max{30};  // older loads are not acted upon
+  static constexpr double step_parts = 128;  // a move lowers the peak by 1/128 of a fair share
+
+  explicit Balancer(std::uint32_t nodes_per_peer) : nodes_per_peer_(nodes_per_peer) {}
+
+  // A round of lookups of uniformly random positions begins; what follows belongs to it.
+  void begin_round() { round_.clear(); }
+  // The owner of a random position, and what it carries.
+  void on_sample(Time now, const PeerRef& peer, const PeerLoad& load);
+  // A load learnt otherwise.
+  void on_load(Time now, const PeerRef& peer, const PeerLoad& load);
+  // Not to be asked until a new load is learnt: dead, leaving, or it has nothing to give.
+  void forget(const PeerRef& peer) { samples_.erase(peer); }
+
+  struct Estimate {
+    double peers = 1;
+    double arcs = 0;
+    PeerLoad fair;  // of a peer of weight 1
+  };
+  // `self` counts, whatever its load.
+  Estimate estimate(const PeerRef& self, const PeerLoad& own) const;
+
+  // The heaviest peer from which a move would help, when `own`, with what is already coming, is
+  // below its fair share.
+  std::optional<PeerRef> giver(Time now, const PeerLoad& own, const Estimate& estimate) const;
+
+  // The lightest peers, for one that leaves.
+  std::vector<PeerRef> lightest(Time now) const;
+
+  struct Candidate {
+    Arc arc;
+    std::uint64_t bytes = 0;
+  };
+  struct Gift {
+    Position end;
+    bool split_first = false;  // give the lower half: arcs are scarce, or this one is too big
+  };
+  // What this peer should give to one that sent `want`.
+  std::optional<Gift> gift(const PeerLoad& own, std::span<const Candidate> arcs,
+                           const WantArc& want) const;
+
+  // Do the remembered loads together cover the whole ring?
+  bool covers_ring(const PeerRef& self, const PeerLoad& own) const;
+
+ private:
+  struct Sample {
+    PeerLoad load;
+    Time at;
+  };
+  std::uint32_t nodes_per_peer_;
+  std::map<PeerRef, Sample> samples_;
+  std::vector<PeerLoad> round_;
+};
+
+}  // namespace hopring

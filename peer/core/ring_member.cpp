@@ -1,0 +1,505 @@
+#include "peer/core/ring_member.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "routing/router.hpp"
+
+namespace hopring {
+namespace {
+
+constexpr std::size_t early_hints_max = 64;  // transfers that may be coming at once, and some
+constexpr std::uint64_t finger_every = 8;    // rounds of a node for one finger, once all are known
+constexpr std::size_t known_peers_max = 1024;  // of one report
+
+PeerHealth::Options health_options(const Limits& limits) {
+  PeerHealth::Options options;
+  options.dead_after = std::chrono::duration_cast<std::chrono::seconds>(limits.takeover_after);
+  return options;
+}
+
+void send(const PeerRef& to, RingMessage message, Outbox& out) {
+  out.push_back(SendPeer{to, std::move(message)});
+}
+
+}  // namespace
+
+RingMember::RingMember(const PeerRef& self, const Limits& limits, Rng rng)
+    : self_(self), limits_(limits), rng_(rng), health_(health_options(limits)) {}
+
+// Nodes.
+
+void RingMember::sync(Now now, std::span<const View> served) {
+  std::vector<ChordNode> fresh;
+  fresh.reserve(served.size());
+  for (const View& view : served) {
+    if (ChordNode* old = node_at(view.arc.end)) {
+      if (old->view() != view) old->set_view(view);
+      fresh.push_back(std::move(*old));
+      continue;
+    }
+    ChordNode node(view);
+    // The half of a split, or an arc beside one of ours, inherits what our node there knows.
+    if (ChordNode* sibling = node_holding(view.arc.end)) {
+      node.take_hints(self_, sibling->hints());
+    }
+    if (const auto hints = early_hints_.find(view.arc.end); hints != early_hints_.end()) {
+      node.take_hints(self_, hints->second);
+      early_hints_.erase(hints);
+    }
+    urgent_.push_back(view.arc.end);
+    fresh.push_back(std::move(node));
+  }
+  nodes_ = std::move(fresh);
+  if (!urgent_.empty()) next_round_ = now.monotonic;
+}
+
+void RingMember::on_moved(const View& view, Outbox& out) {
+  if (moved_.size() == moved_max) moved_.pop_front();
+  moved_.push_back(view);
+  const ChordNode* node = node_at(view.arc.end);
+  if (node == nullptr) return;
+  send(primary_of(view), node->hints(), out);
+  // Those whose lists name the old view: the node before, and the one after for its predecessor.
+  if (node->predecessor()) tell(primary_of(*node->predecessor()), view, out);
+  if (!node->successors().empty()) tell(primary_of(node->successors().entries()[0]), view, out);
+}
+
+void RingMember::tell(const PeerRef& peer, const View& view, Outbox& out) {
+  if (peer == self_ || peer == primary_of(view) || health_.is_dead(peer)) return;
+  send(peer, ArcNews{view}, out);
+}
+
+void RingMember::add_contact(const PeerRef& contact) {
+  if (std::find(contacts_.begin(), contacts_.end(), contact) != contacts_.end()) return;
+  if (contacts_.size() == contacts_max) contacts_.erase(contacts_.begin());
+  contacts_.push_back(contact);
+}
+
+ChordNode* RingMember::node_at(Position end) {
+  const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
+  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), end, before);
+  return at != nodes_.end() && at->arc().end == end ? &*at : nullptr;
+}
+
+// No arc holds both 2^64-1 and 0, so the first node whose end is not before the position is the
+// one.
+ChordNode* RingMember::node_holding(Position position) {
+  const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
+  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), position, before);
+  return at != nodes_.end() && contains(at->arc(), position) ? &*at : nullptr;
+}
+
+ArcFound RingMember::found(const ChordNode& node, std::uint32_t nonce) const {
+  const auto successors = node.successors().entries();
+  return ArcFound{
+      nonce, node.view(), {successors.begin(), successors.end()}, node.predecessor(), load_};
+}
+
+std::vector<Hint> RingMember::closest(Position position) const {
+  ClosestPeers best(position, self_, health_);
+  for (const ChordNode& node : nodes_) best.consider(node);
+  for (const View& view : moved_) best.consider(view.arc, primary_of(view));
+  std::vector<Hint> hints = best.take();
+  for (const PeerRef& contact : contacts_) {
+    if (!hints.empty() || contact == self_ || !health_.is_routable(contact)) continue;
+    hints.push_back(Hint{Arc{}, contact});
+  }
+  return hints;
+}
+
+const View* RingMember::known_view(Position position) const {
+  const View* best = nullptr;
+  const auto consider = [&](const View& view) {
+    if (primary_of(view) == self_ || !contains(view.arc, position)) return;
+    if (best == nullptr || beats(view, *best)) best = &view;
+  };
+  for (const ChordNode& node : nodes_) {
+    for (const View& view : node.successors().entries()) consider(view);
+    if (node.predecessor()) consider(*node.predecessor());
+  }
+  for (const View& view : moved_) consider(view);
+  return best;
+}
+
+std::vector<PeerRef> RingMember::known_peers() const {
+  std::vector<PeerRef> peers;
+  const auto take = [&](const PeerRef& peer) {
+    if (peer != self_ && peer.incarnation != 0) peers.push_back(peer);
+  };
+  for (const ChordNode& node : nodes_) {
+    for (const View& view : node.successors().entries()) take(primary_of(view));
+    for (const KnownArc& known : node.fingers().known()) take(known.peer);
+  }
+  for (const View& view : moved_) take(primary_of(view));
+  for (const PeerRef& contact : contacts_) take(contact);
+  std::sort(peers.begin(), peers.end());
+  peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+  std::erase_if(peers, [&](const PeerRef& peer) { return health_.is_dead(peer); });
+  if (peers.size() > known_peers_max) peers.resize(known_peers_max);
+  return peers;
+}
+
+// Messages.
+
+void RingMember::on_message(Now now, const PeerRef& from, const RingMessage& message, Outbox& out,
+                            RingEvents& events) {
+  on_heard(from);
+  std::visit(
+      [&](const auto& each) {
+        if constexpr (requires { on(now, from, each, out, events); }) {
+          on(now, from, each, out, events);
+        }
+      },
+      message);
+}
+
+void RingMember::on(Now, const PeerRef& from, const FindArc& message, Outbox& out, RingEvents&) {
+  answer_position(from, message.nonce, message.position, out);
+}
+
+void RingMember::on(Now, const PeerRef& from, const Stabilize& message, Outbox& out,
+                    RingEvents& events) {
+  hear(message.node, events);
+  const Position position = advance(message.node.arc.end, 1);
+  if (ChordNode* node = node_holding(position)) node->on_notify(message.node, health_);
+  answer_position(from, message.nonce, position, out);
+}
+
+void RingMember::answer_position(const PeerRef& from, std::uint32_t nonce, Position position,
+                                 Outbox& out) {
+  if (const ChordNode* node = node_holding(position)) {
+    send(from, found(*node, nonce), out);
+  } else {
+    send(from, Closer{nonce, closest(position)}, out);
+  }
+}
+
+void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbox& out,
+                    RingEvents& events) {
+  hear(message.view, events);
+  if (message.predecessor) hear(*message.predecessor, events);
+  const std::optional<Ask> ask = answered(message.nonce, from);
+  if (!ask) return;
+  if (ask->kind == Ask::Kind::search) return finish(ask->search, &message, events);
+  ChordNode* node = node_at(ask->node_end);
+  if (node == nullptr) return;
+  if (ask->kind == Ask::Kind::gap) {
+    return close_gap(now, *node, message.view, message.predecessor, out, events);
+  }
+  if (message.view.arc.begin == node->arc().end) {
+    node->on_successor(self_, message.view, message.successors);
+  } else {
+    check_successors(now, *node, out, events);
+  }
+}
+
+void RingMember::on(Now now, const PeerRef& from, const Closer& message, Outbox& out,
+                    RingEvents& events) {
+  const std::optional<Ask> ask = answered(message.nonce, from);
+  if (!ask) return;
+  if (ask->kind == Ask::Kind::search) {
+    const auto at = searches_.find(ask->search);
+    if (at == searches_.end()) return;
+    at->second.lookup.on_closer(message.hints);
+    return step(now, ask->search, out, events);
+  }
+  // The peer that was asked no longer holds the arc: find out who does.
+  if (const ChordNode* node = node_at(ask->node_end)) {
+    search(now,
+           Search{Search::Purpose::successor, Lookup(node->successor_position(), message.hints),
+                  ask->node_end, 0, 0},
+           out, events);
+  }
+}
+
+void RingMember::on(Now, const PeerRef&, const NodeHints& message, Outbox&, RingEvents&) {
+  if (ChordNode* node = node_at(message.end)) {
+    node->take_hints(self_, message);
+  } else if (early_hints_.size() < early_hints_max) {
+    early_hints_[message.end] = message;
+  }
+}
+
+void RingMember::on(Now, const PeerRef&, const ArcNews& message, Outbox&, RingEvents& events) {
+  hear(message.view, events);
+  for (ChordNode& node : nodes_) {
+    node.adopt(message.view);
+    node.on_notify(message.view, health_);
+  }
+}
+
+void RingMember::on(Now, const PeerRef& from, const Ping& message, Outbox& out, RingEvents&) {
+  send(from, Pong{message.nonce}, out);
+}
+
+// A view of others that beats one of ours takes what they share.
+void RingMember::hear(const View& view, RingEvents& events) {
+  if (primary_of(view) == self_ || health_.is_dead(primary_of(view))) return;
+  for (const ChordNode& node : nodes_) {
+    if (!overlaps(view.arc, node.arc()) || !beats(view, node.view())) continue;
+    events.push_back(LoseArc{node.arc(), view});
+  }
+}
+
+// Rounds.
+
+void RingMember::round(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
+  stabilize(now, node, out, events);
+  refresh_finger(now, node, out, events);
+}
+
+void RingMember::stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
+  if (is_whole_ring(node.arc())) return;
+  if (const ChordNode* own = node_holding(node.successor_position())) {
+    node.on_successor(self_, own->view(), {});
+    // It is ours to tell, too.
+    if (ChordNode* successor = node_holding(node.successor_position())) {
+      successor->on_notify(node.view(), health_);
+    }
+    return;
+  }
+  check_successors(now, node, out, events);
+  if (const auto peer = node.successor_to_ask(health_)) {
+    const std::uint32_t nonce = ask(now, Ask{Ask::Kind::stabilize, *peer, {}, node.arc().end, 0});
+    if (nonce != 0) send(*peer, Stabilize{nonce, node.view()}, out);
+    return;
+  }
+  if (node.successors().empty()) {
+    search(now,
+           Search{Search::Purpose::successor,
+                  Lookup(node.successor_position(), closest(node.successor_position())),
+                  node.arc().end, 0, 0},
+           out, events);
+  }
+}
+
+void RingMember::refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
+  const Position end = node.arc().end;
+  const auto successors = node.successors().entries();
+  const Position reach = successors.empty() ? end : successors.back().arc.end;
+  if (is_whole_ring(node.arc()) || reach == node.arc().begin) return;
+  const std::size_t known = node.fingers().known().size();
+  const auto i = node.fingers().next_to_refresh(end, reach);
+  if (!i) return;
+  const Position target = FingerTable::target(end, *i);
+  if (const ChordNode* own = node_holding(target)) {
+    return node.fingers().set(end, *i, KnownArc{own->arc(), self_});
+  }
+  const bool missing =
+      std::none_of(node.fingers().known().begin(), node.fingers().known().end(),
+                   [&](const KnownArc& each) { return contains(each.arc, target); });
+  if (!missing && known > 0 && rng_.below(finger_every) != 0) return;
+  search(now, Search{Search::Purpose::finger, Lookup(target, closest(target)), end, *i, 0}, out,
+         events);
+}
+
+// If the first successors are dead, the arcs up to the first live one are this node's to claim; but
+// first that one is asked what it knows before it, and so on anticlockwise: an arc that had moved
+// on before its old primary died is not claimed.
+void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
+  const auto run = node.dead_run(health_);
+  if (run.empty()) return;
+  const auto entries = node.successors().entries();
+  const Position beyond = advance(run.back().arc.end, 1);
+  if (const ChordNode* own = node_holding(beyond)) {
+    return close_gap(now, node, own->view(), own->predecessor(), out, events);
+  }
+  if (run.size() == entries.size()) {
+    return search(
+        now,
+        Search{Search::Purpose::successor, Lookup(beyond, closest(beyond)), node.arc().end, 0, 0},
+        out, events);
+  }
+  const auto same = [&](const auto& each) {
+    return each.second.kind == Ask::Kind::gap && each.second.node_end == node.arc().end;
+  };
+  if (std::any_of(asks_.begin(), asks_.end(), same)) return;
+  ask_gap(now, node, primary_of(entries[run.size()]), beyond, out);
+}
+
+void RingMember::ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Position position,
+                         Outbox& out) {
+  const std::uint32_t nonce = ask(now, Ask{Ask::Kind::gap, peer, {}, node.arc().end, 0});
+  if (nonce != 0) send(peer, FindArc{nonce, position}, out);
+}
+
+// `live` is the nearest arc after the node that is known to be alive, `before` what its node takes
+// for its predecessor.
+void RingMember::close_gap(Now now, ChordNode& node, const View& live,
+                           const std::optional<View>& before, Outbox& out, RingEvents& events) {
+  const Position limit = live.arc.begin;
+  if (limit == node.arc().end) {
+    node.on_successor(self_, live, {});
+    return;
+  }
+  const Arc gap{node.arc().end, limit};
+  const bool nearer = before && before->arc.end == limit && covers(gap, before->arc) &&
+                      !health_.is_dead(primary_of(*before));
+  if (!nearer) return claim(now, node, limit, events);
+  if (primary_of(*before) != self_) {
+    return ask_gap(now, node, primary_of(*before), before->arc.end, out);
+  }
+  if (const ChordNode* own = node_holding(before->arc.end)) {
+    close_gap(now, node, own->view(), own->predecessor(), out, events);
+  }
+}
+
+void RingMember::claim(Now now, const ChordNode& node, Position limit, RingEvents& events) {
+  const Arc gap{node.arc().end, limit};
+  for (const View& dead : node.dead_run(health_)) {
+    const PeerRef& peer = primary_of(dead);
+    if (!contains(gap, dead.arc.end) && !contains(dead.arc, limit)) return;
+    if (!health_.is_dead_since(peer, now.monotonic, limits_.claim_delay)) {
+      next_claim_check_ = std::min(next_claim_check_, now.monotonic + limits_.claim_delay);
+      return;
+    }
+    View view{
+        dead.arc, {dead.number.generation + 1, self_.incarnation, 1}, peer.incarnation, {self_}};
+    if (!contains(gap, dead.arc.end)) view.arc.end = limit;
+    if (view.arc.begin != view.arc.end) events.push_back(ClaimArc{view});
+  }
+}
+
+void RingMember::check_all_successors(Now now, Outbox& out, RingEvents& events) {
+  for (ChordNode& node : nodes_) check_successors(now, node, out, events);
+}
+
+void RingMember::declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events) {
+  if (peer.incarnation == 0 || !health_.on_dead(now.monotonic, peer)) return;
+  events.push_back(PeerDied{peer});
+  std::erase(contacts_, peer);
+  std::erase_if(moved_, [&](const View& view) { return primary_of(view) == peer; });
+  for (ChordNode& node : nodes_) node.forget(peer);
+  check_all_successors(now, out, events);
+}
+
+void RingMember::on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out,
+                                RingEvents& events) {
+  const bool dead = why == Unreachable::refused || why == Unreachable::other_incarnation ||
+                    why == Unreachable::other_ring;
+  if (dead) {
+    declare_dead(now, peer, out, events);
+  } else if (peer.incarnation != 0) {
+    health_.on_unanswered(now.monotonic, peer);
+  }
+  std::vector<Ask> failed;
+  std::erase_if(asks_, [&](const auto& each) {
+    if (each.second.to != peer) return false;
+    failed.push_back(each.second);
+    return true;
+  });
+  for (const Ask& each : failed) fail(now, each, out, events);
+}
+
+// Questions.
+
+std::uint32_t RingMember::ask(Now now, Ask ask) {
+  if (asks_.size() >= asks_max) return 0;
+  last_nonce_ = last_nonce_ == ~0u ? 1 : last_nonce_ + 1;
+  ask.deadline = now.monotonic + limits_.ask_timeout;
+  asks_[last_nonce_] = ask;
+  return last_nonce_;
+}
+
+std::optional<RingMember::Ask> RingMember::answered(std::uint32_t nonce, const PeerRef& from) {
+  const auto at = asks_.find(nonce);
+  if (at == asks_.end() || at->second.to.endpoint != from.endpoint) return std::nullopt;
+  const Ask ask = at->second;
+  asks_.erase(at);
+  return ask;
+}
+
+void RingMember::fail(Now now, const Ask& ask, Outbox& out, RingEvents& events) {
+  if (ask.kind == Ask::Kind::search) step(now, ask.search, out, events);
+}
+
+void RingMember::start_lookup(Now now, Position target, std::uint64_t token, Outbox& out,
+                              RingEvents& events) {
+  if (const ChordNode* own = node_holding(target)) {
+    events.push_back(LookupDone{token, found(*own, 0), 0});
+    return;
+  }
+  search(now, Search{Search::Purpose::caller, Lookup(target, closest(target)), {}, 0, token}, out,
+         events);
+}
+
+void RingMember::search(Now now, Search search, Outbox& out, RingEvents& events) {
+  const std::uint64_t id = ++last_search_;
+  searches_.emplace(id, std::move(search));
+  step(now, id, out, events);
+}
+
+void RingMember::step(Now now, std::uint64_t id, Outbox& out, RingEvents& events) {
+  const auto at = searches_.find(id);
+  if (at == searches_.end()) return;
+  const auto peer = at->second.lookup.next(health_);
+  const std::uint32_t nonce = peer ? ask(now, Ask{Ask::Kind::search, *peer, {}, {}, id}) : 0;
+  if (nonce == 0) return finish(id, nullptr, events);
+  send(*peer, FindArc{nonce, at->second.lookup.target()}, out);
+}
+
+void RingMember::finish(std::uint64_t id, const ArcFound* answer, RingEvents& events) {
+  const auto at = searches_.find(id);
+  if (at == searches_.end()) return;
+  const Search search = std::move(at->second);
+  searches_.erase(at);
+  if (search.purpose == Search::Purpose::caller) {
+    LookupDone done{search.token, std::nullopt, search.lookup.asked()};
+    if (answer != nullptr) done.found = *answer;
+    events.push_back(std::move(done));
+    return;
+  }
+  ChordNode* node = node_at(search.node_end);
+  if (node == nullptr || answer == nullptr) return;
+  if (search.purpose == Search::Purpose::finger) {
+    node->fingers().set(search.node_end, search.finger,
+                        KnownArc{answer->view.arc, primary_of(answer->view)});
+  } else if (answer->view.arc.begin == node->arc().end) {
+    node->on_successor(self_, answer->view, answer->successors);
+  } else if (!node->successors().empty() &&
+             answer->view.arc.begin == node->successors().entries().back().arc.end) {
+    node->extend(self_, answer->view);
+  }
+}
+
+// Time.
+
+void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
+  while (!asks_.empty() && asks_.begin()->second.deadline <= now.monotonic) {
+    const Ask late = asks_.begin()->second;
+    asks_.erase(asks_.begin());
+    if (late.to.incarnation != 0) health_.on_unanswered(now.monotonic, late.to);
+    fail(now, late, out, events);
+  }
+  if (health_.next_deadline() <= now.monotonic) {
+    const PeerHealth::Due due = health_.on_deadline(now.monotonic);
+    for (const PeerRef& peer : due.probes) send(peer, Ping{0}, out);
+    for (const PeerRef& peer : due.dead) {
+      events.push_back(PeerDied{peer});
+      for (ChordNode& node : nodes_) node.forget(peer);
+    }
+    if (!due.dead.empty()) check_all_successors(now, out, events);
+  }
+  if (next_claim_check_ <= now.monotonic) {
+    next_claim_check_ = Time::never();
+    check_all_successors(now, out, events);
+  }
+  if (next_round_ > now.monotonic) return;
+  for (const Position end : std::exchange(urgent_, {})) {
+    if (ChordNode* node = node_at(end)) round(now, *node, out, events);
+  }
+  if (!nodes_.empty()) round(now, nodes_[turn_++ % nodes_.size()], out, events);
+  const auto share = Duration(limits_.stabilize_interval) /
+                     static_cast<std::int64_t>(std::max<std::size_t>(nodes_.size(), 1));
+  next_round_ = now.monotonic + rng_.jittered(share);
+}
+
+Time RingMember::next_deadline() const {
+  Time next = std::min({next_round_, next_claim_check_, health_.next_deadline()});
+  if (!asks_.empty()) next = std::min(next, asks_.begin()->second.deadline);
+  return next;
+}
+
+}  // namespace hopring

@@ -1,0 +1,164 @@
+#pragma once
+
+// A peer's part in the ring: its Chord nodes kept fresh (stabilize, fingers), lookups, the health
+// of other peers, and the decision to claim the arcs of a dead one (design D3, D4).
+//
+// What it knows are caches. What it decides it asks of the groups: ClaimArc and LoseArc are carried
+// out there, and the nodes follow the arcs that are served (sync()).
+//
+// Sans-IO. Thread rule: one thread, the one of the peer's first shard.
+//
+// Invariants:
+//   (1) Nodes are sorted by their arcs' ends; their arcs do not overlap.
+//   (2) At most asks_max questions are open; each ends by an answer, by ask_timeout or by the news
+//       that the peer cannot be reached.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "peer/core/effects.hpp"
+#include "peer/core/limits.hpp"
+#include "routing/chord_node.hpp"
+#include "routing/lookup.hpp"
+#include "routing/peer_health.hpp"
+
+namespace hopring {
+
+// This peer should serve `claim.arc`, whose sole member is dead: empty, or from a copy.
+struct ClaimArc {
+  View claim;
+};
+
+// Another peer's view beats ours on this part of one of our arcs.
+struct LoseArc {
+  Arc lost;
+  View winner;
+};
+
+struct LookupDone {
+  std::uint64_t token = 0;
+  std::optional<ArcFound> found;  // nullopt: nobody who could tell answers
+  std::uint32_t asked = 0;        // peers asked; 0 if this peer serves the position itself
+};
+
+struct PeerDied {
+  PeerRef peer;
+};
+
+using RingEvent = std::variant<ClaimArc, LoseArc, LookupDone, PeerDied>;
+using RingEvents = std::vector<RingEvent>;
+
+class RingMember {
+ public:
+  static constexpr std::size_t asks_max = 1024;    // beyond it a lookup fails at once
+  static constexpr std::size_t moved_max = 256;    // arcs handed over that are still pointed to
+  static constexpr std::size_t contacts_max = 16;  // of a peer without an arc
+
+  RingMember(const PeerRef& self, const Limits& limits, Rng rng);
+
+  // The arcs that are served now, in ring order of their ends. Nodes come, change and go with them.
+  void sync(Now now, std::span<const View> served);
+  // An arc of ours has another primary now: its node's hints go there.
+  void on_moved(const View& view, Outbox& out);
+  void set_load(const PeerLoad& load) { load_ = load; }
+  // A peer without an arc routes through these.
+  void add_contact(const PeerRef& contact);
+
+  void on_message(Now now, const PeerRef& from, const RingMessage& message, Outbox& out,
+                  RingEvents& events);
+  void on_heard(const PeerRef& from) { health_.on_heard(from); }
+  void on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out,
+                      RingEvents& events);
+
+  // Ends with a LookupDone of this token, perhaps at once.
+  void start_lookup(Now now, Position target, std::uint64_t token, Outbox& out, RingEvents& events);
+
+  void on_deadline(Now now, Outbox& out, RingEvents& events);
+  Time next_deadline() const;
+
+  const PeerHealth& health() const noexcept { return health_; }
+  std::span<const ChordNode> nodes() const noexcept { return nodes_; }
+  // The peers closest to a position that this peer does not serve.
+  std::vector<Hint> closest(Position position) const;
+  // The best known view of the arc that holds the position.
+  const View* known_view(Position position) const;
+  // Peers that the caches name, without repetition, `self` and the dead.
+  std::vector<PeerRef> known_peers() const;
+
+ private:
+  struct Search {
+    enum class Purpose : std::uint8_t { caller, successor, finger };
+    Purpose purpose = Purpose::caller;
+    Lookup lookup;
+    Position node_end;        // successor, finger: for which node
+    unsigned finger = 0;      // finger: which
+    std::uint64_t token = 0;  // caller: whose
+  };
+  struct Ask {
+    enum class Kind : std::uint8_t { stabilize, search, gap };
+    Kind kind = Kind::stabilize;
+    PeerRef to;
+    Time deadline;
+    Position node_end;         // stabilize, gap: for which node
+    std::uint64_t search = 0;  // search: which
+  };
+
+  ChordNode* node_at(Position end);
+  ChordNode* node_holding(Position position);
+  ArcFound found(const ChordNode& node, std::uint32_t nonce) const;
+
+  void on(Now now, const PeerRef& from, const FindArc& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const ArcFound& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const Closer& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const NodeHints& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const ArcNews& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const Ping& message, Outbox& out, RingEvents& events);
+
+  void answer_position(const PeerRef& from, std::uint32_t nonce, Position position, Outbox& out);
+  void round(Now now, ChordNode& node, Outbox& out, RingEvents& events);
+  void stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events);
+  void refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events);
+  void check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events);
+  void close_gap(Now now, ChordNode& node, const View& live, const std::optional<View>& before,
+                 Outbox& out, RingEvents& events);
+  void ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Position position, Outbox& out);
+  void check_all_successors(Now now, Outbox& out, RingEvents& events);
+  void tell(const PeerRef& peer, const View& view, Outbox& out);
+  void claim(Now now, const ChordNode& node, Position limit, RingEvents& events);
+  void hear(const View& view, RingEvents& events);
+  void declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events);
+
+  void search(Now now, Search search, Outbox& out, RingEvents& events);
+  void step(Now now, std::uint64_t id, Outbox& out, RingEvents& events);
+  void finish(std::uint64_t id, const ArcFound* answer, RingEvents& events);
+  std::uint32_t ask(Now now, Ask ask);
+  void fail(Now now, const Ask& ask, Outbox& out, RingEvents& events);
+  std::optional<Ask> answered(std::uint32_t nonce, const PeerRef& from);
+
+  PeerRef self_;
+  Limits limits_;
+  Rng rng_;
+  PeerHealth health_;
+  PeerLoad load_;
+  std::vector<ChordNode> nodes_;
+  std::vector<PeerRef> contacts_;
+  std::deque<View> moved_;
+  std::map<Position, NodeHints> early_hints_;  // for arcs that are still coming
+  std::map<std::uint32_t, Ask> asks_;          // by nonce; nonces ascend, so do the deadlines
+  std::map<std::uint64_t, Search> searches_;
+  std::uint32_t last_nonce_ = 0;
+  std::uint64_t last_search_ = 0;
+  std::size_t turn_ = 0;
+  Time next_round_{};
+  Time next_claim_check_ = Time::never();  // when a peer has been dead for claim_delay
+  std::vector<Position> urgent_;           // nodes that must not wait for their turn
+};
+
+}  // namespace hopring

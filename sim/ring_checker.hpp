@@ -1,0 +1,26 @@
+#pragma once
+
+// Judges of the ring as a whole. They see what no peer sees: all peers at one moment.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sim/world.hpp"
+
+namespace hopring::sim {
+
+// No two living peers serve one position in the same generation. Holds at every moment.
+std::vector<std::string> check_ownership(const World& world);
+
+// The arcs that living peers serve tile the ring: no gap, no overlap. Holds once things are
+// settled.
+std::vector<std::string> check_tiling(const World& world);
+
+// The same for a list of views, in any order.
+std::vector<std::string> check_tiling(std::vector<View> views);
+
+// Peak by mean of what each living peer holds; 1 when nobody holds anything.
+double skew_of_keys(const World& world);
+
+}  // namespace hopring::sim

@@ -1,0 +1,224 @@
+#include "sim/run.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "sim/ring_checker.hpp"
+#include "sim/workload.hpp"
+
+namespace hopring::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto join_pause = 20ms;      // between two joins at the beginning
+constexpr auto settle_timeout = 120s;  // virtual; a ring that takes longer does not settle
+constexpr auto settle_look = 250ms;    // between looks whether it has
+constexpr auto ownership_look = 10ms;  // between looks for a position served twice
+constexpr auto lookup_timeout = 10s;
+constexpr std::uint32_t lookups_at_once = 100;
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options)
+      : options_(options), world_(world_options(options)), rng_(world_.rng().fork()) {}
+
+  RunFigures go() {
+    join_all();
+    settle("after the joins");
+    if (options_.operations > 0) load();
+    if (options_.lookups > 0) look_up();
+    finish();
+    return std::move(figures_);
+  }
+
+ private:
+  static WorldOptions world_options(const RunOptions& options) {
+    WorldOptions world;
+    world.seed = options.seed;
+    world.ring.nodes_per_peer = options.nodes_per_peer;
+    world.print_log = options.print_log;
+    return world;
+  }
+
+  void progress(const char* what, std::uint64_t done, std::uint64_t of) const {
+    if (options_.print_progress) {
+      std::fprintf(stderr, "\r%-20s %8llu of %llu ", what, static_cast<unsigned long long>(done),
+                   static_cast<unsigned long long>(of));
+      if (done >= of) std::fputc('\n', stderr);
+    }
+  }
+
+  void violation(std::string text) { figures_.violations.push_back(std::move(text)); }
+  void violations(std::vector<std::string> found, const std::string& when) {
+    for (const std::string& each : found) violation(when + ": " + each);
+  }
+
+  Endpoint some_contact() {
+    std::vector<ProcessId> ready = world_.alive_peers();
+    std::erase_if(ready, [&](ProcessId id) { return !world_.is_ready(id); });
+    return world_.endpoint(ready[rng_.below(ready.size())]);
+  }
+
+  bool all_ready() const {
+    const auto peers = world_.alive_peers();
+    return std::all_of(peers.begin(), peers.end(),
+                       [&](ProcessId id) { return world_.is_ready(id); });
+  }
+
+  bool settled() const {
+    const auto peers = world_.alive_peers();
+    const auto is_settled = [&](ProcessId id) {
+      return world_.is_ready(id) && world_.peer(id).settled();
+    };
+    return std::all_of(peers.begin(), peers.end(), is_settled) && check_tiling(world_).empty();
+  }
+
+  void join_all();
+  void settle(const std::string& when);
+  void load();
+  void churn_once();
+  void watch();
+  void look_up();
+  void finish();
+
+  RunOptions options_;
+  World world_;
+  Rng rng_;
+  RunFigures figures_;
+  std::unique_ptr<Workload> workload_;
+};
+
+void Run::join_all() {
+  world_.start_peer({});
+  world_.run_for(1100ms);
+  const std::uint64_t before = world_.messages_between_peers();
+  for (std::uint32_t i = 1; i < options_.peers; ++i) {
+    world_.start_peer({some_contact()});
+    world_.run_for(join_pause);
+    if (i % 50 == 0) progress("joining", i, options_.peers);
+  }
+  if (!world_.run_until_true(settle_timeout, [&] { return all_ready(); })) {
+    violation("some peers were never let in");
+  }
+  progress("joining", options_.peers, options_.peers);
+  if (options_.peers > 1) {
+    figures_.messages_per_join =
+        static_cast<double>(world_.messages_between_peers() - before) / (options_.peers - 1);
+  }
+}
+
+void Run::settle(const std::string& when) {
+  const Time end = world_.now().monotonic + settle_timeout;
+  while (world_.now().monotonic < end) {
+    if (settled()) return;
+    world_.run_for(settle_look);
+  }
+  violation(when + ": the ring does not settle");
+  violations(check_tiling(world_), when);
+}
+
+void Run::watch() {
+  violations(check_ownership(world_), "under load");
+  if (workload_ == nullptr || figures_.violations.size() > 20) return;
+  world_.at(world_.now().monotonic + ownership_look, [this] { watch(); });
+}
+
+void Run::churn_once() {
+  const auto peers = world_.alive_peers();
+  const std::uint64_t dice = rng_.below(options_.crashes ? 3 : 2);
+  const ProcessId victim = peers[rng_.below(peers.size())];
+  if (dice == 0 || peers.size() < 3) {
+    world_.start_peer({some_contact()});
+    ++figures_.joins;
+  } else if (!world_.is_ready(victim)) {
+    return;
+  } else if (dice == 1) {
+    world_.leave(victim);
+    ++figures_.leaves;
+  } else {
+    workload_->on_crash(victim);
+    world_.crash(victim);
+    ++figures_.crashes;
+  }
+}
+
+void Run::load() {
+  std::vector<Endpoint> contacts;
+  for (int i = 0; i < 3; ++i) contacts.push_back(some_contact());
+  workload_ = std::make_unique<Workload>(world_, WorkloadOptions{}, contacts);
+  workload_->start();
+  watch();
+  const auto pause = options_.churn > 0 ? Duration(static_cast<std::int64_t>(1e9 / options_.churn))
+                                        : Duration(settle_timeout);
+  Time next = world_.now().monotonic + pause;
+  while (workload_->figures().operations < options_.operations) {
+    world_.run_for(5ms);
+    if (world_.now().monotonic < next) continue;
+    churn_once();
+    next = world_.now().monotonic + rng_.jittered(pause);
+    progress("load", workload_->figures().operations, options_.operations);
+  }
+  workload_->stop();
+  progress("load", options_.operations, options_.operations);
+  if (!world_.run_until_true(30s, [&] { return workload_->is_idle(); })) {
+    violation("operations that never end");
+  }
+  settle("after the load");
+  workload_->verify_all(some_contact());
+}
+
+void Run::look_up() {
+  std::vector<std::uint32_t> hops;
+  std::uint32_t ended = 0;
+  const auto one = [&] {
+    const ProcessId id = world_.start_client({some_contact()});
+    world_.on_finish(id, [&, id](Finish&& finish) {
+      ++ended;
+      if (std::get<OpResult>(finish.result).error) return violation("a cold lookup failed");
+      const auto& by_hops = world_.client(id).figures().by_hops;
+      const auto at = std::find_if(by_hops.begin(), by_hops.end(), [](auto n) { return n > 0; });
+      hops.push_back(static_cast<std::uint32_t>(at - by_hops.begin()));
+    });
+    world_.client(id).start(world_.now(), Token{1}, Get{"lookup-" + std::to_string(rng_.next())},
+                            world_.now().monotonic + lookup_timeout);
+    world_.perform(id);
+  };
+  for (std::uint32_t begun = 0; begun < options_.lookups;) {
+    for (std::uint32_t i = 0; i < lookups_at_once && begun < options_.lookups; ++i, ++begun) one();
+    world_.run_until_true(30s, [&] { return ended == begun; });
+    progress("cold lookups", begun, options_.lookups);
+  }
+  if (ended != options_.lookups) violation("lookups that never end");
+  if (hops.empty()) return;
+  std::sort(hops.begin(), hops.end());
+  double sum = 0;
+  for (const std::uint32_t each : hops) sum += each;
+  figures_.hops_mean = sum / static_cast<double>(hops.size());
+  figures_.hops_p99 = hops[hops.size() * 99 / 100];
+}
+
+void Run::finish() {
+  if (workload_) {
+    const WorkloadFigures& load = workload_->figures();
+    violations(workload_->violations(), "answers");
+    figures_.operations = load.operations;
+    figures_.writes_acknowledged = load.writes_acknowledged;
+    figures_.scans = load.scans;
+    figures_.keys_lost = load.keys_lost;
+    figures_.put_wait_max = load.put_wait_max;
+  }
+  violations(check_tiling(world_), "at the end");
+  figures_.peers = static_cast<std::uint32_t>(world_.alive_peers().size());
+  figures_.skew = skew_of_keys(world_);
+  figures_.trace_hash = world_.trace_hash();
+  figures_.virtual_seconds =
+      std::chrono::duration<double>(world_.now().monotonic.since_start).count();
+}
+
+}  // namespace
+
+RunFigures run(const RunOptions& options) { return Run(options).go(); }
+
+}  // namespace hopring::sim

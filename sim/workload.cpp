@@ -1,0 +1,274 @@
+#include "sim/workload.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace hopring::sim {
+namespace {
+
+constexpr std::size_t violations_kept = 20;
+
+bool has_value(const OpResult& result, const std::optional<std::string>& expected) {
+  if (!expected) return result.outcome == Outcome::not_found;
+  return result.outcome == Outcome::done && result.value && result.value->bytes == *expected;
+}
+
+}  // namespace
+
+struct Workload::Client {
+  ProcessId process = 0;
+  std::vector<std::string> keys;
+  bool busy = false;
+  std::uint64_t token = 0;
+  std::string key;  // of the operation under way
+  Operation operation;
+  Time started{};
+};
+
+struct Workload::Scanner {
+  ProcessId process = 0;
+  bool busy = false;
+  std::uint64_t token = 0;
+  std::uint64_t began = 0;  // the model's step at which the scan began
+  ScanCursor cursor;
+  std::unordered_map<std::string, int> seen;
+};
+
+Workload::Workload(World& world, WorkloadOptions options, const std::vector<Endpoint>& contacts)
+    : world_(world), options_(options), rng_(world.rng().fork()) {
+  for (std::uint32_t c = 0; c < options_.clients; ++c) {
+    auto client = std::make_unique<Client>();
+    client->process = world_.start_client(contacts);
+    for (std::uint32_t k = 0; k < options_.keys_per_client; ++k) {
+      client->keys.push_back("client-" + std::to_string(c) + "/key-" + std::to_string(k));
+      keys_.emplace(client->keys.back(), Key{});
+    }
+    Client* owner = client.get();
+    world_.on_finish(client->process, [this, owner](Finish&& finish) {
+      on_finish(*owner, std::get<OpResult>(finish.result));
+    });
+    clients_.push_back(std::move(client));
+  }
+  scanner_ = std::make_unique<Scanner>();
+  scanner_->process = world_.start_client(contacts);
+  world_.on_finish(scanner_->process,
+                   [this](Finish&& finish) { on_scan_step(std::get<ScanResult>(finish.result)); });
+}
+
+Workload::~Workload() = default;
+
+void Workload::start() {
+  running_ = true;
+  for (const auto& client : clients_) next_operation(*client);
+  begin_scan();
+}
+
+void Workload::stop() { running_ = false; }
+
+bool Workload::is_idle() const {
+  const auto busy = [](const auto& client) { return client->busy; };
+  return !scanner_->busy && std::none_of(clients_.begin(), clients_.end(), busy);
+}
+
+void Workload::violation(std::string text) {
+  if (violations_.size() < violations_kept) violations_.push_back(std::move(text));
+}
+
+std::string Workload::random_value() {
+  std::string value = "value-" + std::to_string(++values_made_) + "-";
+  value.resize(value.size() + rng_.below(options_.value_bytes_max), 'x');
+  return value;
+}
+
+// Operations on single keys.
+
+void Workload::next_operation(Client& client) {
+  if (!running_) return;
+  const auto pause = Duration(options_.pause_max).count();
+  const auto wait =
+      Duration(static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(pause) + 1)));
+  client.busy = true;
+  world_.at(world_.now().monotonic + wait, [this, &client] { start_operation(client); });
+}
+
+void Workload::start_operation(Client& client) {
+  client.key = client.keys[rng_.below(client.keys.size())];
+  Key& key = keys_.at(client.key);
+  const std::uint64_t dice = rng_.below(100);
+  if (dice < 45) {
+    client.operation = Get{client.key};
+  } else if (dice < 80) {
+    client.operation = Put{client.key, Value{ValueType::string, random_value()}, {}, {}};
+  } else if (dice < 90) {
+    client.operation = Erase{client.key};
+  } else if (key.value) {
+    client.operation = CompareAndSet{client.key,
+                                     Value{ValueType::string, *key.value},
+                                     Value{ValueType::string, random_value()},
+                                     {}};
+  } else {
+    client.operation =
+        Put{client.key, Value{ValueType::string, random_value()}, {}, PutCondition::if_absent};
+  }
+  if (!std::holds_alternative<Get>(client.operation)) key.in_flight = true;
+  if (std::holds_alternative<Erase>(client.operation)) key.stays_since = ~0ull;
+  client.started = world_.now().monotonic;
+  world_.client(client.process)
+      .start(world_.now(), Token{++client.token}, client.operation,
+             client.started + options_.deadline);
+  world_.perform(client.process);
+}
+
+void Workload::on_finish(Client& client, const OpResult& result) {
+  client.busy = false;
+  ++figures_.operations;
+  ++steps_;
+  if (std::holds_alternative<Put>(client.operation)) {
+    figures_.put_wait_max =
+        std::max(figures_.put_wait_max, world_.now().monotonic - client.started);
+  }
+  judge(client, result);
+  keys_.at(client.key).in_flight = false;
+  next_operation(client);
+}
+
+void Workload::judge(Client& client, const OpResult& result) {
+  Key& key = keys_.at(client.key);
+  const bool read = std::holds_alternative<Get>(client.operation);
+  if (result.error) {
+    const bool definite = is_definite(*result.error);
+    ++(definite ? figures_.refused : figures_.indefinite);
+    if (!definite && !read) key.judged = false;
+    if (definite && !read && key.value && key.stays_since == ~0ull) key.stays_since = steps_;
+    return;
+  }
+  if (!read) ++figures_.writes_acknowledged;
+  if (!key.judged) return;
+  const auto wrong = [&](const char* what) {
+    violation(std::string(what) + " key=" + client.key +
+              " expected=" + key.value.value_or("(absent)") + " got=" +
+              (result.value ? result.value->bytes
+                            : "outcome " + std::to_string(static_cast<int>(result.outcome))));
+  };
+  const auto becomes = [&](std::optional<std::string> value) {
+    if (value && (!key.value || key.stays_since == ~0ull)) key.stays_since = steps_;
+    key.value = std::move(value);
+  };
+  if (read) {
+    if (!has_value(result, key.value)) wrong("get");
+  } else if (const auto* put = std::get_if<Put>(&client.operation)) {
+    if (result.outcome != Outcome::done) wrong("put");
+    becomes(put->value.bytes);
+  } else if (std::holds_alternative<Erase>(client.operation)) {
+    if ((result.outcome == Outcome::done) != key.value.has_value()) wrong("erase");
+    becomes(std::nullopt);
+  } else {
+    const auto& cas = std::get<CompareAndSet>(client.operation);
+    if ((result.outcome == Outcome::done) != key.value.has_value()) wrong("compare_and_set");
+    if (result.outcome == Outcome::done) becomes(cas.desired.bytes);
+  }
+}
+
+// Crashes.
+
+void Workload::on_crash(ProcessId peer) {
+  const HashKey& hash_key = world_.ring_config().hash_key;
+  std::vector<View> gone = world_.peer(peer).served();
+  std::vector<View> others;
+  for (const ProcessId id : world_.alive_peers()) {
+    if (id == peer) continue;
+    for (View& view : world_.peer(id).served()) others.push_back(std::move(view));
+  }
+  const auto held_by = [](const std::vector<View>& views, Position position) {
+    return std::any_of(views.begin(), views.end(),
+                       [&](const View& view) { return contains(view.arc, position); });
+  };
+  for (auto& [name, key] : keys_) {
+    const Position position = position_of(hash_key, name);
+    if (held_by(others, position)) continue;
+    const bool lost = held_by(gone, position);
+    if (lost && key.value) ++figures_.keys_lost;
+    // A write under way, or an arc that nobody serves for a moment: not judged.
+    if (!lost || key.in_flight) key.judged = false;
+    key.value.reset();
+    key.stays_since = ~0ull;
+  }
+}
+
+// Scans.
+
+void Workload::begin_scan() {
+  if (!running_) return;
+  scanner_->busy = true;
+  scanner_->began = steps_;
+  scanner_->cursor = ScanCursor{};
+  scanner_->seen.clear();
+  on_scan_step(ScanResult{std::nullopt, ScanStep{{}, ScanCursor{}}});
+}
+
+void Workload::on_scan_step(const ScanResult& result) {
+  if (!result.error) {
+    for (const Record& record : result.step.records) ++scanner_->seen[record.key];
+    if (!result.step.next) {
+      judge_scan();
+      ++figures_.scans;
+      scanner_->busy = false;
+      world_.at(world_.now().monotonic + options_.scan_pause, [this] { begin_scan(); });
+      return;
+    }
+    scanner_->cursor = *result.step.next;
+  }
+  Scan scan;
+  scan.cursor = scanner_->cursor;
+  scan.records_max = static_cast<std::uint32_t>(1 + rng_.below(50));
+  world_.client(scanner_->process)
+      .start_scan_step(world_.now(), Token{++scanner_->token}, scan,
+                       world_.now().monotonic + options_.deadline);
+  world_.perform(scanner_->process);
+}
+
+void Workload::judge_scan() {
+  for (const auto& [name, key] : keys_) {
+    const auto seen = scanner_->seen.find(name);
+    const int times = seen == scanner_->seen.end() ? 0 : seen->second;
+    const bool stayed = key.judged && key.value && key.stays_since <= scanner_->began;
+    if (stayed && times != 1) {
+      violation("scan returned " + name + " " + std::to_string(times) + " times");
+    }
+  }
+  for (const auto& [name, times] : scanner_->seen) {
+    if (!keys_.contains(name)) violation("scan returned " + name + ", which nobody wrote");
+  }
+}
+
+// The end.
+
+void Workload::verify_all(const Endpoint& contact) {
+  const ProcessId reader = world_.start_client({contact});
+  std::vector<const std::string*> names;
+  for (const auto& client : clients_) {
+    for (const std::string& name : client->keys) names.push_back(&name);
+  }
+  std::size_t ended = 0;
+  world_.on_finish(reader, [&](Finish&& finish) {
+    const std::string& name = *names[finish.token.value];
+    const Key& key = keys_.at(name);
+    const auto& result = std::get<OpResult>(finish.result);
+    ++ended;
+    if (key.judged && (result.error || !has_value(result, key.value))) {
+      violation("at the end: key=" + name + " expected=" + key.value.value_or("(absent)") +
+                (result.error ? std::string(" error=") + hopring::name(*result.error) : ""));
+    }
+  });
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    world_.client(reader).start(world_.now(), Token{i}, Get{*names[i]},
+                                world_.now().monotonic + options_.deadline);
+  }
+  world_.perform(reader);
+  world_.run_until_true(std::chrono::seconds(30), [&] { return ended == names.size(); });
+  if (ended != names.size()) violation("at the end: reads without an answer");
+  world_.on_finish(reader, nullptr);
+}
+
+}  // namespace hopring::sim

@@ -1,0 +1,424 @@
+#include "sim/world.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "base/check.hpp"
+#include "peer/wire/session.hpp"
+
+namespace hopring::sim {
+namespace {
+
+constexpr std::int64_t wall_start_ms = 1'700'000'000'000;  // some moment in 2023
+constexpr std::uint32_t first_address = 0x0a000001;        // 10.0.0.1
+constexpr std::uint16_t peer_port = 7700;
+
+}  // namespace
+
+struct World::Process {
+  ProcessId id = 0;
+  PeerRef self;  // all zero incarnation for a client
+  bool alive = true;
+  bool ready = false;
+  std::string failure;
+  std::optional<Left> left;
+  std::unique_ptr<Peer> peer;
+  std::unique_ptr<OpMachine> client;
+  std::function<void(Finish&&)> on_finish;
+  Time timer = Time::never();  // the earliest Timer event that is queued
+  std::unordered_map<PeerRef, LinkId> dialled;
+  std::vector<LinkId> accepted;
+};
+
+struct World::Link {
+  LinkId id = 0;
+  ProcessId from = 0;
+  PeerRef asked;   // as it was dialled
+  PeerRef actual;  // who answered
+  ProcessId to = 0;
+  bool open = false;         // the target has accepted it
+  bool established = false;  // the dialler knows
+  Time last_there{};         // arrivals in order, each way
+  Time last_back{};
+  std::vector<PeerMessage> waiting;  // for the hello
+};
+
+World::World(WorldOptions options) : options_(std::move(options)), rng_(options_.seed) {
+  options_.ring.ring_id = rng_.next() | 1;
+  options_.ring.hash_key = HashKey{{rng_.next(), rng_.next()}};
+}
+
+World::~World() = default;
+
+Now World::now() const {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time_.since_start).count();
+  return Now{time_, WallTime{wall_start_ms + ms}};
+}
+
+// Processes.
+
+ProcessId World::start_peer(std::vector<Endpoint> contacts) {
+  const auto address = first_address + static_cast<std::uint32_t>(processes_.size());
+  return start_peer_at(ipv4_endpoint(address, peer_port), std::move(contacts));
+}
+
+ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> contacts) {
+  HOPRING_CHECK(alive_at(endpoint) == nullptr);
+  auto fresh = std::make_unique<Process>();
+  fresh->id = static_cast<ProcessId>(processes_.size());
+  fresh->self = PeerRef{endpoint, rng_.next() | 1};
+  Peer::Options options;
+  options.self = fresh->self;
+  options.ring = options_.ring;
+  if (!contacts.empty()) options.ring = RingConfig{};
+  options.contacts = std::move(contacts);
+  options.limits = options_.limits;
+  options.memory_bytes_max = options_.memory_bytes_max;
+  options.block_bytes = options_.block_bytes;
+  fresh->peer = std::make_unique<Peer>(std::move(options), rng_.fork(), now());
+  const ProcessId id = fresh->id;
+  at_[endpoint] = id;
+  processes_.push_back(std::move(fresh));
+  Outbox out;
+  process(id).peer->start(now(), out);
+  perform(id, out);
+  return id;
+}
+
+ProcessId World::start_client(std::vector<Endpoint> contacts) {
+  auto fresh = std::make_unique<Process>();
+  fresh->id = static_cast<ProcessId>(processes_.size());
+  fresh->client = std::make_unique<OpMachine>(options_.client_limits, contacts, rng_.fork());
+  processes_.push_back(std::move(fresh));
+  return processes_.back()->id;
+}
+
+void World::crash(ProcessId id) { end(id); }
+
+void World::leave(ProcessId id) {
+  if (!is_alive(id)) return;
+  Outbox out;
+  process(id).peer->leave(now(), out);
+  perform(id, out);
+}
+
+void World::cut(ProcessId from, ProcessId to) {
+  const Link* link = find_link(from, process(to).self);
+  if (link != nullptr) close(link->id, true);
+}
+
+void World::end(ProcessId id) {
+  Process& gone = process(id);
+  if (!gone.alive) return;
+  gone.alive = false;
+  const auto at = at_.find(gone.self.endpoint);
+  if (at != at_.end() && at->second == id) at_.erase(at);
+  for (const LinkId link : std::exchange(gone.accepted, {})) close(link, true);
+  for (const auto& [to, link] : std::exchange(gone.dialled, {})) close(link, false);
+}
+
+bool World::is_alive(ProcessId id) const { return process(id).alive; }
+bool World::is_ready(ProcessId id) const { return process(id).ready; }
+const std::string& World::failure(ProcessId id) const { return process(id).failure; }
+const std::optional<Left>& World::left(ProcessId id) const { return process(id).left; }
+const Endpoint& World::endpoint(ProcessId id) const { return process(id).self.endpoint; }
+const Peer& World::peer(ProcessId id) const { return *process(id).peer; }
+OpMachine& World::client(ProcessId id) { return *process(id).client; }
+
+void World::on_finish(ProcessId id, std::function<void(Finish&&)> handler) {
+  process(id).on_finish = std::move(handler);
+}
+
+std::vector<ProcessId> World::alive_peers() const {
+  std::vector<ProcessId> ids;
+  for (const auto& each : processes_) {
+    if (each->alive && each->peer) ids.push_back(each->id);
+  }
+  return ids;
+}
+
+World::Process* World::alive_at(const Endpoint& endpoint) {
+  const auto at = at_.find(endpoint);
+  return at == at_.end() ? nullptr : processes_[at->second].get();
+}
+
+// Links.
+
+World::Link* World::find_link(ProcessId from, const PeerRef& to) {
+  const auto at = process(from).dialled.find(to);
+  return at == process(from).dialled.end() ? nullptr : links_.at(at->second).get();
+}
+
+Time World::arrival(Time& last) {
+  const auto range =
+      static_cast<std::uint64_t>(Duration(options_.latency_max - options_.latency_min).count());
+  const Time at =
+      time_ + options_.latency_min + Duration(static_cast<std::int64_t>(rng_.below(range + 1)));
+  last = std::max(last, at);
+  return last;
+}
+
+World::Link& World::dial(ProcessId from, const PeerRef& to) {
+  auto link = std::make_unique<Link>();
+  link->id = ++last_link_;
+  link->from = from;
+  link->asked = to;
+  Link& reference = *link;
+  process(from).dialled[to] = link->id;
+  links_.emplace(link->id, std::move(link));
+  events_.add(arrival(reference.last_there), DialArrives{reference.id});
+  return reference;
+}
+
+// What is under way on it is lost. The dialler hears of it a little later.
+void World::close(LinkId id, bool tell_dialler) {
+  const auto at = links_.find(id);
+  if (at == links_.end()) return;
+  const std::unique_ptr<Link> link = std::move(at->second);
+  links_.erase(at);
+  auto& dialled = process(link->from).dialled;
+  std::erase_if(dialled, [&](const auto& each) { return each.second == id; });
+  if (link->open) std::erase(process(link->to).accepted, id);
+  if (!tell_dialler || !process(link->from).alive) return;
+  Time any{};
+  events_.add(arrival(any),
+              LinkLost{link->from, link->asked, link->established ? link->actual : link->asked});
+}
+
+void World::handle(DialArrives&& event) {
+  const auto at = links_.find(event.link);
+  if (at == links_.end()) return;
+  Link& link = *at->second;
+  DialEnds ends{link.id, {}, true};
+  Process* target = alive_at(link.asked.endpoint);
+  if (target != nullptr) {
+    const Process& from = process(link.from);
+    const RingConfig* mine = from.peer ? from.peer->ring() : nullptr;
+    const HelloDialer dialer({from.peer ? Role::peer : Role::client,
+                              from.self,
+                              mine != nullptr ? mine->ring_id : 0,
+                              link.asked.incarnation,
+                              {}});
+    const RingConfig* theirs = target->peer->ring();
+    const HelloListener listener(target->self,
+                                 theirs != nullptr ? std::optional(*theirs) : std::nullopt);
+    const auto reply = listener.on_first(HelloMessage(dialer.hello()));
+    ends.answer = reply.answer;
+    ends.refused = false;
+    if (reply.accepted) {
+      link.open = true;
+      link.to = target->id;
+      link.actual = target->self;
+      target->accepted.push_back(link.id);
+    } else if (reply.answer.verdict == HelloAnswer::Verdict::other_ring && from.peer) {
+      Outbox out;
+      target->peer->on_stranger(now(), from.self, mine->ring_id, out);
+      perform(target->id, out);
+    }
+  }
+  events_.add(arrival(link.last_back), std::move(ends));
+}
+
+void World::handle(DialEnds&& event) {
+  const auto at = links_.find(event.link);
+  if (at == links_.end()) return;
+  Link& link = *at->second;
+  using Verdict = HelloAnswer::Verdict;
+  if (event.refused) return end_dial(link, Unreachable::refused);
+  if (event.answer.verdict == Verdict::other_incarnation) {
+    return end_dial(link, Unreachable::other_incarnation);
+  }
+  if (event.answer.verdict == Verdict::other_ring) return end_dial(link, Unreachable::other_ring);
+  if (event.answer.verdict != Verdict::welcome) return end_dial(link, Unreachable::timed_out);
+  link.established = true;
+  Process& from = process(link.from);
+  if (from.client) {
+    from.dialled[link.actual] = link.id;
+    from.client->on_connected(now(), link.asked, link.actual, event.answer.ring);
+    return perform(from.id);
+  }
+  for (PeerMessage& message : std::exchange(link.waiting, {})) {
+    events_.add(arrival(link.last_there), PeerMessageArrives{link.id, std::move(message)});
+  }
+  Outbox out;
+  from.peer->on_connected(now(), link.asked, link.actual, event.answer.ring, out);
+  perform(from.id, out);
+}
+
+void World::end_dial(Link& link, Unreachable why) {
+  const ProcessId id = link.from;
+  const PeerRef asked = link.asked;
+  close(link.id, false);
+  Process& from = process(id);
+  if (from.client) {
+    const bool stranger = why == Unreachable::other_ring;
+    from.client->on_link_down(now(), asked, stranger ? LinkDown::stranger : LinkDown::unreachable);
+    return perform(id);
+  }
+  Outbox out;
+  from.peer->on_unreachable(now(), asked, why, out);
+  perform(id, out);
+}
+
+void World::handle(LinkLost&& event) {
+  Process& from = process(event.from);
+  if (!from.alive) return;
+  if (from.client) {
+    const bool established = event.actual != event.asked || event.asked.incarnation != 0;
+    from.client->on_link_down(now(), event.actual,
+                              established ? LinkDown::lost : LinkDown::unreachable);
+    return perform(event.from);
+  }
+  Outbox out;
+  from.peer->on_unreachable(now(), event.asked, Unreachable::lost, out);
+  perform(event.from, out);
+}
+
+// Messages.
+
+void World::handle(PeerMessageArrives&& event) {
+  const auto at = links_.find(event.link);
+  if (at == links_.end()) return;
+  const Link& link = *at->second;
+  ++peer_messages_;
+  trace_.add(link.from << 16 | link.to);
+  trace_.add(std::visit([](const auto& family) { return family.index(); }, event.message));
+  const ProcessId to = link.to;
+  const PeerRef from = process(link.from).self;
+  Outbox out;
+  process(to).peer->on_message(now(), from, std::move(event.message), out);
+  perform(to, out);
+}
+
+void World::handle(RequestArrives&& event) {
+  const auto at = links_.find(event.link);
+  if (at == links_.end()) return;
+  Link& link = *at->second;
+  const ProcessId to = link.to;
+  Outbox out;
+  ClientReplyMessage reply = process(to).peer->answer(now(), event.message, out);
+  trace_.add(reply.index());
+  events_.add(arrival(link.last_back), ReplyArrives{link.id, event.id, std::move(reply)});
+  perform(to, out);
+}
+
+void World::handle(ReplyArrives&& event) {
+  const auto at = links_.find(event.link);
+  if (at == links_.end()) return;
+  Process& from = process(at->second->from);
+  from.client->on_reply(now(), at->second->actual, event.id, std::move(event.message));
+  perform(from.id);
+}
+
+void World::handle(Timer&& event) {
+  Process& woken = process(event.process);
+  if (woken.timer <= time_) woken.timer = Time::never();
+  if (!woken.alive) return;
+  if (woken.client) {
+    if (woken.client->next_deadline() <= time_) woken.client->on_deadline(now());
+    return perform(event.process);
+  }
+  Outbox out;
+  if (woken.peer->next_deadline() <= time_) woken.peer->on_deadline(now(), out);
+  perform(event.process, out);
+}
+
+void World::wake(ProcessId id) {
+  Process& sleeper = process(id);
+  if (!sleeper.alive) return;
+  const Time next =
+      sleeper.client ? sleeper.client->next_deadline() : sleeper.peer->next_deadline();
+  if (next >= sleeper.timer) return;
+  sleeper.timer = std::max(next, time_);
+  events_.add(sleeper.timer, Timer{id});
+}
+
+// Effects.
+
+void World::perform(ProcessId id, Outbox& out) {
+  bool gone = false;
+  for (Effect& effect : out) {
+    if (auto* send = std::get_if<SendPeer>(&effect)) {
+      perform(process(id), *send);
+    } else if (const auto* line = std::get_if<LogLine>(&effect)) {
+      if (options_.print_log) {
+        std::fprintf(stderr, "%.6f peer=%u %s\n",
+                     std::chrono::duration<double>(time_.since_start).count(), id,
+                     line->text.c_str());
+      }
+    } else if (std::holds_alternative<BecameReady>(effect)) {
+      process(id).ready = true;
+    } else if (auto* left = std::get_if<Left>(&effect)) {
+      process(id).left = std::move(*left);
+      gone = true;
+    } else {
+      process(id).failure = std::get<Failed>(effect).reason;
+      gone = true;
+    }
+  }
+  if (gone) end(id);
+  wake(id);
+}
+
+void World::perform(Process& from, SendPeer& effect) {
+  Link* link = find_link(from.id, effect.to);
+  if (link == nullptr) link = &dial(from.id, effect.to);
+  if (!link->established) {
+    link->waiting.push_back(std::move(effect.message));
+  } else {
+    events_.add(arrival(link->last_there), PeerMessageArrives{link->id, std::move(effect.message)});
+  }
+}
+
+void World::perform(ProcessId id) {
+  ClientOutbox out;
+  Process& from = process(id);
+  from.client->swap_outbox(out);
+  for (ClientEffect& effect : out) {
+    if (const auto* connect = std::get_if<Connect>(&effect)) {
+      if (find_link(id, connect->to) == nullptr) dial(id, connect->to);
+    } else if (const auto* disconnect = std::get_if<Disconnect>(&effect)) {
+      if (const Link* link = find_link(id, disconnect->to)) close(link->id, false);
+    } else if (auto* send = std::get_if<SendRequest>(&effect)) {
+      Link* link = find_link(id, send->to);
+      if (link == nullptr) continue;  // its loss is on the way to the client
+      events_.add(arrival(link->last_there),
+                  RequestArrives{link->id, send->id, std::move(send->message)});
+    } else if (from.on_finish) {
+      from.on_finish(std::move(std::get<Finish>(effect)));
+    }
+  }
+  wake(id);
+}
+
+// Time.
+
+bool World::step() {
+  if (events_.empty()) return false;
+  auto [at, event] = events_.take();
+  time_ = std::max(time_, at);
+  trace_.add(static_cast<std::uint64_t>(time_.since_start.count()) << 4 | event.index());
+  std::visit([&](auto& each) { handle(std::move(each)); }, event);
+  return true;
+}
+
+void World::run_until(Time time) {
+  while (events_.next_time() <= time) step();
+  time_ = std::max(time_, time);
+}
+
+bool World::run_until_true(Duration timeout, const std::function<bool()>& condition) {
+  const Time end = time_ + timeout;
+  while (!condition()) {
+    if (events_.empty() || events_.next_time() > end) return false;
+    step();
+  }
+  return true;
+}
+
+void World::at(Time time, std::function<void()> action) {
+  events_.add(time, Action{std::move(action)});
+}
+
+}  // namespace hopring::sim

@@ -1,0 +1,167 @@
+#pragma once
+
+// Many whole peers and clients in one process, under virtual time: the same cores that run behind
+// sockets, on a network that is a queue of events. One seed decides everything.
+//
+// The network: connections are dialled (a hello, as on a socket), deliver in order and once, until
+// they are cut; messages of different connections overtake each other; what is under way when a
+// connection is cut may be lost. A process that is gone refuses dials at its address.
+//
+// Public: users run rings inside their own tests with it. Thread rule: one thread.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "client/core/op_machine.hpp"
+#include "peer/core/peer.hpp"
+#include "sim/event_queue.hpp"
+#include "sim/trace.hpp"
+
+namespace hopring::sim {
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  RingConfig ring;  // ring_id and hash_key are drawn from the seed
+  Limits limits;
+  ClientLimits client_limits;
+  std::uint64_t memory_bytes_max = 0;          // of each peer; 0: no limit
+  std::size_t block_bytes = 4096;              // small, so that many peers fit into one process
+  std::chrono::microseconds latency_min{100};  // one way
+  std::chrono::microseconds latency_max{1000};
+  bool print_log = false;  // the peers' log lines, to stderr
+};
+
+using ProcessId = std::uint32_t;  // a peer or a client; never used twice
+
+class World {
+ public:
+  explicit World(WorldOptions options);
+  ~World();
+
+  Now now() const;
+
+  // Starts a peer at a new address, or at a given one that is free. Without contacts it creates a
+  // ring. `weight`: its relative memory.
+  ProcessId start_peer(std::vector<Endpoint> contacts);
+  ProcessId start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> contacts);
+  // kill -9: its connections break, its port refuses.
+  void crash(ProcessId peer);
+  // SIGTERM: it hands its arcs over and is gone when it has.
+  void leave(ProcessId peer);
+  // Breaks the connection that `from` has dialled to `to`, if there is one. It may dial again.
+  void cut(ProcessId from, ProcessId to);
+
+  bool is_alive(ProcessId process) const;
+  bool is_ready(ProcessId peer) const;               // has printed its `ready` line
+  const std::string& failure(ProcessId peer) const;  // why it gave up; empty if it did not
+  const std::optional<Left>& left(ProcessId peer) const;
+  const Endpoint& endpoint(ProcessId process) const;
+  const Peer& peer(ProcessId process) const;
+  std::vector<ProcessId> alive_peers() const;
+
+  // A client that knows `contacts`.
+  ProcessId start_client(std::vector<Endpoint> contacts);
+  OpMachine& client(ProcessId client);
+  // Called with whatever the client's operations end in.
+  void on_finish(ProcessId client, std::function<void(Finish&&)> handler);
+  // After a start...() on client(): sends what it wants sent.
+  void perform(ProcessId client);
+
+  // Runs one event; false if there is none.
+  bool step();
+  void run_until(Time time);
+  void run_for(Duration duration) { run_until(now().monotonic + duration); }
+  // Runs until the condition holds, looking after every event; false if `timeout` passes first.
+  bool run_until_true(Duration timeout, const std::function<bool()>& condition);
+  // Calls `action` at a time to come.
+  void at(Time time, std::function<void()> action);
+
+  std::uint64_t trace_hash() const { return trace_.hash(); }
+  std::uint64_t messages_between_peers() const { return peer_messages_; }
+  Rng& rng() { return rng_; }
+  const RingConfig& ring_config() const { return options_.ring; }
+
+ private:
+  using LinkId = std::uint64_t;
+  struct Process;
+  struct Link;
+
+  struct Timer {
+    ProcessId process;
+  };
+  struct DialArrives {
+    LinkId link;
+  };
+  struct DialEnds {
+    LinkId link;
+    HelloAnswer answer;
+    bool refused = false;
+  };
+  struct PeerMessageArrives {
+    LinkId link;
+    PeerMessage message;
+  };
+  struct RequestArrives {
+    LinkId link;
+    RequestId id;
+    ClientRequestMessage message;
+  };
+  struct ReplyArrives {
+    LinkId link;
+    RequestId id;
+    ClientReplyMessage message;
+  };
+  struct LinkLost {
+    ProcessId from;
+    PeerRef asked;   // as it was dialled
+    PeerRef actual;  // who had answered, if anybody had
+  };
+  struct Action {
+    std::function<void()> run;
+  };
+  using Event = std::variant<Timer, DialArrives, DialEnds, PeerMessageArrives, RequestArrives,
+                             ReplyArrives, LinkLost, Action>;
+
+  void handle(Timer&& event);
+  void handle(DialArrives&& event);
+  void handle(DialEnds&& event);
+  void handle(PeerMessageArrives&& event);
+  void handle(RequestArrives&& event);
+  void handle(ReplyArrives&& event);
+  void handle(LinkLost&& event);
+  void handle(Action&& event) { event.run(); }
+
+  Process& process(ProcessId id) { return *processes_[id]; }
+  const Process& process(ProcessId id) const { return *processes_[id]; }
+  Process* alive_at(const Endpoint& endpoint);
+  Link* find_link(ProcessId from, const PeerRef& to);
+  Link& dial(ProcessId from, const PeerRef& to);
+  void close(LinkId id, bool tell_dialler);
+  void end(ProcessId process);
+  void end_dial(Link& link, Unreachable why);
+  Time arrival(Time& last);
+  void perform(ProcessId peer, Outbox& out);
+  void perform(Process& from, SendPeer& effect);
+  void wake(ProcessId process);
+
+  WorldOptions options_;
+  Rng rng_;
+  Trace trace_;
+  Time time_{};
+  EventQueue<Event> events_;
+  std::vector<std::unique_ptr<Process>> processes_;
+  std::map<Endpoint, ProcessId> at_;
+  std::unordered_map<LinkId, std::unique_ptr<Link>> links_;
+  LinkId last_link_ = 0;
+  std::uint64_t peer_messages_ = 0;
+};
+
+}  // namespace hopring::sim

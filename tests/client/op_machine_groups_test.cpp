@@ -1,0 +1,202 @@
+#include <boost/test/unit_test.hpp>
+
+#include "tests/client/dialogue.hpp"
+
+using namespace hopring;
+using namespace std::chrono_literals;
+BOOST_TEST_DONT_PRINT_LOG_VALUE(hopring::ClientOutbox)
+
+BOOST_FIXTURE_TEST_SUITE(op_machine_groups, Dialogue)
+
+// ---- batches, scans, reports ----------------------------------------------------------------
+
+// Goal: a batch is grouped by primary, and its results come back in the order of the request.
+BOOST_AUTO_TEST_CASE(a_batch_is_grouped_by_primary_and_put_together_again) {
+  warm(arc_of("a", 3, peer(1)));
+  reply(peer(1), 1, plain(OpResult{}));  // late: passed over
+  start(1, put_b);
+  reply(peer(1), 2, plain(to_view(arc_of("b", 3, peer(2)))));
+  connected(peer(2), peer(2));
+  reply(peer(2), 3, plain(OpResult{}));
+
+  const Operation get_b = Get{"b"};
+  BOOST_TEST(batch(2, {get_a, get_b, put_a}) ==
+             (ClientOutbox{SendRequest{peer(1), RequestId{4}, BatchRequest{{get_a, put_a}}},
+                           SendRequest{peer(2), RequestId{5}, BatchRequest{{get_b}}}}));
+  BOOST_TEST(reply(peer(2), 5, BatchReply{{found("b")}, {}}).empty());
+  BOOST_TEST(reply(peer(1), 4, BatchReply{{found("a"), OpResult{}}, {}}) ==
+             finish(2, std::vector<OpResult>{found("a"), found("b"), OpResult{}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_cold_batch_goes_to_one_contact_and_from_there_to_whom_it_names) {
+  start(9, get_a);
+  connected(anyone_at(peer(1)), peer(1));
+  reply(peer(1), 1, plain(found("x")));
+  BOOST_TEST(batch(1, {put_a, put_b}) == send(peer(1), 2, BatchRequest{{put_a, put_b}}));
+  BOOST_TEST(reply(peer(1), 2, BatchReply{{OpResult{}, to_view(arc_of("b", 1, peer(2)))}, {}}) ==
+             (ClientOutbox{Connect{peer(2)}}));
+  BOOST_TEST(connected(peer(2), peer(2)) == send(peer(2), 3, BatchRequest{{put_b}}));
+  BOOST_TEST(reply(peer(2), 3, BatchReply{{OpResult{}}, {}}) ==
+             finish(1, std::vector<OpResult>{OpResult{}, OpResult{}}));
+}
+
+BOOST_AUTO_TEST_CASE(every_operation_of_a_batch_ends_for_itself) {
+  warm(whole_ring(3, peer(1)));
+  batch(1, {put_a, get_a});
+  BOOST_TEST(down(peer(1), LinkDown::lost).empty());  // the put is lost, the get goes on
+  BOOST_TEST(timer() == (ClientOutbox{Connect{peer(1)}}));
+  connected(peer(1), peer(1));
+  BOOST_TEST(reply(peer(1), 3, BatchReply{{found("x")}, {}}) ==
+             finish(1, std::vector<OpResult>{failed(OpError::connection_lost), found("x")}));
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_is_split_by_count) {
+  warm(whole_ring(3, peer(1)));
+  const ClientOutbox out = batch(1, std::vector<Operation>(2500, get_a));
+  BOOST_REQUIRE(out.size() == 3u);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& message = std::get<SendRequest>(out[i]).message;
+    BOOST_TEST(std::get<BatchRequest>(message).operations.size() == (i < 2 ? 1000u : 500u));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_is_split_by_bytes_and_a_large_operation_travels_alone) {
+  warm(whole_ring(3, peer(1)));
+  const auto put = [](std::size_t bytes) -> Operation {
+    return Put{"a", Value{ValueType::string, std::string(bytes, 'x')}, {}, PutCondition::always};
+  };
+  const ClientOutbox out = batch(1, {put(600'000), put(400'000), put(100'000), put(3'000'000)});
+  BOOST_REQUIRE(out.size() == 3u);
+  const std::size_t expected[] = {2, 1, 1};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& message = std::get<SendRequest>(out[i]).message;
+    BOOST_TEST(std::get<BatchRequest>(message).operations.size() == expected[i]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_batch_is_done) {
+  BOOST_TEST(batch(1, {}) == finish(1, std::vector<OpResult>{}));
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_step_goes_to_the_arc_of_its_cursor) {
+  warm(view(Position{100}, Position{200}, 1, peer(2)));
+  const Scan scan{ScanCursor{Position{150}, ""}, "", 10, false};
+  machine.start_scan_step(now, Token{1}, scan, deadline);
+  BOOST_TEST(effects() == (ClientOutbox{Connect{peer(2)}}));
+  BOOST_TEST(connected(peer(2), peer(2)) == send(peer(2), 2, ScanRequest{scan}));
+  const View moved = view(Position{100}, Position{200}, 2, peer(1));
+  BOOST_TEST(reply(peer(2), 2, ScanReply{to_view(moved), std::nullopt}) ==
+             send(peer(1), 3, ScanRequest{scan}));
+  const ScanStep step{{Record{"k", {}, 0}}, ScanCursor{Position{201}, ""}};
+  BOOST_TEST(reply(peer(1), 3, ScanReply{step, std::nullopt}) ==
+             finish(1, ScanResult{std::nullopt, step}));
+}
+
+BOOST_AUTO_TEST_CASE(a_malformed_scan_ends_at_once) {
+  machine.start_scan_step(now, Token{1}, Scan{{}, "", 0, false}, deadline);
+  BOOST_TEST(effects() == finish(1, ScanResult{OpError::invalid_argument, {}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_report_comes_from_the_peer_asked_for_or_not_at_all) {
+  warm(whole_ring(3, peer(1)));
+  machine.start_report(now, Token{1}, peer(2), deadline);
+  BOOST_TEST(effects() == (ClientOutbox{Connect{peer(2)}}));
+  BOOST_TEST(down(peer(2), LinkDown::unreachable) ==
+             finish(1, ReportResult{OpError::no_route, {}}));
+
+  machine.start_report(now, Token{2}, std::nullopt, deadline);
+  BOOST_TEST(effects() == send(peer(1), 2, ReportRequest{}));
+  ReportReply report;
+  report.self = peer(1);
+  report.known = {peer(5)};
+  BOOST_TEST(reply(peer(1), 2, report) == finish(2, ReportResult{std::nullopt, report}));
+  BOOST_TEST(machine.peers().size() == 2u);
+}
+
+// ---- bounds, bad input, other rings ---------------------------------------------------------
+
+BOOST_AUTO_TEST_CASE(beyond_the_operations_in_flight_the_next_one_is_refused) {
+  ClientLimits limits;
+  limits.operations_max = 2;
+  Dialogue small(limits);
+  small.start(1, get_a);
+  small.start(2, get_a);
+  BOOST_TEST(small.start(3, get_a) == finish(3, failed(OpError::overloaded)));
+  BOOST_TEST(small.batch(4, {get_a}) ==
+             finish(4, std::vector<OpResult>{failed(OpError::overloaded)}));
+  BOOST_TEST(small.machine.in_flight() == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(a_malformed_operation_ends_at_once) {
+  BOOST_TEST(start(1, Get{""}) == finish(1, failed(OpError::key_empty)));
+  BOOST_TEST(batch(2, {Get{std::string(70000, 'k')}}) ==
+             finish(2, std::vector<OpResult>{failed(OpError::key_too_long)}));
+}
+
+BOOST_AUTO_TEST_CASE(a_value_above_the_limit_ends_as_soon_as_the_ring_tells_its_limit) {
+  ring.value_bytes_max = 4;
+  const Operation put = Put{"a", Value{ValueType::string, "12345"}, {}, PutCondition::always};
+  BOOST_TEST(start(1, put) == (ClientOutbox{Connect{anyone_at(peer(1))}}));
+  BOOST_TEST(connected(anyone_at(peer(1)), peer(1)) == finish(1, failed(OpError::value_too_long)));
+}
+
+BOOST_AUTO_TEST_CASE(replies_nobody_asked_for_count_for_nothing) {
+  warm(whole_ring(3, peer(1)));
+  start(1, put_a);
+  BOOST_TEST(reply(peer(2), 2, plain(OpResult{})).empty());
+  BOOST_TEST(reply(peer(1), 77, plain(OpResult{})).empty());
+  BOOST_TEST(reply(peer(1), 2, plain(OpResult{})) == finish(1, OpResult{}));
+}
+
+BOOST_AUTO_TEST_CASE(a_reply_of_the_wrong_shape_costs_the_link) {
+  warm(whole_ring(3, peer(1)));
+  start(1, put_a);
+  BOOST_TEST(
+      reply(peer(1), 2, BatchReply{{OpResult{}}, {}}) ==
+      (ClientOutbox{Disconnect{peer(1)}, Finish{Token{1}, failed(OpError::connection_lost)}}));
+  batch(2, {put_a, put_b});
+  connected(peer(1), peer(1));
+  const ClientOutbox out = reply(peer(1), 3, BatchReply{{OpResult{}}, {}});
+  BOOST_TEST(out.size() == 2u);
+}
+
+// Goal: all peers were restarted as a new ring: positions, arcs and links of the old one are gone.
+BOOST_AUTO_TEST_CASE(a_new_ring_id_drops_hash_key_arcs_and_links) {
+  warm(arc_of("a", 3, peer(1)));
+  start(1, put_b);  // in flight at a peer of the old ring
+  BOOST_TEST(batch(2, {}).size() == 1u);
+  down(peer(1), LinkDown::lost);
+  BOOST_TEST(start(3, put_a) == (ClientOutbox{Connect{peer(1)}}));
+  BOOST_TEST(down(peer(1), LinkDown::unreachable).empty());  // another incarnation is there
+  BOOST_TEST(timer() == (ClientOutbox{Connect{anyone_at(peer(1))}}));
+
+  ring = ring_config(2);
+  const PeerRef reborn{peer(1).endpoint, 101};
+  BOOST_TEST(connected(anyone_at(peer(1)), reborn) == send(reborn, 3, OpRequest{put_a}));
+  BOOST_TEST(machine.cache().size() == 0u);
+  BOOST_TEST((machine.ring() == ring));
+  reply(reborn, 3, OpReply{OpResult{}, arc_of("a", 1, reborn)});  // a position of the new ring
+  BOOST_TEST(start(4, put_a) == send(reborn, 4, OpRequest{put_a}));
+}
+
+BOOST_AUTO_TEST_CASE(a_new_ring_id_closes_the_links_that_still_stand) {
+  warm(arc_of("a", 3, peer(1)));
+  start(1, put_a);
+  machine.start_report(now, Token{2}, peer(2), deadline);
+  BOOST_TEST(effects() == (ClientOutbox{Connect{peer(2)}}));
+  ring = ring_config(2);
+  BOOST_TEST(connected(peer(2), peer(2)) ==
+             (ClientOutbox{Disconnect{peer(1)}, Finish{Token{1}, failed(OpError::connection_lost)},
+                           SendRequest{peer(2), RequestId{3}, ReportRequest{}}}));
+}
+
+BOOST_AUTO_TEST_CASE(stopping_ends_everything) {
+  warm(arc_of("a", 3, peer(1)));
+  start(1, put_a);
+  start(2, get_a);
+  machine.on_stop(now);
+  BOOST_TEST(effects() == (ClientOutbox{Finish{Token{1}, failed(OpError::connection_lost)},
+                                        Finish{Token{2}, failed(OpError::cancelled)}}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
