@@ -24,15 +24,22 @@ struct Limits {
   std::chrono::milliseconds linger{500};  // after the last arc went, to say where the arcs are
   std::chrono::milliseconds leave_patience{10000};  // without an arc handed over; then it gives up
 
-  // The wire.
-  std::size_t frame_bytes_max = (std::size_t{17} << 20);  // a 16 MiB value, key, overhead
-  std::size_t frame_bytes_max_before_hello = 4096;        // a hello is < 1.2 KiB
-  std::size_t connections_max = 10000;  // more are closed at once; file descriptors
-  std::size_t write_queue_bytes_max =
-      (std::size_t{64} << 20);                    // beyond this the reader is too slow
-  std::chrono::milliseconds hello_timeout{5000};  // a connection without a hello is closed
-  std::chrono::milliseconds connect_timeout{2000};
-  std::chrono::milliseconds frame_timeout{30000};  // a frame that was begun must end within this
+  // The wire. Bounds of frames themselves stand in peer/wire/frame.hpp.
+  std::size_t frame_bytes_max = std::size_t{33} << 20;  // two 16 MiB values, keys, overhead
+  std::size_t connections_max = 10000;                  // more are closed at once; file descriptors
+  // Of all accepted connections: beyond it the one that takes most is closed.
+  std::size_t connection_bytes_max = std::size_t{1} << 30;
+  std::size_t write_queue_bytes_max = std::size_t{72} << 20;  // beyond: too slow, closed
+  // Above this a client's next requests wait until it has read its replies.
+  std::size_t client_replies_bytes_mark = std::size_t{1} << 20;
+  std::size_t dialling_messages_max = 256;          // more to one peer are dropped until it answers
+  std::chrono::milliseconds hello_timeout{5000};    // a connection without a hello is closed
+  std::chrono::milliseconds connect_timeout{2000};  // to a peer, its hello included
+  std::chrono::milliseconds frame_timeout{30000};   // a frame that was begun must end within this
+  std::chrono::milliseconds write_timeout{30000};   // one that reads nothing for so long is closed
+  std::chrono::milliseconds last_words_timeout{1000};  // for the other end to close after us
+  std::chrono::milliseconds link_idle_timeout{60000};  // then a connection to a peer is closed
+  std::chrono::milliseconds sweep_interval{100};  // between looks at the timeouts of connections
 };
 
 // The first thing wrong with `limits`, in words fit for the operator; nullopt when all is well.

@@ -1,0 +1,178 @@
+#include "peer/net/connection.hpp"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace hopring {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+// One read. An idle connection keeps the small size, a busy one reads its frames in few calls.
+constexpr std::size_t read_bytes_min = std::size_t{4} << 10;
+constexpr std::size_t read_bytes_max = std::size_t{256} << 10;
+constexpr std::size_t read_bytes_factor = 4;
+
+}  // namespace
+
+std::shared_ptr<Connection> Connection::create(asio::ip::tcp::socket socket, Owner& owner,
+                                               const Limits& limits) {
+  return std::shared_ptr<Connection>(new Connection(std::move(socket), owner, limits));
+}
+
+Connection::Connection(asio::ip::tcp::socket socket, Owner& owner, const Limits& limits)
+    : socket_(std::move(socket)),
+      owner_(&owner),
+      limits_(limits),
+      read_bytes_(read_bytes_min),
+      queue_(limits.write_queue_bytes_max) {}
+
+void Connection::start() {
+  error_code ec;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ec);  // fails only if it is closed already,
+  socket_.non_blocking(true, ec);                         // which the read will tell
+  read();
+}
+
+void Connection::read() {
+  if (is_reading_ || state_ == State::closed) return;
+  is_reading_ = true;
+  const auto room = reader_.prepare(read_bytes_);
+  socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                          [self = shared_from_this()](const error_code& ec, std::size_t size) {
+                            self->is_reading_ = false;
+                            self->on_read(ec, size);
+                          });
+}
+
+void Connection::on_read(const error_code& ec, std::size_t size) {
+  if (state_ == State::closed) return;
+  if (ec == asio::error::eof) return close("the other end closed it");
+  if (ec) return close("the connection broke");
+  if (state_ != State::open) return read();  // thrown away
+  reader_.commit(size);
+  unfinished_ += size;
+  adapt_read_size(size);
+  handle_frames();
+}
+
+void Connection::adapt_read_size(std::size_t size) {
+  if (size == read_bytes_) {
+    read_bytes_ = std::min(read_bytes_ * read_bytes_factor, read_bytes_max);
+  } else if (size < read_bytes_ / read_bytes_factor) {
+    read_bytes_ = std::max(read_bytes_ / read_bytes_factor, read_bytes_min);
+  }
+}
+
+// Until all is taken and the next read begins, or until replies hold it back: then flush() goes on.
+void Connection::handle_frames() {
+  bool took_all = false;
+  while (state_ == State::open && !took_all && !is_held_back()) {
+    is_taking_frames_ = true;
+    took_all = take_frames();
+    is_taking_frames_ = false;
+    flush();
+  }
+  if (state_ == State::open && reader_.error()) return owner_->on_wire_error(*reader_.error());
+  if (state_ != State::open || took_all) read();
+}
+
+// False: there may be more, but replies wait.
+bool Connection::take_frames() {
+  while (state_ == State::open && !is_held_back()) {
+    const auto frame = reader_.next();
+    if (!frame) return true;
+    unfinished_ -= frame_header_bytes + frame->body.size();
+    ++frames_;
+    owner_->on_frame(*frame);
+  }
+  return false;
+}
+
+void Connection::flush_soon() {
+  if (is_taking_frames_ || is_flush_posted_ || is_waiting_to_write_) return;
+  is_flush_posted_ = true;
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->is_flush_posted_ = false;
+    self->flush();
+  });
+}
+
+void Connection::flush() {
+  if (is_waiting_to_write_ || state_ == State::closed) return;
+  while (!queue_.empty()) {
+    const std::string_view front = queue_.front();
+    error_code ec;
+    const std::size_t size = socket_.write_some(asio::buffer(front.data(), front.size()), ec);
+    if (ec == asio::error::would_block) return wait_until_writable();
+    if (ec) return close("the connection broke");
+    bytes_written_ += size;
+    queue_.pop(size);
+  }
+  if (state_ == State::finishing) linger();
+}
+
+void Connection::wait_until_writable() {
+  is_waiting_to_write_ = true;
+  socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                     [self = shared_from_this()](const error_code&) {
+                       self->is_waiting_to_write_ = false;
+                       self->flush();
+                       // Frames may lie in the buffer that had been held back.
+                       if (self->state_ == State::open && !self->is_reading_) self->handle_frames();
+                     });
+}
+
+void Connection::finish() {
+  if (state_ != State::open) return;
+  state_ = State::finishing;
+  flush_soon();
+}
+
+// A socket that is closed while it has unread bytes resets the connection, and the other end might
+// lose our last words. So it is read until the other end closes, or last_words_timeout.
+void Connection::linger() {
+  state_ = State::lingering;
+  error_code ec;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ec);
+  read();
+}
+
+void Connection::close(std::string_view why) {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  error_code ec;
+  socket_.close(ec);
+  asio::post(socket_.get_executor(), [self = shared_from_this(), why] {
+    if (self->owner_ != nullptr) std::exchange(self->owner_, nullptr)->on_closed(why);
+  });
+}
+
+void Connection::abandon() {
+  owner_ = nullptr;
+  close("abandoned");
+}
+
+void Connection::sweep(Time now) {
+  const bool is_open = state_ == State::open;
+  if (hello_stall_.is_over(now, is_open && frames_ == 0, 0, limits_.hello_timeout)) {
+    return close("no hello came");
+  }
+  const bool in_frame = is_open && unfinished_ > 0 && !is_held_back();
+  if (frame_stall_.is_over(now, in_frame, frames_, limits_.frame_timeout)) {
+    return close("a frame was begun and not finished");
+  }
+  const auto write_timeout = is_open ? limits_.write_timeout : limits_.last_words_timeout;
+  if (write_stall_.is_over(now, has_unsent(), bytes_written_, write_timeout)) {
+    return close("it reads nothing");
+  }
+  if (linger_stall_.is_over(now, state_ == State::lingering, 0, limits_.last_words_timeout)) {
+    close("the other end did not close it");
+  }
+}
+
+}  // namespace hopring
