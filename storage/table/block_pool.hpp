@@ -1,0 +1,139 @@
+#pragma once
+
+// The memory of one shard's tables.
+//
+// A block is `block_bytes` long and cut into 64 units. A piece is a run of neighbouring units of
+// one block, lent to one borrower; what is too large for that gets an allocation of its own, of
+// exactly its size. One word says which units of a block are free, so a run is found by shifting
+// it:
+//
+//   block  | piece, 3 units | piece, 1 | free | piece, 5 units          | free ...  |
+//   free   | 0    0    0    | 0        | 1    | 0   0   0   0   0       | 1   1 ... |   (64 bits)
+//
+// A piece takes the tightest run of the tightest block: those whose longest free run is r wait in
+// list r (capped at run_units_max). A wholly free block, a spare, serves whoever finds no hole; few
+// are kept, and none when the limit presses.
+//
+// Not thread-safe: a pool belongs to one shard.
+//
+// Invariants (audit() checks them):
+//   (1) resident_bytes() == blocks x block_bytes + bytes of pieces of their own + reserved bytes.
+//   (2) lent_bytes() == used units x unit_bytes() + bytes of pieces of their own.
+//   (3) a block stands in the list that its free units name, and in no other.
+//   (4) the number of wholly free blocks is at most spare_blocks_max().
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace hopring {
+
+// What a pool lends. Plain data: the borrower hands it back whole.
+struct Piece {
+  std::byte* data = nullptr;
+  std::uint32_t bytes = 0;
+  std::uint32_t block = 0;  // the pool's business
+};
+
+struct PoolOptions {
+  std::size_t block_bytes = std::size_t{64} << 10;  // a power of two, 4 KiB to 512 KiB
+  std::size_t bytes_max = 0;  // bound of resident_bytes(); 0 = none. Beyond it lending fails
+};
+
+class BlockPool {
+ public:
+  static constexpr std::size_t units_per_block = 64;
+  static constexpr std::size_t run_units_max = 16;  // longer pieces get an allocation of their own
+  static constexpr std::size_t eighth_units = 8;    // these have blocks of their own
+
+  explicit BlockPool(PoolOptions options = {});
+  // REQUIRES: all pieces have been taken back.
+  ~BlockPool();
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+
+  // A piece of exactly `bytes` (1 to 2^32 - 1), or one without data, and nothing changed, if the
+  // limit or the system refuses. Whole units up to run_units_max come from blocks, aligned to a
+  // cache line; any other size has an allocation of its own.
+  [[nodiscard]] Piece lend(std::size_t bytes) noexcept;
+
+  // Would lend(bytes) be served from a block that is in use already? REQUIRES: whole units, at most
+  // run_units_max.
+  bool has_hole(std::size_t bytes) const noexcept {
+    return used_block_with_run(bytes / unit_bytes()) != none;
+  }
+
+  // Takes back what lend() gave; `piece` may be without data.
+  void take_back(Piece piece) noexcept;
+
+  // Counts memory that a borrower allocates elsewhere. False, and nothing changed, at the limit.
+  [[nodiscard]] bool reserve(std::size_t bytes) noexcept;
+  void unreserve(std::size_t bytes) noexcept;
+
+  // While one lives the limit is not looked at: for work that must not fail and that is bounded.
+  class Overdraft {
+   public:
+    explicit Overdraft(BlockPool& pool) : pool_(pool) { ++pool_.overdrafts_; }
+    ~Overdraft() { --pool_.overdrafts_; }
+    Overdraft(const Overdraft&) = delete;
+    Overdraft& operator=(const Overdraft&) = delete;
+
+   private:
+    BlockPool& pool_;
+  };
+
+  std::size_t unit_bytes() const noexcept { return options_.block_bytes / units_per_block; }
+  // `bytes` rounded up to whole units.
+  std::size_t round_up(std::size_t bytes) const noexcept;
+  std::size_t resident_bytes() const noexcept { return resident_bytes_; }
+  std::size_t lent_bytes() const noexcept { return lent_bytes_; }
+  // One block, and one more for every 128.
+  std::size_t spare_blocks_max() const noexcept { return 1 + blocks_.size() / 128; }
+
+  // A lower limit than what is resident stops lending; it takes nothing away.
+  void set_bytes_max(std::size_t bytes_max) noexcept { options_.bytes_max = bytes_max; }
+
+  // Aborts unless the invariants hold. Cost: all blocks.
+  void audit() const;
+
+ private:
+  static constexpr std::uint32_t none = 0xffffffff;
+
+  // Lists of blocks: 0 to run_units_max by the longest free run, but for the wholly free ones.
+  static constexpr std::uint8_t spare_list = run_units_max + 1;
+
+  struct Block {
+    std::byte* data = nullptr;  // nullptr: the index waits in vacant_
+    std::uint64_t free = 0;
+    std::uint32_t previous = none;  // neighbours in `list`
+    std::uint32_t next = none;
+    std::uint8_t list = 0;
+  };
+
+  bool is_run(std::size_t bytes) const noexcept;
+  Piece lend_run(std::size_t units) noexcept;
+  Piece lend_own(std::size_t bytes) noexcept;
+  std::uint32_t used_block_with_run(std::size_t units) const noexcept;
+  static std::uint8_t list_of(const Block& block) noexcept;
+  std::uint32_t take_block() noexcept;
+  void drop_block(std::uint32_t index) noexcept;
+  void drop_spare_blocks() noexcept;
+  bool admits(std::size_t bytes) noexcept;
+  void set_free(std::uint32_t index, std::uint64_t free) noexcept;
+  void link(std::uint32_t index) noexcept;
+  void unlink(std::uint32_t index) noexcept;
+
+  PoolOptions options_;
+  std::vector<Block> blocks_;
+  std::vector<std::uint32_t> vacant_;  // indices of blocks_ without a block
+  std::array<std::uint32_t, spare_list + 1> lists_;
+  std::size_t spare_blocks_ = 0;
+  std::size_t overdrafts_ = 0;
+  std::size_t resident_bytes_ = 0;
+  std::size_t lent_bytes_ = 0;
+  std::size_t own_bytes_ = 0;       // in pieces with an allocation of their own
+  std::size_t reserved_bytes_ = 0;  // see reserve()
+};
+
+}  // namespace hopring

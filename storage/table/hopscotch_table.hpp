@@ -1,0 +1,195 @@
+#pragma once
+
+// The records of one arc in memory, ordered by ring position up to the neighbourhood.
+//
+//   directory   | first position | first position | ...        ordered clockwise
+//                       |                |
+//   segments      [SlotArray, RecordStore]  ...                each an interval of positions
+//                       |          |
+//   buckets     | 10 slots | ...   | extent | extent | ...     hops, tags, references | records
+//
+// A segment grows by about a quarter until it has Segment::buckets_max buckets, then it is cut in
+// two at the roundest position of its middle. So no operation moves more than one segment's
+// records, and the load is the same at every size. Records that find no slot, because many
+// positions are equal, go to the spill. See docs/table.md for the byte budget.
+//
+// The table does not hash: positions are given, and recomputed by `PositionOf` where records are
+// walked. It does not look at clocks: it names what is due and removes nothing by itself.
+//
+// Thread rule: a table belongs to one shard, as its pool does. Tables of one shard share the pool.
+//
+// Invariants (audit() walks the table and checks them, and those of its parts):
+//   (1) the segments' intervals tile range(): no gap, no overlap, clockwise.
+//   (2) a key is in the segment of its position or in the spill, and nowhere twice.
+//   (3) size(), key_bytes() and value_bytes() are the sums over all records.
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/table/block_pool.hpp"
+#include "storage/table/interval.hpp"
+#include "storage/table/record.hpp"
+#include "storage/table/segment.hpp"
+#include "storage/table/spill.hpp"
+
+namespace hopring {
+
+// Where a scan goes on: strictly after `key` among the keys at `position`. No key is empty, so an
+// empty `key` means: from the first record at `position`. Stays valid whatever happens to a table.
+struct Cursor {
+  std::uint64_t position = 0;
+  std::string key;
+};
+
+enum class PutResult { created, replaced, out_of_memory };
+
+class HopscotchTable {
+ public:
+  // An empty table; it is lent no memory by the pool. REQUIRES: the pool and the context of
+  // `position_of` outlive the table. Throws std::bad_alloc.
+  HopscotchTable(BlockPool& pool, Range range, PositionOf position_of);
+  // A table moved from may be destroyed or assigned to.
+  HopscotchTable(HopscotchTable&&) noexcept = default;
+  HopscotchTable& operator=(HopscotchTable&&) noexcept = default;
+
+  const Range& range() const noexcept { return range_; }
+  std::uint64_t size() const noexcept { return totals_.records; }
+  std::uint64_t key_bytes() const noexcept { return totals_.key_bytes; }
+  std::uint64_t value_bytes() const noexcept { return totals_.value_bytes; }
+  // What the table is lent and what it allocates. Cost: one step a segment.
+  std::size_t resident_bytes() const noexcept;
+
+  // REQUIRES of all that follows: `position` is in range() and is the position of `key`.
+  std::optional<RecordView> find(std::uint64_t position, std::string_view key) const;
+
+  // Stores a record, over the one of the same key if there is one. On out_of_memory (of the pool's
+  // limit or the system's) the table is as before. REQUIRES: the bounds of RecordView; key and
+  // value do not point into the table.
+  [[nodiscard]] PutResult put(const RecordView& record) noexcept;
+
+  // True if the key was there. Never needs memory to succeed, but may exceed the pool's limit by
+  // one segment for a moment, to win back what died.
+  bool erase(std::uint64_t position, std::string_view key) noexcept;
+
+  // Touch ahead what find() and put() will read: first the slots of many positions, then their
+  // records, then the operations themselves.
+  void prefetch_slots(std::uint64_t position) const noexcept;
+  void prefetch_record(std::uint64_t position) const noexcept;
+
+  Cursor first_cursor() const { return {range_.begin + 1, {}}; }
+
+  // visit(const RecordView&) -> bool (go on?) for the records after `from` in the order of
+  // (position clockwise from the range's begin, key). Between calls the table may change in any
+  // way: a record that stays is visited once. The visitor must not change the table. REQUIRES:
+  // from.position is in range().
+  template <class Visit>
+  void scan(const Cursor& from, Visit&& visit) const;
+
+  // visit(const RecordView&) -> bool (go on?) for records whose expiry is at or before `now_ms`, in
+  // at most `segments_max` segments further on than the call before. Segments in which nothing can
+  // be due are passed without a look at their records. What is named stays until it is erased, and
+  // is named again on the next round; a visitor that stops is led to the same segment next time.
+  template <class Visit>
+  void for_each_due(std::int64_t now_ms, std::size_t segments_max, Visit&& visit);
+
+  // Cuts the table: this one keeps (begin, at], the other, (at, end], is returned. Hands segments
+  // over and rebuilds at most one, regardless of the pool's limit.
+  // REQUIRES: `at` is in range() and is not its end. Throws std::bad_alloc, and nothing changed.
+  HopscotchTable split_off(std::uint64_t at);
+
+  // Gives everything back. Cost: one step an extent and a spilled record, none else a record.
+  // Throws std::bad_alloc, and nothing changed.
+  void clear();
+
+  // Aborts unless the invariants hold. Cost: all records.
+  void audit() const;
+
+  std::size_t segments() const noexcept { return segments_.size(); }
+  std::uint64_t spilled() const noexcept { return spill_.totals().records; }
+
+ private:
+  struct Entry {
+    std::uint64_t first;  // of the segment's interval, here for the search
+    std::unique_ptr<Segment> segment;
+  };
+  // The records of one home, ordered by (position, key).
+  struct Batch {
+    std::array<RecordView, Segment::records_per_home_max> records;
+    std::size_t size = 0;
+  };
+  // How many spilled records for_each_due() looks at for each segment that it may pass.
+  static constexpr std::size_t spilled_per_segment = 64;
+
+  std::uint64_t origin() const noexcept { return range_.begin + 1; }
+  std::size_t index_of(std::uint64_t position) const noexcept;
+  Segment& segment_of(std::uint64_t position) const noexcept {
+    return *segments_[index_of(position)].segment;
+  }
+  bool precedes(const RecordView& a, const RecordView& b) const noexcept;
+  void collect(const Segment& segment, std::uint32_t home, const Cursor& after, Batch& batch) const;
+
+  PutResult try_put(const RecordView& record);
+  PutResult create(const RecordView& record);
+  Segment::Change make_room(std::size_t index);
+  void shrink(std::size_t index) noexcept;
+  bool rebuild(std::size_t index, std::size_t sources, std::span<const Interval> targets);
+
+  BlockPool* pool_;
+  Range range_;
+  PositionOf position_of_;
+  std::vector<Entry> segments_;
+  Spill spill_;
+  Totals totals_;
+  std::uint64_t due_hand_;  // a position in the segment at which for_each_due() goes on
+};
+
+template <class Visit>
+void HopscotchTable::scan(const Cursor& from, Visit&& visit) const {
+  std::optional<RecordView> spilled = spill_.next(origin(), from.position, from.key);
+  const auto visit_spilled_before = [&](const RecordView* record) {
+    while (spilled && (record == nullptr || precedes(*spilled, *record))) {
+      if (!visit(*spilled)) return false;
+      spilled = spill_.next(origin(), spilled->position, spilled->key);
+    }
+    return true;
+  };
+  Batch batch;
+  const std::size_t first = index_of(from.position);
+  for (std::size_t index = first; index < segments_.size(); ++index) {
+    const Segment& segment = *segments_[index].segment;
+    std::uint32_t home = index == first ? segment.home_of(from.position) : 0;
+    for (; home < segment.homes(); ++home) {
+      collect(segment, home, from, batch);
+      for (std::size_t i = 0; i < batch.size; ++i) {
+        if (!visit_spilled_before(&batch.records[i]) || !visit(batch.records[i])) return;
+      }
+    }
+  }
+  visit_spilled_before(nullptr);
+}
+
+template <class Visit>
+void HopscotchTable::for_each_due(std::int64_t now_ms, std::size_t segments_max, Visit&& visit) {
+  std::size_t index = index_of(range_.contains(due_hand_) ? due_hand_ : origin());
+  bool goes_on = true;
+  for (std::size_t i = 0; goes_on && i < std::min(segments_max, segments_.size()); ++i) {
+    Segment& segment = *segments_[index].segment;
+    goes_on = segment.for_each_due(now_ms, [&](RecordView record) {
+      record.position = position_of_(record.key);
+      return visit(record);
+    });
+    if (goes_on) index = index + 1 < segments_.size() ? index + 1 : 0;
+  }
+  due_hand_ = segments_[index].first;
+  if (goes_on) spill_.for_each_due(now_ms, segments_max * spilled_per_segment, visit);
+}
+
+}  // namespace hopring

@@ -1,0 +1,57 @@
+#pragma once
+
+// Copies the records of neighbouring segments into fresh ones: how segments are cut, merged and
+// compacted. The sources stay as they are until commit(), so a rebuild that runs out of memory is
+// simply dropped. Records lie in ring order afterwards; those with extents of their own are handed
+// over, not copied.
+//
+// Bounded: the sources hold at most Segment::records_max records together.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "storage/table/segment.hpp"
+
+namespace hopring {
+
+class Rebuild {
+ public:
+  Rebuild(BlockPool& pool, PositionOf position_of) : pool_(pool), position_of_(position_of) {}
+  ~Rebuild();
+  Rebuild(const Rebuild&) = delete;
+  Rebuild& operator=(const Rebuild&) = delete;
+
+  // Adds a source, clockwise. Throws std::bad_alloc.
+  void take(Segment& source);
+
+  // Builds the next fresh segment from the records in `interval`. False if the pool refuses.
+  // REQUIRES: all sources have been taken. Throws std::bad_alloc.
+  [[nodiscard]] bool build(Interval interval);
+
+  // Records for which the fresh segments have no slot: too many positions are equal. They belong
+  // to the sources until commit().
+  const std::vector<RecordView>& homeless() const noexcept { return homeless_; }
+
+  // The fresh segments, to stand in the place of the sources, which are left fit for destruction.
+  std::vector<std::unique_ptr<Segment>> commit() noexcept;
+
+ private:
+  struct Move {
+    std::uint64_t position;
+    Segment* source;
+    Reference reference;
+  };
+
+  bool place(const Move& move, Segment& target);
+
+  BlockPool& pool_;
+  PositionOf position_of_;
+  std::vector<Segment*> sources_;
+  std::vector<Move> moves_;
+  std::size_t placed_ = 0;  // how many of moves_ are in fresh_ or homeless_
+  std::vector<std::unique_ptr<Segment>> fresh_;
+  std::vector<RecordView> homeless_;
+};
+
+}  // namespace hopring

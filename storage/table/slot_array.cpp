@@ -1,0 +1,132 @@
+#include "storage/table/slot_array.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "base/check.hpp"
+
+namespace hopring {
+
+namespace {
+constexpr std::uint32_t all_full = (1u << SlotArray::slots_per_bucket) - 1;
+constexpr std::uint32_t nowhere = 0xffffffff;
+
+std::uint16_t bit(std::uint32_t number) { return static_cast<std::uint16_t>(1u << number); }
+}  // namespace
+
+SlotArray& SlotArray::operator=(SlotArray&& other) noexcept {
+  std::swap(pool_, other.pool_);
+  std::swap(piece_, other.piece_);
+  std::swap(scale_, other.scale_);
+  std::swap(count_, other.count_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+SlotArray::~SlotArray() {
+  if (piece_.data != nullptr) pool_->take_back(piece_);
+}
+
+bool SlotArray::allocate(std::uint32_t buckets, Tag tag_max) noexcept {
+  HOPRING_CHECK(piece_.data == nullptr && buckets > 0);
+  piece_ = pool_->lend(buckets * sizeof(Bucket));
+  if (piece_.data == nullptr) return false;
+  for (std::uint32_t i = 0; i < buckets; ++i) new (piece_.data + i * sizeof(Bucket)) Bucket;
+  count_ = buckets;
+  scale_ = (std::uint64_t{buckets} << 32) / (std::uint64_t{tag_max} + 1);
+  return true;
+}
+
+bool SlotArray::insert(Tag tag, Reference reference) noexcept {
+  const std::uint32_t start = home(tag);
+  std::uint32_t vacant = nearest_with_room(start);
+  while (vacant != nowhere && distance(start, vacant) >= reach()) vacant = draw_nearer(vacant);
+  if (vacant == nowhere) return false;
+  fill(vacant, tag, reference);
+  ++size_;
+  return true;
+}
+
+void SlotArray::erase(SlotId slot) noexcept {
+  const std::uint32_t index = slot / slots_per_bucket;
+  const std::uint32_t start = home(tag(slot));
+  Bucket& from = bucket(index);
+  from.full = static_cast<std::uint16_t>(from.full & ~bit(slot % slots_per_bucket));
+  --size_;
+  if (holds_home(index, start)) return;
+  Bucket& named = bucket(start);
+  named.hops = static_cast<std::uint16_t>(named.hops & ~bit(distance(start, index)));
+}
+
+std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, Tag tag) noexcept {
+  std::uint32_t slots = 0;
+  for (std::uint32_t i = 0; i < slots_per_bucket; ++i) {
+    slots |= static_cast<std::uint32_t>(bucket.tags[i] == tag) << i;
+  }
+  return slots & bucket.full;
+}
+
+std::uint32_t SlotArray::nearest_with_room(std::uint32_t start) const noexcept {
+  for (std::uint32_t steps = 0; steps < count_; ++steps) {
+    const std::uint32_t index = after(start, steps);
+    if (bucket(index).full != all_full) return index;
+  }
+  return nowhere;
+}
+
+// Fills a slot of `vacant` with a record from as far back as may be, and returns the bucket that it
+// came from; nowhere if no record before may move there.
+std::uint32_t SlotArray::draw_nearer(std::uint32_t vacant) noexcept {
+  for (std::uint32_t back = reach() - 1; back > 0; --back) {
+    const std::uint32_t index = after(vacant, count_ - back);
+    for (std::uint32_t i = 0; i < slots_per_bucket; ++i) {
+      if (distance(home(bucket(index).tags[i]), vacant) >= reach()) continue;
+      if ((bucket(index).full & bit(i)) == 0) continue;
+      const SlotId slot = index * slots_per_bucket + i;
+      fill(vacant, tag(slot), reference(slot));
+      erase(slot);
+      ++size_;  // erase() counted a record that has only moved
+      return index;
+    }
+  }
+  return nowhere;
+}
+
+// REQUIRES: bucket `index` has room and is in the neighbourhood of the tag's home.
+void SlotArray::fill(std::uint32_t index, Tag tag, Reference reference) noexcept {
+  Bucket& to = bucket(index);
+  const auto slot = static_cast<std::uint32_t>(std::countr_one(to.full));
+  to.full = static_cast<std::uint16_t>(to.full | bit(slot));
+  to.tags[slot] = tag;
+  to.references[slot] = reference;
+  const std::uint32_t start = home(tag);
+  Bucket& named = bucket(start);
+  named.hops = static_cast<std::uint16_t>(named.hops | bit(distance(start, index)));
+}
+
+bool SlotArray::holds_home(std::uint32_t index, std::uint32_t start) const noexcept {
+  const Bucket& held = bucket(index);
+  for (std::uint32_t full = held.full; full != 0; full &= full - 1) {
+    if (home(held.tags[static_cast<std::uint32_t>(std::countr_zero(full))]) == start) return true;
+  }
+  return false;
+}
+
+void SlotArray::audit() const {
+  std::uint32_t full_slots = 0;
+  for_each([&](SlotId slot) {
+    ++full_slots;
+    const std::uint32_t start = home(tag(slot));
+    HOPRING_CHECK(start < count_);
+    HOPRING_CHECK(distance(start, slot / slots_per_bucket) < reach());
+  });
+  HOPRING_CHECK(full_slots == size_);
+  for (std::uint32_t start = 0; start < count_; ++start) {
+    for (std::uint32_t i = 0; i < neighbourhood; ++i) {
+      const bool named = (bucket(start).hops & bit(i)) != 0;
+      HOPRING_CHECK(named == (i < reach() && holds_home(after(start, i), start)));
+    }
+  }
+}
+
+}  // namespace hopring

@@ -1,0 +1,137 @@
+#include "storage/table/spill.hpp"
+
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring {
+
+RecordView Spill::Node::record() const {
+  RecordView record = decode_record(piece.data);
+  record.position = position;
+  return record;
+}
+
+Spill::Spill(Spill&& other) noexcept : Spill(*other.pool_) { *this = std::move(other); }
+
+Spill& Spill::operator=(Spill&& other) noexcept {
+  clear();
+  pool_ = other.pool_;
+  merge(other);
+  return *this;
+}
+
+std::optional<RecordView> Spill::find(std::uint64_t position, std::string_view key) const {
+  const auto at = records_.find(Place{position, key});
+  return at == records_.end() ? std::nullopt : std::optional(at->record());
+}
+
+bool Spill::insert(const RecordView& record) {
+  if (!pool_->reserve(node_bytes)) return false;
+  const Piece piece = pool_->lend(encoded_bytes(record));
+  try {
+    if (piece.data != nullptr) {
+      encode_record(piece.data, record);
+      HOPRING_CHECK(records_.insert(Node{record.position, piece}).second);
+      totals_.add(record);
+      resident_bytes_ += node_bytes + piece.bytes;
+      return true;
+    }
+  } catch (...) {
+    pool_->take_back(piece);
+    pool_->unreserve(node_bytes);
+    throw;
+  }
+  pool_->unreserve(node_bytes);
+  return false;
+}
+
+bool Spill::replace(const RecordView& record) {
+  const auto at = records_.find(Place{record.position, record.key});
+  HOPRING_CHECK(at != records_.end());
+  const Piece piece = pool_->lend(encoded_bytes(record));
+  if (piece.data == nullptr) return false;
+  encode_record(piece.data, record);
+  totals_.subtract(at->record());
+  totals_.add(record);
+  resident_bytes_ += piece.bytes;
+  resident_bytes_ -= at->piece.bytes;
+  pool_->take_back(std::exchange(at->piece, piece));
+  return true;
+}
+
+bool Spill::erase(std::uint64_t position, std::string_view key) noexcept {
+  const auto at = records_.find(Place{position, key});
+  if (at == records_.end()) return false;
+  totals_.subtract(at->record());
+  forget(at);
+  return true;
+}
+
+void Spill::forget(Records::const_iterator at) noexcept {
+  if (at == due_hand_) ++due_hand_;
+  const Piece piece = at->piece;
+  records_.erase(at);
+  resident_bytes_ -= node_bytes + piece.bytes;
+  pool_->take_back(piece);
+  pool_->unreserve(node_bytes);
+}
+
+void Spill::merge(Spill& other) noexcept {
+  records_.merge(other.records_);
+  HOPRING_CHECK(other.records_.empty());
+  other.due_hand_ = other.records_.end();
+  totals_ += std::exchange(other.totals_, {});
+  resident_bytes_ += std::exchange(other.resident_bytes_, 0);
+}
+
+Spill Spill::split(Range range) {
+  Spill taken(*pool_);
+  for (auto at = records_.begin(); at != records_.end();) {
+    const auto here = at++;
+    if (!range.contains(here->position)) continue;
+    if (here == due_hand_) due_hand_ = at;
+    totals_.subtract(here->record());
+    taken.totals_.add(here->record());
+    resident_bytes_ -= node_bytes + here->piece.bytes;
+    taken.resident_bytes_ += node_bytes + here->piece.bytes;
+    taken.records_.insert(records_.extract(here));
+  }
+  return taken;
+}
+
+void Spill::clear() noexcept {
+  while (!records_.empty()) forget(records_.begin());
+  due_hand_ = records_.end();
+  totals_ = {};
+}
+
+std::optional<RecordView> Spill::next(std::uint64_t origin, std::uint64_t position,
+                                      std::string_view key) const {
+  auto at = records_.upper_bound(Place{position, key});
+  const bool is_past_zero = position < origin;
+  if (at == records_.end() && !is_past_zero) {
+    at = records_.begin();
+    if (at != records_.end() && at->position >= origin) return std::nullopt;
+  } else if (at != records_.end() && is_past_zero && at->position >= origin) {
+    return std::nullopt;
+  }
+  return at == records_.end() ? std::nullopt : std::optional(at->record());
+}
+
+void Spill::audit(Range range, const PositionOf& position_of) const {
+  Totals totals;
+  std::size_t resident_bytes = 0;
+  for (auto at = records_.begin(); at != records_.end(); ++at) {
+    const RecordView record = at->record();
+    HOPRING_CHECK(range.contains(record.position));
+    HOPRING_CHECK(position_of(record.key) == record.position);
+    HOPRING_CHECK(at == records_.begin() || Order{}(*std::prev(at), *at));
+    totals.add(record);
+    resident_bytes += node_bytes + at->piece.bytes;
+  }
+  HOPRING_CHECK(totals == totals_);
+  HOPRING_CHECK(resident_bytes == resident_bytes_);
+}
+
+}  // namespace hopring

@@ -1,0 +1,144 @@
+// Every allocation fails in turn: a put that meets one must leave the table as it was. Replaces the
+// allocation functions of this executable.
+
+#include <boost/test/unit_test.hpp>
+#include <limits>
+#include <new>
+
+#include "tests/storage/table/table_fixture.hpp"
+
+using namespace hopring;
+
+namespace {
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+std::uint64_t allocations_left = never;
+
+bool is_refused() {
+  if (allocations_left == never) return false;
+  if (allocations_left == 0) return true;
+  --allocations_left;
+  return false;
+}
+
+void* allocate(std::size_t size, std::size_t alignment) noexcept {
+  if (is_refused()) return nullptr;
+  return std::aligned_alloc(alignment, (size + alignment) / alignment * alignment);
+}
+void* allocate_or_throw(std::size_t size, std::size_t alignment) {
+  void* const data = allocate(size, alignment);
+  if (data == nullptr) throw std::bad_alloc();
+  return data;
+}
+// Out of line: g++ 12 takes std::free for the wrong counterpart where it sees both.
+[[gnu::noinline]] void give_back(void* data) noexcept { std::free(data); }
+}  // namespace
+
+void* operator new(std::size_t size) { return allocate_or_throw(size, 16); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return allocate(size, 16); }
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return allocate_or_throw(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* data) noexcept { give_back(data); }
+void operator delete(void* data, std::size_t) noexcept { give_back(data); }
+void operator delete(void* data, std::align_val_t) noexcept { give_back(data); }
+void operator delete(void* data, std::size_t, std::align_val_t) noexcept { give_back(data); }
+
+namespace {
+
+struct Contents {
+  std::vector<std::string> keys;
+  std::uint64_t key_bytes;
+  std::uint64_t value_bytes;
+  bool operator==(const Contents&) const = default;
+};
+
+Contents contents_of(const HopscotchTable& table) {
+  return {scanned_keys(table, table.first_cursor()), table.key_bytes(), table.value_bytes()};
+}
+
+// Repeats `operation` with the first, the second, ... allocation failing until it succeeds, and
+// returns how often it failed. After each failure the table must be as before.
+template <class Operation>
+unsigned fail_in_turn(const TestTable& t, const Contents* before, Operation&& operation) {
+  for (unsigned failures = 0;; ++failures) {
+    allocations_left = failures;
+    const bool is_done = operation();
+    allocations_left = never;
+    if (is_done) return failures;
+    if (before == nullptr) continue;
+    t.audit();
+    BOOST_REQUIRE((contents_of(t.table) == *before));
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(allocation_failure)
+
+// Goal: no allocation is one whose failure harms.
+// Method: puts that create, grow, cut, overwrite and spill; contents compared where something
+// failed.
+BOOST_AUTO_TEST_CASE(a_put_that_fails_leaves_the_table_as_it_was) {
+  for (const PositionOf positions : {good_positions, bad_positions, constant_positions}) {
+    TestTable t(positions, {.block_bytes = 4096});
+    Rng rng(11);
+    unsigned failures = 0;
+    Contents before = contents_of(t.table);
+    for (unsigned i = 0; i < 1500; ++i) {
+      const std::string key = key_number(rng.below(1100));
+      const std::string value(rng.chance(1, 10) ? rng.below(9000) : rng.below(60), 'v');
+      failures += fail_in_turn(t, i % 20 == 0 || i > 880 ? &before : nullptr,
+                               [&] { return t.put(key, value) != PutResult::out_of_memory; });
+      before = contents_of(t.table);
+    }
+    t.audit();
+    BOOST_TEST(failures > 100u);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_erase_needs_no_memory) {
+  TestTable t(good_positions, {.block_bytes = 4096});
+  for (unsigned i = 0; i < 3000; ++i) {
+    BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
+  }
+  Rng rng(12);
+  for (unsigned i = 0; i < 3000; ++i) {
+    const std::string key = key_number(i);
+    allocations_left = rng.below(6);
+    const bool erased = t.erase(key);
+    allocations_left = never;
+    BOOST_REQUIRE(erased);
+    BOOST_REQUIRE(!t.find(key).has_value());
+    if (i % 50 == 0) t.audit();
+  }
+  t.audit();
+  BOOST_TEST(t.table.size() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_cut_that_fails_leaves_the_table_as_it_was) {
+  for (const PositionOf positions : {good_positions, bad_positions}) {
+    TestTable t(positions, {.block_bytes = 4096});
+    for (unsigned i = 0; i < 2000; ++i) {
+      BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
+    }
+    const Contents before = contents_of(t.table);
+    std::optional<HopscotchTable> upper;
+    const unsigned failures = fail_in_turn(t, &before, [&] {
+      try {
+        upper.emplace(t.table.split_off((1ull << 62) + 12345));
+        return true;
+      } catch (const std::bad_alloc&) {
+        return false;
+      }
+    });
+    BOOST_TEST(failures > 3u);
+    BOOST_TEST(t.table.size() + upper->size() == 2000u);
+    upper->audit();
+    t.audit();
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

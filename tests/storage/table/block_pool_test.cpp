@@ -1,0 +1,100 @@
+#include "storage/table/block_pool.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <vector>
+
+#include "base/rng.hpp"
+
+using namespace hopring;
+
+BOOST_AUTO_TEST_SUITE(block_pool)
+
+BOOST_AUTO_TEST_CASE(an_unused_pool_takes_nothing_from_the_system) {
+  const BlockPool pool;
+  BOOST_TEST(pool.resident_bytes() == 0u);
+  BOOST_TEST(pool.lent_bytes() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(pieces_of_one_block_share_it) {
+  BlockPool pool;
+  const Piece a = pool.lend(1024);
+  const Piece b = pool.lend(3072);
+  BOOST_TEST(pool.resident_bytes() == 65536u);
+  BOOST_TEST(pool.lent_bytes() == 4096u);
+  BOOST_TEST((a.data != b.data));
+  pool.take_back(a);
+  pool.take_back(b);
+  pool.audit();
+  BOOST_TEST(pool.resident_bytes() == 65536u);  // kept for the next borrower
+}
+
+BOOST_AUTO_TEST_CASE(a_piece_that_is_not_of_whole_units_has_exactly_its_size) {
+  BlockPool pool;
+  const Piece piece = pool.lend(70001);
+  BOOST_TEST(pool.resident_bytes() == 70001u);
+  pool.take_back(piece);
+  BOOST_TEST(pool.resident_bytes() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(at_the_limit_lending_fails_and_changes_nothing) {
+  BlockPool pool({.block_bytes = 4096, .bytes_max = 10000});
+  const Piece a = pool.lend(64);
+  const Piece b = pool.lend(5000);
+  BOOST_TEST((pool.lend(5000).data == nullptr));
+  BOOST_TEST(!pool.reserve(2000));
+  BOOST_TEST((pool.lend(64).data != nullptr) == true);  // from the block that is there
+  BOOST_TEST(pool.resident_bytes() == 9096u);
+  {
+    const BlockPool::Overdraft overdraft(pool);
+    const Piece c = pool.lend(5000);
+    BOOST_TEST((c.data != nullptr));
+    pool.take_back(c);
+  }
+  pool.take_back(b);
+  pool.take_back({a.data + 64, 64, a.block});
+  pool.take_back(a);
+  pool.audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_spare_block_gives_way_when_the_limit_presses) {
+  BlockPool pool({.block_bytes = 4096, .bytes_max = 8192});
+  pool.take_back(pool.lend(64));
+  BOOST_TEST(pool.resident_bytes() == 4096u);
+  const Piece large = pool.lend(8001);
+  BOOST_TEST((large.data != nullptr));
+  BOOST_TEST(pool.resident_bytes() == 8001u);
+  pool.take_back(large);
+}
+
+// Goal: pieces never overlap and everything comes back, whatever the order.
+// Method: random pieces, each filled with its own byte; contents checked when they are given back.
+BOOST_AUTO_TEST_CASE(random_pieces_do_not_overlap) {
+  Rng rng(7);
+  BlockPool pool({.block_bytes = 4096});
+  std::vector<std::pair<Piece, unsigned char>> lent;
+  for (unsigned i = 0; i < 20000; ++i) {
+    if (lent.size() < 200 && rng.chance(11, 20)) {
+      const std::size_t bytes = rng.chance(1, 10) ? 1 + rng.below(9000) : 64 * (1 + rng.below(16));
+      const Piece piece = pool.lend(bytes);
+      BOOST_REQUIRE((piece.data != nullptr && piece.bytes == bytes));
+      std::memset(piece.data, static_cast<int>(i % 251), bytes);
+      lent.emplace_back(piece, static_cast<unsigned char>(i % 251));
+    } else if (!lent.empty()) {
+      std::swap(lent[rng.below(lent.size())], lent.back());
+      const auto [piece, fill] = lent.back();
+      lent.pop_back();
+      for (std::size_t k = 0; k < piece.bytes; ++k) {
+        BOOST_REQUIRE((piece.data[k] == static_cast<std::byte>(fill)));
+      }
+      pool.take_back(piece);
+    }
+    if (i % 100 == 0) pool.audit();
+  }
+  for (const auto& [piece, fill] : lent) pool.take_back(piece);
+  pool.audit();
+  BOOST_TEST(pool.lent_bytes() == 0u);
+  BOOST_TEST(pool.resident_bytes() <= pool.spare_blocks_max() * 4096);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
