@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -113,20 +114,22 @@ struct Chunk {
   friend bool operator==(const Chunk&, const Chunk&) = default;
 };
 
-// Learner -> primary: the arc is installed up to `covered`. A chunk that does not continue there,
-// or was read before an entry that has been appended since, is not taken, and so is read again.
+// Learner -> primary: how far the copy has come. A chunk that does not begin at `missing`, or was
+// read before an entry that has been appended since, is not taken, and so is read again.
 struct ChunkAnswer {
   TransferId transfer = 0;
-  Position covered;  // the arc's begin when nothing is
+  std::optional<Position> missing;  // the first position that it lacks; nullopt: it has them all
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& transfer& covered;
+    archive& transfer& missing;
   }
   friend bool operator==(const ChunkAnswer&, const ChunkAnswer&) = default;
 };
 
-// Primary -> learner: the entries after `previous`. Not taken unless they continue what it has.
+// Primary -> learner: the entries after `previous`. Not taken unless they continue what it has. All
+// of them are committed, but for a ChangeView to the learner: it is the last one, and its
+// acknowledgement commits it.
 struct Append {
   TransferId transfer = 0;
   std::uint64_t previous = 0;
@@ -139,6 +142,7 @@ struct Append {
   friend bool operator==(const Append&, const Append&) = default;
 };
 
+// Sent unasked, too, when a learner has not heard from its primary for a while.
 struct AppendAnswer {
   TransferId transfer = 0;
   std::uint64_t index = 0;  // it has all entries up to this one
@@ -162,7 +166,7 @@ struct Serve {
   friend bool operator==(const Serve&, const Serve&) = default;
 };
 
-// New primary -> old one: it serves; the kept copy may be dropped.
+// New primary -> old one: it serves, or has served; the kept copy may be dropped.
 struct Serving {
   TransferId transfer = 0;
 
@@ -173,7 +177,8 @@ struct Serving {
   friend bool operator==(const Serving&, const Serving&) = default;
 };
 
-// Either side: this transfer is over without a change of view; the learner drops its copy.
+// Either side: this transfer is over without a change of view; the learner drops its copy. Also the
+// answer to a message about a transfer that the receiver does not know. Never answered.
 struct Abandon {
   TransferId transfer = 0;
 

@@ -1,0 +1,95 @@
+#pragma once
+
+// The records of one arc, and what a command does to them: the state machine of a group.
+//
+// Deterministic: what a call does depends on the records and its arguments alone, so that every
+// copy which starts alike and applies the same commands stays alike. No clock: a record is there
+// until a command removes it, and relative expiries have been made absolute (group.hpp).
+//
+// The primary calls the operations and answers the client from them; a learner, whose commands come
+// as entries, calls apply(). Both end in the same functions.
+//
+// Not thread-safe: belongs to one shard.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "routing/arc.hpp"
+#include "storage/group/messages.hpp"
+#include "storage/operation/operation.hpp"
+#include "storage/table/hopscotch_table.hpp"
+
+namespace hopring {
+
+// What became of a command. Only `made` changed a record.
+enum class Change : std::uint8_t { none, made, out_of_memory };
+
+// Does an arc lie in the order of its positions' numbers? All arcs of a ring do (ring_config.hpp).
+constexpr bool is_straight(const Arc& arc) noexcept { return advance(arc.begin, 1) <= arc.end; }
+
+// Is `command` one that apply() takes? Those from the network are asked first.
+bool is_well_formed(const Command& command);
+bool is_well_formed(const Record& record);
+
+class ArcRecords {
+ public:
+  // No records yet. REQUIRES: pool and hash_key outlive it; is_straight(arc).
+  ArcRecords(BlockPool& pool, const HashKey& hash_key, const Arc& arc);
+
+  Position position_of(std::string_view key) const { return hopring::position_of(*hash_key_, key); }
+
+  // REQUIRES of all that take a position: it is the key's, and in the arc. The answer goes to
+  // `sink`, out_of_memory included (then nothing was changed); see Outcome for what is told when.
+  std::optional<RecordView> find(Position position, std::string_view key) const {
+    return table_.find(position.value, key);
+  }
+  // `expiry` stands for the operation's own. REQUIRES: its kind is not `after`.
+  Change put(Position position, const Put& put, const Expiry& expiry, ResultSink& sink);
+  Change compare_and_set(Position position, const CompareAndSet& operation, const Expiry& expiry,
+                         ResultSink& sink);
+  Change add(Position position, const Add& add, ResultSink& sink);
+  Change erase(Position position, const Erase& erase, ResultSink& sink);
+  Change remove_expired(Position position, const RemoveExpired& command);
+
+  // An entry's command, on a copy. REQUIRES: is_well_formed(command), it is no SplitArc and no
+  // ChangeView, its key is in the arc.
+  Change apply(Position position, const Command& command);
+
+  // A record of a chunk. REQUIRES: is_well_formed(record).
+  Change install(Position position, const Record& record);
+
+  // visit(const RecordView&) -> bool (go on?) from `from` on, in the order of (position, key). The
+  // visitor changes nothing. REQUIRES: from.position is in the arc.
+  template <class Visit>
+  void walk(const ScanCursor& from, Visit&& visit) const {
+    table_.scan(Cursor{from.position.value, from.last_key}, visit);
+  }
+
+  // visit(const RecordView&) -> bool for records that are due, in the next segments_max segments.
+  template <class Visit>
+  void for_each_due(WallTime now, std::size_t segments_max, Visit&& visit) {
+    table_.for_each_due(now.ms_since_epoch, segments_max, visit);
+  }
+
+  // This one keeps (begin, at]; the rest is returned. REQUIRES: can_cut(arc, at).
+  ArcRecords split_off(Position at);
+
+  std::uint64_t size() const noexcept { return table_.size(); }
+  std::uint64_t bytes() const noexcept;  // of keys, values and their overhead
+  void audit() const { table_.audit(); }
+
+ private:
+  ArcRecords(const HashKey& hash_key, HopscotchTable&& table)
+      : hash_key_(&hash_key), table_(std::move(table)) {}
+
+  Change store(const RecordView& record);
+  // store(), and then the outcome.
+  Change store_and_tell(const RecordView& record, ResultSink& sink);
+
+  const HashKey* hash_key_;
+  HopscotchTable table_;
+};
+
+}  // namespace hopring

@@ -1,0 +1,65 @@
+#pragma once
+
+// What the groups of a shard want done, in the order in which it must be done.
+
+#include <variant>
+#include <vector>
+
+#include "routing/view.hpp"
+#include "storage/group/messages.hpp"
+
+namespace hopring {
+
+struct SendGroup {
+  PeerRef to;
+  GroupMessage message;
+  friend bool operator==(const SendGroup&, const SendGroup&) = default;
+};
+
+// This peer serves `view` from now on: an arc it had no part in, or the lower half of a split.
+struct ArcOpened {
+  View view;
+  friend bool operator==(const ArcOpened&, const ArcOpened&) = default;
+};
+
+// The arc that ends where view.arc ends, and which this peer serves, has this view now: it was
+// split (the lower half follows as ArcOpened) or has a new number.
+struct ArcChanged {
+  View view;
+  friend bool operator==(const ArcChanged&, const ArcChanged&) = default;
+};
+
+// This peer has stopped serving the arc: its next view names another peer.
+struct ArcMoved {
+  View view;
+  friend bool operator==(const ArcMoved&, const ArcMoved&) = default;
+};
+
+// This peer has stopped serving the arc and dropped its records: see GroupHost::drop().
+struct ArcLost {
+  View view;
+  std::uint64_t records = 0;
+  friend bool operator==(const ArcLost&, const ArcLost&) = default;
+};
+
+// A move that GroupHost::move() began is over. Done: `to` has confirmed that it serves, no copy is
+// left here. Otherwise this peer serves on, or keeps a copy (CopyKept).
+struct MoveEnded {
+  Position end;
+  PeerRef to;
+  bool done = false;
+  friend bool operator==(const MoveEnded&, const MoveEnded&) = default;
+};
+
+// The only member of `view` is gone, or was about to take over from one that is gone, and this peer
+// has a copy of the arc: a take-over should start from here.
+struct CopyKept {
+  View view;
+  friend bool operator==(const CopyKept&, const CopyKept&) = default;
+};
+
+using GroupEffect =
+    std::variant<SendGroup, ArcOpened, ArcChanged, ArcMoved, ArcLost, MoveEnded, CopyKept>;
+using GroupOutbox = std::vector<GroupEffect>;
+
+}  // namespace hopring

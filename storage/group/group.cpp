@@ -1,0 +1,239 @@
+#include "storage/group/group.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+bool is_due(const RecordView& record, WallTime now) {
+  return record.expiry_ms != 0 && record.expiry_ms <= now.ms_since_epoch;
+}
+
+// What stands in the entry: the primary's now is the only one that counts.
+Expiry absolute(const Expiry& expiry, WallTime now) {
+  if (expiry.kind != Expiry::Kind::after) return expiry;
+  const std::int64_t room = expiry_ms_max - now.ms_since_epoch;
+  return {Expiry::Kind::at, now.ms_since_epoch + std::min(expiry.ms, room)};
+}
+
+template <class Write>
+Write with_expiry(Write write, const Expiry& expiry) {
+  write.expiry = expiry;
+  return write;
+}
+
+Record copy_of(const RecordView& record, bool keys_only) {
+  const auto type = static_cast<ValueType>(record.type);
+  return {std::string(record.key),
+          Value{type, keys_only ? std::string() : std::string(record.value)}, record.expiry_ms};
+}
+
+constexpr std::size_t record_overhead_bytes = 16;  // on the wire: lengths, type, expiry
+
+std::size_t wire_bytes(const RecordView& record, bool keys_only) {
+  return record.key.size() + (keys_only ? 0 : record.value.size()) + record_overhead_bytes;
+}
+
+// Where a scan goes on after an arc that ends at `end`.
+std::optional<ScanCursor> cursor_after(Position end) {
+  if (end.value == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
+  return ScanCursor{advance(end, 1), {}};
+}
+
+}  // namespace
+
+Group::Group(const GroupOptions& options, View view, Progress progress, ArcRecords records)
+    : options_(&options),
+      view_(std::move(view)),
+      progress_(progress),
+      records_(std::move(records)),
+      tail_(options.tail_bytes_max, options.tail_entries_max) {
+  HOPRING_CHECK(view_.members.size() == 1);
+  HOPRING_CHECK(is_straight(view_.arc));
+}
+
+template <class MakeCommand>
+void Group::append(MakeCommand&& make_command) {
+  ++progress_.index;
+  if (tail_.is_kept()) tail_.push(Entry{progress_.index, progress_.term, make_command()});
+}
+
+void Group::execute(Now now, Position position, const Operation& operation, ResultSink& sink) {
+  HOPRING_CHECK(phase_ != Phase::handed_over);
+  std::visit([&](const auto& each) { execute_one(now, position, each, sink); }, operation);
+}
+
+void Group::execute_one(Now now, Position position, const Get& get, ResultSink& sink) {
+  const std::optional<RecordView> found = records_.find(position, get.key);
+  if (!found) return sink.on_outcome(Outcome::not_found);
+  if (!is_due(*found, now.wall)) {
+    return sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
+                         found->expiry_ms);
+  }
+  if (refuses_write(sink)) return;
+  propose_removal(position, {get.key, found->expiry_ms});
+  sink.on_outcome(Outcome::not_found);
+}
+
+void Group::execute_one(Now now, Position position, const Put& put, ResultSink& sink) {
+  if (refuses_write(sink)) return;
+  // What replaces a record without looking at it need not know whether it was due.
+  if (put.condition != PutCondition::always || put.expiry.kind == Expiry::Kind::keep) {
+    remove_if_due(now, position, put.key);
+  }
+  const Expiry expiry = absolute(put.expiry, now.wall);
+  if (records_.put(position, put, expiry, sink) != Change::made) return;
+  append([&] { return Command(with_expiry(put, expiry)); });
+}
+
+void Group::execute_one(Now now, Position position, const Erase& erase, ResultSink& sink) {
+  if (refuses_write(sink)) return;
+  remove_if_due(now, position, erase.key);
+  if (records_.erase(position, erase, sink) != Change::made) return;
+  append([&] { return Command(erase); });
+}
+
+void Group::execute_one(Now now, Position position, const CompareAndSet& operation,
+                        ResultSink& sink) {
+  if (refuses_write(sink)) return;
+  remove_if_due(now, position, operation.key);
+  const Expiry expiry = absolute(operation.expiry, now.wall);
+  if (records_.compare_and_set(position, operation, expiry, sink) != Change::made) return;
+  append([&] { return Command(with_expiry(operation, expiry)); });
+}
+
+void Group::execute_one(Now now, Position position, const Add& add, ResultSink& sink) {
+  if (refuses_write(sink)) return;
+  remove_if_due(now, position, add.key);
+  if (records_.add(position, add, sink) != Change::made) return;
+  append([&] { return Command(add); });
+}
+
+bool Group::refuses_write(ResultSink& sink) const {
+  if (phase_ == Phase::serving) return false;
+  sink.on_error(OpError::moving);
+  return true;
+}
+
+void Group::remove_if_due(Now now, Position position, const std::string& key) {
+  const std::optional<RecordView> found = records_.find(position, key);
+  if (found && is_due(*found, now.wall)) propose_removal(position, {key, found->expiry_ms});
+}
+
+void Group::propose_removal(Position position, RemoveExpired command) {
+  if (records_.remove_expired(position, command) != Change::made) return;
+  ++records_expired_;
+  append([&] { return Command(std::move(command)); });
+}
+
+ScanStep Group::scan(Now now, const Scan& scan) {
+  HOPRING_CHECK(contains(view_.arc, scan.cursor.position));
+  ScanStep step;
+  step.next = cursor_after(view_.arc.end);
+  const std::size_t records_max = std::clamp(scan.records_max, 1u, scan_records_max);
+  std::vector<RemoveExpired> due;
+  std::size_t bytes = 0;
+  std::uint32_t visits = 0;
+  RecordView reached;  // the last one that was looked at
+  records_.walk(scan.cursor, [&](const RecordView& record) {
+    const bool chosen = !is_due(record, now.wall) && record.key.starts_with(scan.prefix);
+    if (chosen) bytes += wire_bytes(record, scan.keys_only);
+    const bool full = step.records.size() == records_max || visits == scan_visits_max;
+    if (full || (bytes > scan_answer_bytes_max && !step.records.empty())) {
+      step.next = ScanCursor{Position{reached.position}, std::string(reached.key)};
+      return false;
+    }
+    ++visits;
+    if (chosen) step.records.push_back(copy_of(record, scan.keys_only));
+    if (is_due(record, now.wall) && due.size() < options_->sweep_records_max) {
+      due.push_back({std::string(record.key), record.expiry_ms});
+    }
+    reached = record;
+    return true;
+  });
+  if (phase_ == Phase::serving) {
+    for (RemoveExpired& each : due) propose_removal(records_.position_of(each.key), each);
+  }
+  return step;
+}
+
+std::size_t Group::sweep(Now now, std::size_t records_max) {
+  if (phase_ != Phase::serving) return 0;
+  std::vector<RemoveExpired> due;
+  records_.for_each_due(now.wall, options_->sweep_segments_max, [&](const RecordView& record) {
+    due.push_back({std::string(record.key), record.expiry_ms});
+    return due.size() < records_max;
+  });
+  for (RemoveExpired& each : due) propose_removal(records_.position_of(each.key), each);
+  return due.size();
+}
+
+bool Group::can_split(Position at) const noexcept {
+  return phase_ == Phase::serving && !tail_.is_kept() && can_cut(view_.arc, at);
+}
+
+std::unique_ptr<Group> Group::split(Position at) {
+  HOPRING_CHECK(can_split(at));
+  append([&] { return Command(SplitArc{at}); });
+  ArcRecords upper = records_.split_off(at);
+  view_.number = next(view_.number);
+  View lower_view = view_;
+  lower_view.arc.end = at;
+  view_.arc.begin = at;
+  auto lower = std::make_unique<Group>(*options_, std::move(lower_view), progress_,
+                                       std::exchange(records_, std::move(upper)));
+  return lower;
+}
+
+Chunk Group::read_chunk(Position first, std::size_t bytes_max) const {
+  Chunk chunk;
+  chunk.interval = Arc{advance(first, ~0ull), view_.arc.end};
+  chunk.index = progress_.index;
+  std::size_t bytes = 0;
+  Position last = first;
+  records_.walk(ScanCursor{first, {}}, [&](const RecordView& record) {
+    const Position position{record.position};
+    const std::size_t more = wire_bytes(record, false);
+    if (!chunk.records.empty() && position != last && bytes + more > bytes_max) {
+      chunk.interval.end = last;
+      return false;
+    }
+    bytes += more;
+    last = position;
+    chunk.records.push_back(copy_of(record, false));
+    return true;
+  });
+  return chunk;
+}
+
+void Group::begin_handover(const PeerRef& to) {
+  HOPRING_CHECK(phase_ == Phase::serving);
+  HOPRING_CHECK(tail_.is_kept());
+  next_view_ = view_;
+  next_view_->number = next(view_.number);
+  next_view_->members = {to};
+  append([&] { return Command(ChangeView{*next_view_}); });
+  phase_ = Phase::switching;
+}
+
+void Group::commit_handover() {
+  HOPRING_CHECK(phase_ == Phase::switching);
+  view_ = std::move(*next_view_);
+  next_view_.reset();
+  phase_ = Phase::handed_over;
+}
+
+void Group::take_back() {
+  HOPRING_CHECK(phase_ == Phase::switching);
+  // Higher than the number that the learner may have seen.
+  view_.number = next(next_view_->number);
+  next_view_.reset();
+  append([&] { return Command(ChangeView{view_}); });
+  phase_ = Phase::serving;
+}
+
+}  // namespace hopring

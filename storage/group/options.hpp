@@ -1,0 +1,77 @@
+#pragma once
+
+// Every bound of storage/group, with its unit, its reason and what happens beyond it.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "storage/table/block_pool.hpp"
+
+namespace hopring {
+
+struct GroupOptions {
+  // Memory of all tables of the shard; bytes_max 0 is unbounded. Beyond it: `out of memory`.
+  PoolOptions pool;
+
+  // Records and keys of one Chunk; a larger record travels alone. Small enough that a put never
+  // waits behind the reading of one.
+  std::size_t chunk_bytes = std::size_t{64} << 10;
+  // Chunks sent and not acknowledged, per transfer: a quarter of a MiB fills a local network.
+  std::size_t chunks_inflight_max = 4;
+  // Entries of one Append, one Append in flight per transfer. The last one carries the change of
+  // view: a transfer switches when what the learner lacks fits in it.
+  std::size_t append_bytes_max = std::size_t{256} << 10;
+  // The tail of entries kept for a learner. Beyond either the learner is too slow for the writes,
+  // and its transfer is given up.
+  std::size_t tail_bytes_max = std::size_t{32} << 20;
+  std::size_t tail_entries_max = std::size_t{1} << 17;
+
+  // Arcs that leave this shard at a time; one more is refused.
+  std::size_t moves_max = 4;
+  // Arcs that come to this shard at a time; one more offer is refused.
+  std::size_t learners_max = 8;
+
+  // What has not been acknowledged is sent again.
+  Duration resend_interval = std::chrono::milliseconds(100);
+  // Writes are refused from the change of view until it is committed, and at most so long: then the
+  // old primary takes the arc back. Less than the second that no put may wait.
+  Duration switch_timeout = std::chrono::milliseconds(500);
+  // A transfer whose learner has acknowledged nothing new for so long is given up.
+  Duration transfer_timeout = std::chrono::seconds(5);
+  // A learner that has heard nothing for so long asks whether its transfer is still on.
+  Duration learner_probe_interval = std::chrono::milliseconds(500);
+  // ... and drops an unfinished copy after so long.
+  Duration learner_timeout = std::chrono::seconds(15);
+
+  // Every so often each group is searched for due records in the next so many segments of its
+  // table. Nobody sees a due record: this only wins their memory back.
+  Duration sweep_interval = std::chrono::seconds(1);
+  std::size_t sweep_segments_max = 16;
+  // A sweep that has removed so many stops, and goes on after this pause: it bounds a turn. Also
+  // the most that one step of a scan removes.
+  std::size_t sweep_records_max = 256;
+  Duration sweep_pause = std::chrono::milliseconds(5);
+};
+
+// The first thing wrong with `options`; nullopt when all is well.
+constexpr std::optional<std::string_view> problem(const GroupOptions& options) {
+  if (options.chunk_bytes == 0) return "chunk_bytes must be positive";
+  if (options.chunks_inflight_max == 0) return "chunks_inflight_max must be positive";
+  if (options.append_bytes_max > options.tail_bytes_max) {
+    return "tail_bytes_max must hold at least one append";
+  }
+  if (options.resend_interval >= options.switch_timeout) {
+    return "switch_timeout must leave time to send again";
+  }
+  if (options.transfer_timeout < options.switch_timeout) {
+    return "transfer_timeout must not be below switch_timeout";
+  }
+  return std::nullopt;
+}
+static_assert(!problem(GroupOptions{}), "the defaults must be usable");
+
+}  // namespace hopring

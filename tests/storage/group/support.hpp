@@ -1,0 +1,101 @@
+#pragma once
+
+// What the tests of groups share: peers, times, hosts, and an operation's result in one line.
+
+#include <chrono>
+#include <cstdlib>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "routing/ring_config.hpp"
+#include "storage/group/group_host.hpp"
+
+namespace hopring {
+
+using namespace std::chrono_literals;
+
+inline std::ostream& operator<<(std::ostream& os, const View& view) {
+  return os << to_string(view);
+}
+
+inline PeerRef peer(std::uint16_t n) { return {ipv4_endpoint(0x7f000001, n), n}; }
+
+inline constexpr HashKey test_hash_key{{11, 22}};
+inline constexpr std::int64_t test_epoch_ms = 1'700'000'000'000;
+
+inline Now at(Duration since_start) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since_start).count();
+  return {Time{since_start}, WallTime{test_epoch_ms + ms}};
+}
+
+inline View view_of(const PeerRef& peer, const Arc& arc, std::uint64_t number = 1) {
+  return {arc, ViewNumber{1, 0, number}, 0, {peer}};
+}
+
+inline Arc whole_ring() { return equal_arc(0, 1); }
+
+inline Put put_string(std::string key, std::string value) {
+  return Put{std::move(key), Value{ValueType::string, std::move(value)}, Expiry{}};
+}
+
+// All effects of one kind, taken out of their order.
+template <class Kind>
+std::vector<Kind> all_of(const GroupOutbox& out) {
+  std::vector<Kind> found;
+  for (const GroupEffect& effect : out) {
+    if (const auto* each = std::get_if<Kind>(&effect)) found.push_back(*each);
+  }
+  return found;
+}
+
+// The messages of one kind among what is to be sent.
+template <class Message>
+std::vector<Message> sent(const GroupOutbox& out) {
+  std::vector<Message> found;
+  for (const SendGroup& send : all_of<SendGroup>(out)) {
+    if (const auto* message = std::get_if<Message>(&send.message)) found.push_back(*message);
+  }
+  return found;
+}
+
+// HOPRING_TEST_SEED=<n> runs that seed alone.
+inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
+  if (const char* text = std::getenv("HOPRING_TEST_SEED")) {
+    return {std::strtoull(text, nullptr, 10)};
+  }
+  std::vector<std::uint64_t> all;
+  for (std::uint64_t seed = 1; seed <= count; ++seed) all.push_back(seed);
+  return all;
+}
+
+// A host whose clock the test moves.
+struct TestHost {
+  explicit TestHost(std::uint16_t n, GroupOptions options = {})
+      : self(peer(n)), host(self, test_hash_key, options, Rng(n)) {}
+
+  // nullopt: not mine.
+  std::optional<OpResult> execute(const Operation& operation) {
+    OpResultSink sink;
+    if (host.execute(now, operation, sink, out) == nullptr) return std::nullopt;
+    return sink.result;
+  }
+
+  std::optional<std::string> get(const std::string& key) {
+    const auto result = execute(Get{key});
+    if (!result || !result->value) return std::nullopt;
+    return result->value->bytes;
+  }
+
+  void receive(const PeerRef& from, GroupMessage message) {
+    host.on_message(now, from, std::move(message), out);
+  }
+
+  PeerRef self;
+  GroupHost host;
+  Now now = at(0ms);
+  GroupOutbox out;
+};
+
+}  // namespace hopring
