@@ -156,6 +156,14 @@ struct ArcNews {
   friend bool operator==(const ArcNews&, const ArcNews&) = default;
 };
 
+// "I have handed all my arcs over and am going." Whatever still names the sender is out of date,
+// and nothing of it may be claimed. Not answered.
+struct Departed {
+  template <class Archive>
+  void serialize(Archive&, unsigned) {}
+  friend bool operator==(const Departed&, const Departed&) = default;
+};
+
 struct Ping {
   std::uint32_t nonce = 0;
 
@@ -177,6 +185,6 @@ struct Pong {
 };
 
 using RingMessage = std::variant<FindArc, Stabilize, ArcFound, Closer, NodeHints, WantArc,
-                                 WantArcAnswer, Ping, Pong, ArcNews>;
+                                 WantArcAnswer, Ping, Pong, ArcNews, Departed>;
 
 }  // namespace hopring

@@ -128,8 +128,10 @@ void Run::watch() {
 void Run::churn_once() {
   const auto peers = world_.alive_peers();
   const std::uint64_t dice = rng_.below(options_.crashes ? 3 : 2);
+  const auto ready =
+      std::count_if(peers.begin(), peers.end(), [&](ProcessId id) { return world_.is_ready(id); });
   const ProcessId victim = peers[rng_.below(peers.size())];
-  if (dice == 0 || peers.size() < 3) {
+  if (dice == 0 || ready < 3) {
     world_.start_peer({some_contact()});
     ++figures_.joins;
   } else if (!world_.is_ready(victim)) {

@@ -95,6 +95,7 @@ struct Peer::Parts {
   std::optional<InRing> in;
   State state = State::idle;
   bool ready = false;
+  bool farewell_said = false;
   bool written = false;  // has taken a write or a peer: its ring is no longer fresh
   Time join_deadline = Time::never();
   Time next_dial = Time::never();
@@ -312,6 +313,7 @@ void Peer::leave(Now now, Outbox& out) {
   p.state = State::leaving;
   p.join_deadline = Time::never();
   p.fresh_until = Time::never();
+  p.member.begin_leaving();
   p.in->membership.leave(now);
   p.settle(now, out);
 }
@@ -420,6 +422,12 @@ void Peer::Parts::become_ready(Outbox& out) {
 }
 
 void Peer::Parts::check_left(Now now, Outbox& out) {
+  const bool handed_over =
+      state == State::leaving && in->host.totals().arcs == 0 && in->host.transfers() == 0;
+  if (handed_over && !farewell_said) {
+    farewell_said = true;
+    member.say_farewell(out);
+  }
   if (state != State::leaving || !in->membership.is_done_leaving(now, in->host)) return;
   Left left;
   in->host.for_each_arc([&](const View& view, std::uint64_t keys, std::uint64_t) {
