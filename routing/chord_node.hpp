@@ -45,8 +45,8 @@ class ChordNode {
   // Chord's notify: `candidate` ends where this arc begins. Taken unless a better one is known that
   // is not dead.
   void on_notify(Time now, const View& candidate, const PeerHealth& health);
-  // Has no predecessor made itself known for `age`?
-  bool is_unnoticed(Time now, Duration age) const { return now - noticed_at_ >= age; }
+  // How long ago a predecessor last made itself known, counted from the node's beginning.
+  Duration unnoticed_for(Time now) const { return now - noticed_at_; }
 
   // Whom to ask for the successor: the first entry's primary if it is reachable. nullopt: the list
   // is empty, or its first entry is silent.

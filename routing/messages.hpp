@@ -75,11 +75,12 @@ struct ArcFound {
   View view;
   std::vector<View> successors;     // the arcs after it, clockwise, as far as its node knows
   std::optional<View> predecessor;  // the arc before it, as far as its node knows
+  std::uint32_t unnoticed_ms = 0;   // since a predecessor last made itself known to its node
   PeerLoad load;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& nonce& view& successors& predecessor& load;
+    archive& nonce& view& successors& predecessor& unnoticed_ms& load;
   }
   friend bool operator==(const ArcFound&, const ArcFound&) = default;
 };

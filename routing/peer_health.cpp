@@ -44,11 +44,6 @@ bool PeerHealth::is_dead(const PeerRef& peer) const {
   return found != troubled_.end() && found->second.dead;
 }
 
-bool PeerHealth::is_dead_since(const PeerRef& peer, Time now, Duration age) const {
-  const auto found = troubled_.find(peer);
-  return found != troubled_.end() && found->second.dead && now - found->second.since >= age;
-}
-
 bool PeerHealth::is_routable(const PeerRef& peer) const {
   return troubled_.empty() || !troubled_.contains(peer);
 }

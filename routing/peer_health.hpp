@@ -43,8 +43,6 @@ class PeerHealth {
   void on_departed(Time now, const PeerRef& peer);
 
   bool is_dead(const PeerRef& peer) const;
-  // Dead, and known to be for at least `age`.
-  bool is_dead_since(const PeerRef& peer, Time now, Duration age) const;
   bool has_departed(const PeerRef& peer) const;
   // Neither silent nor dead, as far as is known.
   bool is_routable(const PeerRef& peer) const;

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t early_hints_max = 64;  // transfers that may be coming at once, and some
 constexpr std::uint64_t finger_every = 8;    // rounds of a node for one finger, once all are known
-constexpr int rounds_unnoticed_max = 3;      // without a predecessor that makes itself known
+constexpr std::chrono::milliseconds claim_check_interval{250};
+constexpr int rounds_unnoticed_max = 3;        // without a predecessor that makes itself known
 constexpr std::size_t known_peers_max = 1024;  // of one report
 
 PeerHealth::Options health_options(const Limits& limits) {
@@ -101,10 +102,17 @@ ChordNode* RingMember::node_holding(Position position) {
   return at != nodes_.end() && contains(at->arc(), position) ? &*at : nullptr;
 }
 
-ArcFound RingMember::found(const ChordNode& node, std::uint32_t nonce) const {
+ArcFound RingMember::found(Now now, const ChordNode& node, std::uint32_t nonce) const {
+  using std::chrono::milliseconds;
   const auto successors = node.successors().entries();
-  return ArcFound{
-      nonce, node.view(), {successors.begin(), successors.end()}, node.predecessor(), load_};
+  const auto unnoticed =
+      std::chrono::duration_cast<milliseconds>(node.unnoticed_for(now.monotonic)).count();
+  return ArcFound{nonce,
+                  node.view(),
+                  {successors.begin(), successors.end()},
+                  node.predecessor(),
+                  static_cast<std::uint32_t>(std::min<std::int64_t>(unnoticed, ~0u)),
+                  load_};
 }
 
 std::vector<Hint> RingMember::closest(Position position) const {
@@ -156,6 +164,7 @@ std::vector<PeerRef> RingMember::known_peers() const {
 void RingMember::on_message(Now now, const PeerRef& from, const RingMessage& message, Outbox& out,
                             RingEvents& events) {
   on_heard(from);
+  if (!acquainted_.empty() && acquainted_.size() < known_peers_max) acquainted_.push_back(from);
   std::visit(
       [&](const auto& each) {
         if constexpr (requires { on(now, from, each, out, events); }) {
@@ -165,8 +174,9 @@ void RingMember::on_message(Now now, const PeerRef& from, const RingMessage& mes
       message);
 }
 
-void RingMember::on(Now, const PeerRef& from, const FindArc& message, Outbox& out, RingEvents&) {
-  answer_position(from, message.nonce, message.position, out);
+void RingMember::on(Now now, const PeerRef& from, const FindArc& message, Outbox& out,
+                    RingEvents&) {
+  answer_position(now, from, message.nonce, message.position, out);
 }
 
 void RingMember::on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out,
@@ -176,13 +186,13 @@ void RingMember::on(Now now, const PeerRef& from, const Stabilize& message, Outb
   if (ChordNode* node = node_holding(position)) {
     node->on_notify(now.monotonic, message.node, health_);
   }
-  answer_position(from, message.nonce, position, out);
+  answer_position(now, from, message.nonce, position, out);
 }
 
-void RingMember::answer_position(const PeerRef& from, std::uint32_t nonce, Position position,
-                                 Outbox& out) {
+void RingMember::answer_position(Now now, const PeerRef& from, std::uint32_t nonce,
+                                 Position position, Outbox& out) {
   if (const ChordNode* node = node_holding(position)) {
-    send(from, found(*node, nonce), out);
+    send(from, found(now, *node, nonce), out);
   } else {
     send(from, Closer{nonce, closest(position)}, out);
   }
@@ -198,7 +208,7 @@ void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbo
   ChordNode* node = node_at(ask->node_end);
   if (node == nullptr) return;
   if (ask->kind == Ask::Kind::gap) {
-    return close_gap(now, *node, message.view, message.predecessor, out, events);
+    return close_gap(now, *node, message, out, events);
   }
   if (message.view.arc.begin == node->arc().end) {
     node->on_successor(self_, message.view, message.successors);
@@ -241,7 +251,7 @@ void RingMember::on(Now now, const PeerRef& from, const ArcNews& message, Outbox
   for (ChordNode& node : nodes_) {
     node.on_notify(now.monotonic, message.view, health_);
     const bool follows = message.view.arc.begin == node.arc().end;
-    if (follows && node.on_successor(self_, message.view, {})) soon(now, node.arc().end);
+    if (follows) follow(now, node, message.view, {});
     if (!follows) node.adopt(message.view);
   }
 }
@@ -275,6 +285,16 @@ void RingMember::hear_of(const View& view, Outbox& out) {
   }
 }
 
+// A successor that was found otherwise than by Stabilize must learn of the node, too.
+void RingMember::follow(Now now, ChordNode& node, const View& successor,
+                        std::span<const View> rest) {
+  const auto old = node.successors().entries();
+  const bool same = !old.empty() && primary_of(old.front()) == primary_of(successor) &&
+                    old.front().arc == successor.arc;
+  node.on_successor(self_, successor, rest);
+  if (!same) soon(now, node.arc().end);
+}
+
 void RingMember::soon(Now now, Position end) {
   urgent_.push_back(end);
   next_round_ = now.monotonic;
@@ -286,7 +306,7 @@ void RingMember::round(Now now, ChordNode& node, Outbox& out, RingEvents& events
   stabilize(now, node, out, events);
   refresh_finger(now, node, out, events);
   const auto patience = Duration(limits_.stabilize_interval) * rounds_unnoticed_max;
-  if (node.is_unnoticed(now.monotonic, patience)) announce(now, node, out, events);
+  if (node.unnoticed_for(now.monotonic) >= patience) announce(now, node, out, events);
 }
 
 // The node before does not know this one: it is looked for and told.
@@ -355,7 +375,7 @@ void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEve
   const auto entries = node.successors().entries();
   const Position beyond = advance(run.back().arc.end, 1);
   if (const ChordNode* own = node_holding(beyond)) {
-    return close_gap(now, node, own->view(), own->predecessor(), out, events);
+    return close_gap(now, node, found(now, *own, 0), out, events);
   }
   if (run.size() == entries.size()) {
     return search(
@@ -377,36 +397,34 @@ void RingMember::ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Po
   if (nonce != 0) send(peer, FindArc{nonce, position}, out);
 }
 
-// `live` is the nearest arc after the node that is known to be alive, `before` what its node takes
-// for its predecessor.
-void RingMember::close_gap(Now now, ChordNode& node, const View& live,
-                           const std::optional<View>& before, Outbox& out, RingEvents& events) {
-  const Position limit = live.arc.begin;
-  if (limit == node.arc().end) {
-    node.on_successor(self_, live, {});
-    return;
-  }
+// `live` is the nearest arc after the node that is known to be alive. The gap before it is claimed
+// only if nobody has made itself known to its node as its predecessor for claim_delay: whoever
+// serves there would have.
+void RingMember::close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out,
+                           RingEvents& events) {
+  const Position limit = live.view.arc.begin;
+  if (limit == node.arc().end) return follow(now, node, live.view, live.successors);
+  const std::optional<View>& before = live.predecessor;
   const Arc gap{node.arc().end, limit};
   const bool nearer = before && before->arc.end == limit && covers(gap, before->arc) &&
                       !health_.is_dead(primary_of(*before));
-  if (!nearer) return claim(now, node, limit, events);
-  if (primary_of(*before) != self_) {
+  if (nearer && primary_of(*before) != self_) {
     return ask_gap(now, node, primary_of(*before), before->arc.end, out);
   }
-  if (const ChordNode* own = node_holding(before->arc.end)) {
-    close_gap(now, node, own->view(), own->predecessor(), out, events);
+  if (const ChordNode* own = nearer ? node_holding(before->arc.end) : nullptr) {
+    return close_gap(now, node, found(now, *own, 0), out, events);
   }
+  if (std::chrono::milliseconds(live.unnoticed_ms) >= limits_.claim_delay) {
+    return claim(node, limit, events);
+  }
+  next_claim_check_ = std::min(next_claim_check_, now.monotonic + claim_check_interval);
 }
 
-void RingMember::claim(Now now, const ChordNode& node, Position limit, RingEvents& events) {
+void RingMember::claim(const ChordNode& node, Position limit, RingEvents& events) {
   const Arc gap{node.arc().end, limit};
   for (const View& dead : node.dead_run(health_)) {
     const PeerRef& peer = primary_of(dead);
     if (!contains(gap, dead.arc.end) && !contains(dead.arc, limit)) return;
-    if (!health_.is_dead_since(peer, now.monotonic, limits_.claim_delay)) {
-      next_claim_check_ = std::min(next_claim_check_, now.monotonic + limits_.claim_delay);
-      return;
-    }
     View view{
         dead.arc, {dead.number.generation + 1, self_.incarnation, 1}, peer.incarnation, {self_}};
     if (!contains(gap, dead.arc.end)) view.arc.end = limit;
@@ -473,7 +491,7 @@ void RingMember::fail(Now now, const Ask& ask, Outbox& out, RingEvents& events) 
 void RingMember::start_lookup(Now now, Position target, std::uint64_t token, Outbox& out,
                               RingEvents& events) {
   if (const ChordNode* own = node_holding(target)) {
-    events.push_back(LookupDone{token, found(*own, 0), 0});
+    events.push_back(LookupDone{token, found(now, *own, 0), 0});
     return;
   }
   search(now, Search{Search::Purpose::caller, Lookup(target, closest(target)), {}, 0, token}, out,
@@ -516,8 +534,7 @@ void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbo
   } else if (search.purpose == Search::Purpose::predecessor) {
     send(primary_of(answer->view), ArcNews{node->view()}, out);
   } else if (answer->view.arc.begin == node->arc().end) {
-    // It must learn of this node, too.
-    if (node->on_successor(self_, answer->view, answer->successors)) soon(now, node->arc().end);
+    follow(now, *node, answer->view, answer->successors);
   } else if (!node->successors().empty() &&
              answer->view.arc.begin == node->successors().entries().back().arc.end) {
     node->extend(self_, answer->view);

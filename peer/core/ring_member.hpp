@@ -115,7 +115,7 @@ class RingMember {
 
   ChordNode* node_at(Position end);
   ChordNode* node_holding(Position position);
-  ArcFound found(const ChordNode& node, std::uint32_t nonce) const;
+  ArcFound found(Now now, const ChordNode& node, std::uint32_t nonce) const;
 
   void on(Now now, const PeerRef& from, const FindArc& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out, RingEvents& events);
@@ -126,20 +126,21 @@ class RingMember {
   void on(Now now, const PeerRef& from, const Departed& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const Ping& message, Outbox& out, RingEvents& events);
 
-  void answer_position(const PeerRef& from, std::uint32_t nonce, Position position, Outbox& out);
+  void answer_position(Now now, const PeerRef& from, std::uint32_t nonce, Position position,
+                       Outbox& out);
   void round(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events);
-  void close_gap(Now now, ChordNode& node, const View& live, const std::optional<View>& before,
-                 Outbox& out, RingEvents& events);
+  void close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out, RingEvents& events);
   void ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Position position, Outbox& out);
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
-  void claim(Now now, const ChordNode& node, Position limit, RingEvents& events);
+  void claim(const ChordNode& node, Position limit, RingEvents& events);
   void hear(const View& view, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
   void announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
+  void follow(Now now, ChordNode& node, const View& successor, std::span<const View> rest);
   void soon(Now now, Position end);
   void declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events);
 
@@ -158,7 +159,7 @@ class RingMember {
   std::vector<ChordNode> nodes_;
   std::vector<PeerRef> contacts_;
   std::deque<View> moved_;
-  std::vector<PeerRef> acquainted_;  // of a peer that leaves
+  std::vector<PeerRef> acquainted_;            // of a peer that leaves
   std::map<Position, NodeHints> early_hints_;  // for arcs that are still coming
   std::map<std::uint32_t, Ask> asks_;          // by nonce; nonces ascend, so do the deadlines
   std::map<std::uint64_t, Search> searches_;
