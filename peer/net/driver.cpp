@@ -1,6 +1,7 @@
 #include "peer/net/driver.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cinttypes>
 #include <csignal>
 #include <cstdlib>
@@ -84,6 +85,14 @@ void Driver::on_unreachable(const PeerRef& peer, Unreachable why) {
   feed([&](Now now, Outbox& out) { peer_.on_unreachable(now, peer, why, out); });
 }
 
+void Driver::perform(SendPeer& effect) {
+  if (effect.to != peer_.self()) return links_.send(effect.to, std::move(effect.message));
+  // A stale hint may name this peer itself. It answers like any other, and later like any other.
+  boost::asio::post(io_, [this, message = std::move(effect.message)]() mutable {
+    on_message(peer_.self(), std::move(message));
+  });
+}
+
 void Driver::perform(const BecameReady& effect) {
   if (std::exchange(is_announced_, true)) return;
   const PeerRef& self = peer_.self();
@@ -93,7 +102,7 @@ void Driver::perform(const BecameReady& effect) {
 }
 
 void Driver::perform(const Left& effect) {
-  if (effect.not_handed_over.empty()) return end({});
+  if (effect.records_lost == 0) return end({});
   end({1, "left without handing over " + std::to_string(effect.not_handed_over.size()) +
               " arcs with " + std::to_string(effect.records_lost) +
               " records, which are lost: no other peer took them"});

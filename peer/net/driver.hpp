@@ -60,7 +60,7 @@ class Driver final : private Listener::Owner, private Links::Owner {
   template <class Input>
   void feed(Input input);
 
-  void perform(SendPeer& effect) { links_.send(effect.to, std::move(effect.message)); }
+  void perform(SendPeer& effect);
   void perform(const LogLine& effect) { log_.write(effect.level, effect.text); }
   void perform(const BecameReady& effect);
   void perform(const Left& effect);
