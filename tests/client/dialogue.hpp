@@ -21,7 +21,7 @@ inline const Operation put_b = Put{"b", Value{ValueType::string, "2"}, {}, PutCo
 
 inline Redirect to_view(View view) { return Redirect{std::move(view), {}}; }
 inline Redirect to_hint(const PeerRef& peer) {
-  return Redirect{std::nullopt, {Hint{Position{1}, peer}}};
+  return Redirect{std::nullopt, {Hint{Arc{Position{0}, Position{1}}, peer}}};
 }
 inline OpReply plain(OpAnswer answer) { return OpReply{std::move(answer), std::nullopt}; }
 

@@ -281,7 +281,7 @@ def message_types(tree: Tree) -> dict[str, str]:
 def protocol_rows(tree: Tree) -> Iterator[Fault]:
     if "docs/protocol.md" not in tree.paths:
         return
-    rows = set(re.findall(r"^\|\s*`?(\w+)`?\s*\|", tree.text("docs/protocol.md"), re.MULTILINE))
+    rows = set(re.findall(r"^\|(?:\s*0x[0-9a-f]+\s*\|)?\s*`?(\w+)`?\s*\|", tree.text("docs/protocol.md"), re.MULTILINE))
     for name, path in message_types(tree).items():
         if name not in rows:
             yield Fault(path, 1, f"message {name} has no row in docs/protocol.md; write it first")

@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(an_enum_out_of_its_range_is_malformed) {
 }
 
 BOOST_AUTO_TEST_CASE(lists_end_at_their_named_bounds) {
-  const Hint hint{Position{1}, some_view().members[0]};
+  const Hint hint{Arc{Position{0}, Position{1}}, some_view().members[0]};
   const auto closer = [&](std::size_t count) {
     return encoded_unchecked(Closer{1, std::vector<Hint>(count, hint)});
   };
