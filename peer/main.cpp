@@ -69,7 +69,9 @@ int run(const Config& config) {
                      .memory_bytes_max = config.memory_bytes_max,
                      .weight = config.weight};
   Driver driver(io, std::move(*acceptor), {.peer = std::move(peer), .log_level = config.log_level});
-  const Driver::Ending ending = driver.run();
+  driver.start();
+  io.run();
+  const Driver::Ending ending = driver.ending().value();
   return ending.line.empty() ? ending.exit_code : complain(ending.line, ending.exit_code);
 }
 

@@ -28,13 +28,11 @@ Driver::Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor accep
       sweep_timer_(io),
       signals_(io, SIGTERM, SIGINT) {}
 
-Driver::Ending Driver::run() {
+void Driver::start() {
   await_signal();
   listener_.start();
   feed([this](Now now, Outbox& out) { peer_.start(now, out); });
   sweep();
-  io_.run();
-  return ending_.value_or(Ending{});
 }
 
 template <class Input>
@@ -145,7 +143,7 @@ void Driver::await_signal() {
   signals_.async_wait([this](const error_code& ec, int signal) {
     if (ec) return;
     if (is_leaving_) std::_Exit(128 + signal);
-    log_.write(LogLevel::info, "event=leaving signal=" + std::to_string(signal));
+    log_.write(LogLevel::info, "event=signal number=" + std::to_string(signal));
     leave();
     await_signal();
   });
