@@ -1,6 +1,7 @@
 // hopring-peer: one peer as a process. Exit codes: 0 left as asked, 1 could not go on, 2 a bad
 // option, 130 and 143 ended by a second SIGINT or SIGTERM.
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <cstdio>

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "peer/core/peer.hpp"
 #include "peer/net/links.hpp"
@@ -63,7 +64,7 @@ class Driver final : private Listener::Owner, private Links::Owner {
   template <class Input>
   void feed(Input input);
 
-  void perform(SendPeer& effect);
+  void perform(SendPeer& effect) { links_.send(effect.to, std::move(effect.message)); }
   void perform(const LogLine& effect) { log_.write(effect.level, effect.text); }
   void perform(const BecameReady& effect);
   void perform(const Left& effect);
