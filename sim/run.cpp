@@ -149,7 +149,10 @@ void Run::churn_once() {
 void Run::load() {
   std::vector<Endpoint> contacts;
   for (int i = 0; i < 3; ++i) contacts.push_back(some_contact());
-  workload_ = std::make_unique<Workload>(world_, WorkloadOptions{}, contacts);
+  WorkloadOptions load;
+  // A dead peer's arcs are not served until they have been claimed.
+  if (options_.crashes && options_.churn > 0) load.put_wait_max = load.deadline;
+  workload_ = std::make_unique<Workload>(world_, load, contacts);
   workload_->start();
   watch();
   const auto pause = options_.churn > 0 ? Duration(static_cast<std::int64_t>(1e9 / options_.churn))
