@@ -27,13 +27,11 @@ Driver::Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor accep
       sweep_timer_(io),
       signals_(io, SIGTERM, SIGINT) {}
 
-Driver::Ending Driver::run() {
+void Driver::start() {
   await_signal();
   listener_.start();
   feed([this](Now now, Outbox& out) { peer_.start(now, out); });
   sweep();
-  io_.run();
-  return ending_.value_or(Ending{});
 }
 
 template <class Input>
@@ -62,7 +60,7 @@ void Driver::on_message(const PeerRef& from, PeerMessage&& message) {
 }
 
 ClientReplyMessage Driver::answer(const ClientRequestMessage& request) {
-  ClientReplyMessage reply;
+  ClientReplyMessage reply = ErrorReply{OpError::unavailable};  // if it comes too late
   feed([&](Now now, Outbox& out) { reply = peer_.answer(now, request, out); });
   return reply;
 }
@@ -93,7 +91,7 @@ void Driver::perform(const BecameReady& effect) {
 }
 
 void Driver::perform(const Left& effect) {
-  if (effect.not_handed_over.empty()) return end({});
+  if (effect.records_lost == 0) return end({});
   end({1, "left without handing over " + std::to_string(effect.not_handed_over.size()) +
               " arcs with " + std::to_string(effect.records_lost) +
               " records, which are lost: no other peer took them"});
@@ -136,7 +134,7 @@ void Driver::await_signal() {
   signals_.async_wait([this](const error_code& ec, int signal) {
     if (ec) return;
     if (is_leaving_) std::_Exit(128 + signal);
-    log_.write(LogLevel::info, "event=leaving signal=" + std::to_string(signal));
+    log_.write(LogLevel::info, "event=signal number=" + std::to_string(signal));
     leave();
     await_signal();
   });

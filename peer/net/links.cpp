@@ -108,14 +108,15 @@ void Links::Link::on_frame(const Frame& frame) {
 
 void Links::Link::on_welcome(const Connected& connected) {
   is_welcome_ = true;
-  connection_->welcome();
   for (const PeerMessage& message : std::exchange(waiting_, {})) write(message);
   links_.owner_.on_connected(peer_, connected);
 }
 
 void Links::Link::on_refusal(Refusal refusal) {
-  const LogLevel level = refusal == Refusal::not_ready ? LogLevel::debug : LogLevel::info;
-  links_.log_.write(level, "event=hello_refused to=" + to_string(peer_) + " why=" + name(refusal));
+  // The others are every day's: a peer that starts, or that has been started again.
+  const bool is_wrong = refusal == Refusal::no_common_version || refusal == Refusal::malformed;
+  links_.log_.write(is_wrong ? LogLevel::warning : LogLevel::debug,
+                    "event=hello_refused to=" + to_string(peer_) + " why=" + name(refusal));
   give_up(unreachable_of(refusal));
 }
 
