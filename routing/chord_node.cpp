@@ -11,15 +11,6 @@ void ChordNode::set_view(const View& view) {
   if (predecessor_ && predecessor_->arc.end != view_.arc.begin) predecessor_.reset();
 }
 
-void ChordNode::extend(const PeerRef& self, const View& view) {
-  const auto entries = successors_.entries();
-  if (entries.empty()) return;
-  std::vector<View> rest(entries.begin() + 1, entries.end());
-  rest.push_back(view);
-  const View first = entries.front();
-  on_successor(self, first, rest);
-}
-
 void ChordNode::on_notify(Time now, const View& candidate, const PeerHealth& health) {
   if (candidate.arc.end != view_.arc.begin || overlaps(candidate.arc, view_.arc)) return;
   noticed_at_ = now;

@@ -39,9 +39,6 @@ class ChordNode {
     return successors_.assign(view_.arc, self, successor, rest);
   }
 
-  // `view` follows the list's last entry.
-  void extend(const PeerRef& self, const View& view);
-
   // Chord's notify: `candidate` ends where this arc begins. Taken unless a better one is known that
   // is not dead.
   void on_notify(Time now, const View& candidate, const PeerHealth& health);

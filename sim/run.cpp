@@ -16,6 +16,7 @@ constexpr auto join_pause = 20ms;      // between two joins at the beginning
 constexpr auto settle_timeout = 120s;  // virtual; a ring that takes longer does not settle
 constexpr auto settle_look = 250ms;    // between looks whether it has
 constexpr auto ownership_look = 10ms;  // between looks for a position served twice
+constexpr auto load_timeout = 300s;      // virtual; a load that takes longer has stalled
 constexpr auto lookup_timeout = 10s;
 constexpr std::uint32_t lookups_at_once = 100;
 
@@ -158,7 +159,8 @@ void Run::load() {
   const auto pause = options_.churn > 0 ? Duration(static_cast<std::int64_t>(1e9 / options_.churn))
                                         : Duration(settle_timeout);
   Time next = world_.now().monotonic + pause;
-  while (workload_->figures().operations < options_.operations) {
+  const Time end = world_.now().monotonic + load_timeout;
+  while (workload_->figures().operations < options_.operations && world_.now().monotonic < end) {
     world_.run_for(5ms);
     if (world_.now().monotonic < next) continue;
     churn_once();

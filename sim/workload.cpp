@@ -1,6 +1,7 @@
 #include "sim/workload.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "base/check.hpp"
 
@@ -127,7 +128,16 @@ void Workload::on_finish(Client& client, const OpResult& result) {
   if (std::holds_alternative<Put>(client.operation)) {
     const Duration wait = world_.now().monotonic - client.started;
     figures_.put_wait_max = std::max(figures_.put_wait_max, wait);
-    if (wait > options_.put_wait_max) violation("a put waited too long: key=" + client.key);
+    if (wait > options_.put_wait_max) {
+      const auto seconds = [](Duration d) { return std::to_string(std::chrono::duration<double>(d).count()); };
+      char position[20];
+      std::snprintf(position, sizeof position, "%016llx",
+                    static_cast<unsigned long long>(
+                        position_of(world_.ring_config().hash_key, client.key).value));
+      violation("a put waited " + seconds(wait) + " s from " +
+                seconds(client.started.since_start) + " s on: key=" + client.key +
+                " position=" + position);
+    }
   }
   judge(client, result);
   keys_.at(client.key).in_flight = false;

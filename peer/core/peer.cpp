@@ -343,7 +343,7 @@ void Peer::Parts::carry_out(Now now, RingEvents& batch, Outbox& out) {
 void Peer::Parts::on(Now now, const ClaimArc& event, GroupOutbox& groups, Outbox& out) {
   const auto served = [&](const ChordNode& node) { return overlaps(node.arc(), event.claim.arc); };
   const auto nodes = member.nodes();
-  if (state == State::leaving || std::any_of(nodes.begin(), nodes.end(), served)) return;
+  if (std::any_of(nodes.begin(), nodes.end(), served)) return;
   View claim = event.claim;
   if (in->host.has_copy(claim.arc)) ++claim.number.generation;
   const auto records = in->host.open(now, claim, groups);

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t early_hints_max = 64;  // transfers that may be coming at once, and some
 constexpr std::uint64_t finger_every = 8;    // rounds of a node for one finger, once all are known
 constexpr std::chrono::milliseconds claim_check_interval{250};
-constexpr int rounds_unnoticed_max = 3;        // without a predecessor that makes itself known
+constexpr int departed_patience = 4;     // claim_delays before a departed peer's arcs are claimed
+constexpr int rounds_unnoticed_max = 3;  // without a predecessor that makes itself known
 constexpr std::size_t known_peers_max = 1024;  // of one report
 
 PeerHealth::Options health_options(const Limits& limits) {
@@ -51,11 +52,26 @@ void RingMember::sync(Now now, std::span<const View> served) {
       node.take_hints(self_, hints->second);
       early_hints_.erase(hints);
     }
+    for (const ChordNode& each : nodes_) inherit(each, node);
+    for (const ChordNode& each : fresh) inherit(each, node);
     urgent_.push_back(view.arc.end);
     fresh.push_back(std::move(node));
   }
   nodes_ = std::move(fresh);
+  for (ChordNode& node : nodes_) {
+    if (!is_whole_ring(node.arc())) follow_own(now, node);
+  }
   if (!urgent_.empty()) next_round_ = now.monotonic;
+}
+
+// An arc that was claimed stood in the list of the node before it, and so does what follows it.
+void RingMember::inherit(const ChordNode& from, ChordNode& node) const {
+  const auto entries = from.successors().entries();
+  const auto follows = [&](const View& view) { return view.arc.begin == node.arc().end; };
+  const auto at = std::find_if(entries.begin(), entries.end(), follows);
+  if (at == entries.end() || !node.successors().empty()) return;
+  node.on_successor(self_, *at,
+                    entries.subspan(static_cast<std::size_t>(at - entries.begin()) + 1));
 }
 
 void RingMember::on_moved(const View& view, Outbox& out) {
@@ -64,6 +80,9 @@ void RingMember::on_moved(const View& view, Outbox& out) {
   const ChordNode* node = node_at(view.arc.end);
   if (node == nullptr) return;
   send(primary_of(view), node->hints(), out);
+  if (ChordNode* before = node_at(view.arc.begin)) {
+    before->on_successor(self_, view, node->successors().entries());
+  }
   // Those whose lists name the old view: the node before, and the one after for its predecessor.
   if (node->predecessor()) tell(primary_of(*node->predecessor()), view, out);
   if (!node->successors().empty()) tell(primary_of(node->successors().entries()[0]), view, out);
@@ -92,6 +111,12 @@ ChordNode* RingMember::node_at(Position end) {
   const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
   const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), end, before);
   return at != nodes_.end() && at->arc().end == end ? &*at : nullptr;
+}
+
+// Clockwise the next node of this peer; the same one if there is no other.
+const ChordNode& RingMember::node_after(const ChordNode& node) const {
+  const auto at = static_cast<std::size_t>(&node - nodes_.data());
+  return nodes_[(at + 1) % nodes_.size()];
 }
 
 // No arc holds both 2^64-1 and 0, so the first node whose end is not before the position is the
@@ -207,9 +232,6 @@ void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbo
   if (ask->kind == Ask::Kind::search) return finish(now, ask->search, &message, out, events);
   ChordNode* node = node_at(ask->node_end);
   if (node == nullptr) return;
-  if (ask->kind == Ask::Kind::gap) {
-    return close_gap(now, *node, message, out, events);
-  }
   if (message.view.arc.begin == node->arc().end) {
     node->on_successor(self_, message.view, message.successors);
   } else {
@@ -285,6 +307,15 @@ void RingMember::hear_of(const View& view, Outbox& out) {
   }
 }
 
+// Is this peer its own successor there? Then nobody needs to be asked or told.
+bool RingMember::follow_own(Now now, ChordNode& node) {
+  ChordNode* successor = node_holding(node.successor_position());
+  if (successor == nullptr || successor == &node) return false;
+  node.on_successor(self_, successor->view(), {});
+  successor->on_notify(now.monotonic, node.view(), health_);
+  return true;
+}
+
 // A successor that was found otherwise than by Stabilize must learn of the node, too.
 void RingMember::follow(Now now, ChordNode& node, const View& successor,
                         std::span<const View> rest) {
@@ -321,14 +352,7 @@ void RingMember::announce(Now now, const ChordNode& node, Outbox& out, RingEvent
 
 void RingMember::stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
   if (is_whole_ring(node.arc())) return;
-  if (const ChordNode* own = node_holding(node.successor_position())) {
-    node.on_successor(self_, own->view(), {});
-    // It is ours to tell, too.
-    if (ChordNode* successor = node_holding(node.successor_position())) {
-      successor->on_notify(now.monotonic, node.view(), health_);
-    }
-    return;
-  }
+  if (follow_own(now, node)) return;
   check_successors(now, node, out, events);
   // An entry that names this peer itself is out of date: the arc has gone elsewhere since.
   const auto peer = node.successor_to_ask(health_);
@@ -377,24 +401,21 @@ void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEve
   if (const ChordNode* own = node_holding(beyond)) {
     return close_gap(now, node, found(now, *own, 0), out, events);
   }
-  if (run.size() == entries.size()) {
-    return search(
-        now,
-        Search{Search::Purpose::successor, Lookup(beyond, closest(beyond)), node.arc().end, 0, 0},
-        out, events);
-  }
   const auto same = [&](const auto& each) {
-    return each.second.kind == Ask::Kind::gap && each.second.node_end == node.arc().end;
+    return each.second.purpose == Search::Purpose::gap && each.second.node_end == node.arc().end;
   };
-  if (std::any_of(asks_.begin(), asks_.end(), same)) return;
-  const PeerRef& live = primary_of(entries[run.size()]);
-  if (live != self_) ask_gap(now, node, live, beyond, out);
+  if (std::any_of(searches_.begin(), searches_.end(), same)) return;
+  std::vector<Hint> hints = closest(beyond);
+  if (run.size() < entries.size()) {
+    hints.insert(hints.begin(), Hint{entries[run.size()].arc, primary_of(entries[run.size()])});
+  }
+  search_gap(now, node, beyond, hints, out, events);
 }
 
-void RingMember::ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Position position,
-                         Outbox& out) {
-  const std::uint32_t nonce = ask(now, Ask{Ask::Kind::gap, peer, {}, node.arc().end, 0});
-  if (nonce != 0) send(peer, FindArc{nonce, position}, out);
+void RingMember::search_gap(Now now, const ChordNode& node, Position position,
+                            std::span<const Hint> hints, Outbox& out, RingEvents& events) {
+  search(now, Search{Search::Purpose::gap, Lookup(position, hints), node.arc().end, 0, 0}, out,
+         events);
 }
 
 // `live` is the nearest arc after the node that is known to be alive. The gap before it is claimed
@@ -409,27 +430,51 @@ void RingMember::close_gap(Now now, ChordNode& node, const ArcFound& live, Outbo
   const bool nearer = before && before->arc.end == limit && covers(gap, before->arc) &&
                       !health_.is_dead(primary_of(*before));
   if (nearer && primary_of(*before) != self_) {
-    return ask_gap(now, node, primary_of(*before), before->arc.end, out);
+    const Hint hint{before->arc, primary_of(*before)};
+    return search_gap(now, node, before->arc.end, {&hint, 1}, out, events);
   }
   if (const ChordNode* own = nearer ? node_holding(before->arc.end) : nullptr) {
     return close_gap(now, node, found(now, *own, 0), out, events);
   }
   if (std::chrono::milliseconds(live.unnoticed_ms) >= limits_.claim_delay) {
-    return claim(node, limit, events);
+    return claim(node, limit, std::chrono::milliseconds(live.unnoticed_ms), events);
   }
   next_claim_check_ = std::min(next_claim_check_, now.monotonic + claim_check_interval);
 }
 
-void RingMember::claim(const ChordNode& node, Position limit, RingEvents& events) {
+// Claims the arcs of the gap: those that the list names, and what is unnamed behind them.
+void RingMember::claim(const ChordNode& node, Position limit, Duration unnoticed,
+                       RingEvents& events) {
   const Arc gap{node.arc().end, limit};
-  for (const View& dead : node.dead_run(health_)) {
-    const PeerRef& peer = primary_of(dead);
-    if (!contains(gap, dead.arc.end) && !contains(dead.arc, limit)) return;
-    View view{
-        dead.arc, {dead.number.generation + 1, self_.incarnation, 1}, peer.incarnation, {self_}};
-    if (!contains(gap, dead.arc.end)) view.arc.end = limit;
-    if (health_.has_departed(peer)) continue;  // its arcs live elsewhere
-    if (view.arc.begin != view.arc.end) events.push_back(ClaimArc{view});
+  Position claimed = gap.begin;
+  std::uint64_t generation = node.view().number.generation;
+  for (const View& listed : node.dead_run(health_)) {
+    if (claimed == limit) break;
+    // Another cache may know a later view of it: of one that lives, or of another dead one.
+    const View* known = known_view(listed.arc.end);
+    const View& last = known != nullptr && known->number > listed.number ? *known : listed;
+    const PeerRef& peer = primary_of(last);
+    claimed = contains(gap, listed.arc.end) ? listed.arc.end : limit;
+    generation = std::max(generation, last.number.generation);
+    if (!health_.is_dead(peer)) continue;
+    // Who has departed gave its arcs to others, who make themselves known unless they died, too.
+    if (health_.has_departed(peer) && unnoticed < limits_.claim_delay * departed_patience) continue;
+    push_claim(Arc{listed.arc.begin, claimed}, last.number.generation + 1, peer.incarnation,
+               events);
+  }
+  if (claimed != limit) push_claim(Arc{claimed, limit}, generation + 1, 0, events);
+}
+
+void RingMember::push_claim(const Arc& arc, std::uint64_t generation, std::uint64_t taken_from,
+                            RingEvents& events) const {
+  const ViewNumber number{generation, self_.incarnation, 1};
+  // No arc holds both the last position and the first.
+  constexpr Position last{~0ull};
+  if (can_cut(arc, last)) {
+    events.push_back(ClaimArc{View{Arc{arc.begin, last}, number, taken_from, {self_}}});
+    events.push_back(ClaimArc{View{Arc{last, arc.end}, number, taken_from, {self_}}});
+  } else {
+    events.push_back(ClaimArc{View{arc, number, taken_from, {self_}}});
   }
 }
 
@@ -527,17 +572,23 @@ void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbo
     return;
   }
   ChordNode* node = node_at(search.node_end);
-  if (node == nullptr || answer == nullptr) return;
-  if (search.purpose == Search::Purpose::finger) {
+  if (node == nullptr) return;
+  if (answer == nullptr) {
+    // Nobody that is known lives beyond the gap: its end is looked for from the other side.
+    if (search.purpose == Search::Purpose::gap) {
+      close_gap(now, *node, found(now, node_after(*node), 0), out, events);
+    }
+    return;
+  }
+  if (search.purpose == Search::Purpose::gap) {
+    close_gap(now, *node, *answer, out, events);
+  } else if (search.purpose == Search::Purpose::finger) {
     node->fingers().set(search.node_end, search.finger,
                         KnownArc{answer->view.arc, primary_of(answer->view)});
   } else if (search.purpose == Search::Purpose::predecessor) {
     send(primary_of(answer->view), ArcNews{node->view()}, out);
   } else if (answer->view.arc.begin == node->arc().end) {
     follow(now, *node, answer->view, answer->successors);
-  } else if (!node->successors().empty() &&
-             answer->view.arc.begin == node->successors().entries().back().arc.end) {
-    node->extend(self_, answer->view);
   }
 }
 

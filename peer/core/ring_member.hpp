@@ -97,7 +97,7 @@ class RingMember {
 
  private:
   struct Search {
-    enum class Purpose : std::uint8_t { caller, successor, finger, predecessor };
+    enum class Purpose : std::uint8_t { caller, successor, finger, predecessor, gap };
     Purpose purpose = Purpose::caller;
     Lookup lookup;
     Position node_end;        // all others: for which node
@@ -105,15 +105,16 @@ class RingMember {
     std::uint64_t token = 0;  // caller: whose
   };
   struct Ask {
-    enum class Kind : std::uint8_t { stabilize, search, gap };
+    enum class Kind : std::uint8_t { stabilize, search };
     Kind kind = Kind::stabilize;
     PeerRef to;
     Time deadline;
-    Position node_end;         // stabilize, gap: for which node
+    Position node_end;         // stabilize: for which node
     std::uint64_t search = 0;  // search: which
   };
 
   ChordNode* node_at(Position end);
+  const ChordNode& node_after(const ChordNode& node) const;
   ChordNode* node_holding(Position position);
   ArcFound found(Now now, const ChordNode& node, std::uint32_t nonce) const;
 
@@ -133,13 +134,18 @@ class RingMember {
   void refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out, RingEvents& events);
-  void ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Position position, Outbox& out);
+  void search_gap(Now now, const ChordNode& node, Position position, std::span<const Hint> hints,
+                  Outbox& out, RingEvents& events);
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
-  void claim(const ChordNode& node, Position limit, RingEvents& events);
+  void claim(const ChordNode& node, Position limit, Duration unnoticed, RingEvents& events);
+  void push_claim(const Arc& arc, std::uint64_t generation, std::uint64_t taken_from,
+                  RingEvents& events) const;
   void hear(const View& view, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
   void announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
+  void inherit(const ChordNode& from, ChordNode& node) const;
+  bool follow_own(Now now, ChordNode& node);
   void follow(Now now, ChordNode& node, const View& successor, std::span<const View> rest);
   void soon(Now now, Position end);
   void declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events);

@@ -77,16 +77,6 @@ BOOST_AUTO_TEST_CASE(the_dead_run_ends_at_the_first_successor_that_is_not_dead) 
   BOOST_TEST(node.dead_run(health).size() == 2u, "silent is not dead");
 }
 
-BOOST_AUTO_TEST_CASE(a_list_is_extended_only_by_what_follows_it) {
-  node.extend(self, view(20, 30, a));
-  BOOST_TEST(successors().empty(), "nothing to extend");
-  node.on_successor(self, view(20, 30, a), {});
-  node.extend(self, view(40, 50, c));
-  BOOST_TEST(successors().size() == 1u);
-  node.extend(self, view(30, 40, b));
-  BOOST_TEST(successors() == (std::vector{view(20, 30, a), view(30, 40, b)}), per_element());
-}
-
 // Goal: the arc's next primary routes as the last one did.
 // Method: hand one node's hints to a fresh node of the same arc; both know the same.
 BOOST_AUTO_TEST_CASE(hints_give_the_next_primary_what_the_last_one_knew) {

@@ -79,14 +79,14 @@ BOOST_AUTO_TEST_CASE(an_expiry_that_has_changed_is_not_the_one_to_remove) {
 }
 
 BOOST_AUTO_TEST_CASE(entries_that_break_the_rules_are_told_apart) {
-  BOOST_TEST(is_well_formed(Command(put_string("k", "v"))));
-  BOOST_TEST(!is_well_formed(Command(put_string("", "v"))));
+  BOOST_TEST(is_applicable(Command(put_string("k", "v"))));
+  BOOST_TEST(!is_applicable(Command(put_string("", "v"))));
   Put relative = put_string("k", "v");
   relative.expiry = {Expiry::Kind::after, 5};
-  BOOST_TEST(!is_well_formed(Command(relative)));
-  BOOST_TEST(!is_well_formed(Command(Put{"k", {ValueType::integer, "short"}, {}})));
-  BOOST_TEST(!is_well_formed(Record{"k", {ValueType::floating, "short"}, 0}));
-  BOOST_TEST(!is_well_formed(Record{"k", {ValueType::string, ""}, -1}));
+  BOOST_TEST(!is_applicable(Command(relative)));
+  BOOST_TEST(!is_applicable(Command(Put{"k", {ValueType::integer, "short"}, {}})));
+  BOOST_TEST(!is_installable(Record{"k", {ValueType::floating, "short"}, 0}));
+  BOOST_TEST(!is_installable(Record{"k", {ValueType::string, ""}, -1}));
 }
 
 BOOST_AUTO_TEST_CASE(decimal_text_is_canonical_up_to_the_bounds) {
