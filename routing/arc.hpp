@@ -59,6 +59,14 @@ constexpr bool covers(const Arc& outer, const Arc& inner) noexcept {
          distance(outer.begin, inner.end) >= distance(inner.begin, inner.end);
 }
 
+// The positions that both arcs have; of two such stretches the one that begins with `a`.
+// REQUIRES: overlaps(a, b).
+constexpr Arc common(const Arc& a, const Arc& b) noexcept {
+  if (covers(a, b)) return b;
+  if (covers(b, a)) return a;
+  return contains(a, b.end) ? Arc{a.begin, b.end} : Arc{b.begin, a.end};
+}
+
 static_assert(contains(Arc{Position{3}, Position{5}}, Position{5}), "closed on the right");
 static_assert(!contains(Arc{Position{3}, Position{5}}, Position{3}), "open on the left");
 static_assert(contains(Arc{Position{~0ull}, Position{2}}, Position{1}), "wraps past zero");
@@ -73,5 +81,7 @@ static_assert(!overlaps(Arc{Position{3}, Position{5}}, Arc{Position{5}, Position
 static_assert(covers(Arc{Position{3}, Position{9}}, Arc{Position{3}, Position{9}}));
 static_assert(!covers(Arc{Position{3}, Position{9}}, Arc{Position{2}, Position{9}}));
 static_assert(!covers(Arc{Position{3}, Position{9}}, Arc{Position{5}, Position{10}}));
+static_assert(common(Arc{Position{3}, Position{9}}, Arc{Position{5}, Position{10}}) ==
+              Arc{Position{5}, Position{9}});
 
 }  // namespace hopring

@@ -19,6 +19,11 @@ void ChordNode::on_notify(Time now, const View& candidate, const PeerHealth& hea
     return;
   }
   predecessor_ = candidate;
+  confirmed_at_ = now;
+}
+
+void ChordNode::expire_predecessor(Time now, Duration patience) {
+  if (predecessor_ && now - confirmed_at_ > patience) predecessor_.reset();
 }
 
 std::optional<PeerRef> ChordNode::successor_to_ask(const PeerHealth& health) const {

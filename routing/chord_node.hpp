@@ -42,6 +42,10 @@ class ChordNode {
   // Chord's notify: `candidate` ends where this arc begins. Taken unless a better one is known that
   // is not dead.
   void on_notify(Time now, const View& candidate, const PeerHealth& health);
+  // Forgets a predecessor that has not been confirmed for `patience`. One that lives says so every
+  // round; a view that is out of date would otherwise stand for ever against a claim that it seems
+  // to precede (see beats()), and before an arc that is to be claimed.
+  void expire_predecessor(Time now, Duration patience);
   // How long ago a predecessor last made itself known, counted from the node's beginning.
   Duration unnoticed_for(Time now) const { return now - noticed_at_; }
 
@@ -65,7 +69,8 @@ class ChordNode {
   SuccessorList successors_;
   FingerTable fingers_;
   std::optional<View> predecessor_;
-  Time noticed_at_;  // when a predecessor last made itself known
+  Time confirmed_at_{};  // when the predecessor last made itself known
+  Time noticed_at_;      // when anybody last did so
 };
 
 }  // namespace hopring

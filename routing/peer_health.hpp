@@ -26,7 +26,7 @@ class PeerHealth {
         250};  // while silent, and for the first probes of a lost address
     std::chrono::seconds slow_probe_interval{5};  // afterwards
     std::chrono::seconds fast_probes_for{15};     // a supervisor restarts a process within this
-    std::chrono::seconds dead_after{60};          // of silence; --takeover-after
+    std::chrono::milliseconds dead_after{60000};  // of silence; --takeover-after
     std::chrono::minutes remembered_for{60};      // a lost address is probed this long
   };
   static constexpr std::size_t peers_max = 1024;  // as many partitions of a large ring may show

@@ -53,6 +53,10 @@ void Balancer::on_load(Time now, const PeerRef& peer, const PeerLoad& load) {
   samples_[peer] = Sample{load, now};
 }
 
+void Balancer::pass_over(const PeerRef& peer) {
+  if (const auto at = samples_.find(peer); at != samples_.end()) at->second.passed_over = true;
+}
+
 bool Balancer::covers_ring(const PeerRef& self, const PeerLoad& own) const {
   double parts = parts_of(own);
   for (const auto& [peer, sample] : samples_) {
@@ -96,7 +100,8 @@ std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own,
   std::optional<PeerRef> heaviest;
   double most = fair + step;
   for (const auto& [peer, sample] : samples_) {
-    if (now - sample.at > sample_age_max || load_of(sample.load) < most) continue;
+    if (sample.passed_over || now - sample.at > sample_age_max) continue;
+    if (load_of(sample.load) < most) continue;
     most = load_of(sample.load);
     heaviest = peer;
   }

@@ -42,7 +42,9 @@ class Balancer {
   void on_sample(Time now, const PeerRef& peer, const PeerLoad& load);
   // A load learnt otherwise.
   void on_load(Time now, const PeerRef& peer, const PeerLoad& load);
-  // Not to be asked until a new load is learnt: dead, leaving, or it has nothing to give.
+  // It has nothing to give: not to be asked until a new load is learnt. It counts all the same.
+  void pass_over(const PeerRef& peer);
+  // It is no part of the ring any more.
   void forget(const PeerRef& peer) { samples_.erase(peer); }
 
   struct Estimate {
@@ -79,6 +81,7 @@ class Balancer {
   struct Sample {
     PeerLoad load;
     Time at;
+    bool passed_over = false;
   };
   std::uint32_t nodes_per_peer_;
   std::map<PeerRef, Sample> samples_;

@@ -118,7 +118,7 @@ void Membership::on(Now now, const PeerRef& from, const WantArcAnswer& message) 
       next_step_ = std::min(next_step_, now.monotonic + rng_.jittered(busy_pause));
       break;
     case WantArcAnswer::Verdict::nothing:
-      balancer_.forget(from);
+      balancer_.pass_over(from);
       next_step_ = now.monotonic;
       break;
   }
@@ -211,7 +211,7 @@ void Membership::begin_round(Now now, RingMember& ring, const GroupHost& host, O
 void Membership::on_deadline(Now now, RingMember& ring, GroupHost& host, GroupOutbox& groups,
                              Outbox& out, RingEvents& events) {
   if (wants_deadline_ <= now.monotonic) {
-    for (const auto& [nonce, peer] : wants_) balancer_.forget(peer);
+    for (const auto& [nonce, peer] : wants_) balancer_.pass_over(peer);
     wants_.clear();
     wants_deadline_ = Time::never();
   }

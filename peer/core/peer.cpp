@@ -188,6 +188,8 @@ void Peer::on_connected(Now now, const PeerRef&, const PeerRef& actual, const Ri
                         Outbox& out) {
   Parts& p = *parts_;
   p.member.on_heard(actual);
+  const bool another = p.state == State::joining && p.in->ring.ring_id == ring.ring_id;
+  if (another) p.member.add_contact(actual);  // should the first one die
   if (p.state != State::dialling) return;
   if (const auto wrong = p.mismatch(ring)) return p.fail(*wrong, out);
   p.enter(ring);
@@ -220,6 +222,7 @@ void Peer::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outb
 
 void Peer::on_message(Now now, const PeerRef& from, PeerMessage&& message, Outbox& out) {
   Parts& p = *parts_;
+  if (from.endpoint == p.options.self.endpoint) return;  // nobody speaks in our name
   p.written = true;
   if (!p.in || p.state == State::gone) return;
   GroupOutbox groups;
@@ -355,7 +358,7 @@ void Peer::Parts::on(Now now, const ClaimArc& event, GroupOutbox& groups, Outbox
 
 void Peer::Parts::on(Now now, const LoseArc& event, GroupOutbox& groups, Outbox& out) {
   log(out, LogLevel::warning, "event=arc_lost to=" + to_string(event.winner));
-  in->host.drop(now, event.winner.arc, groups);
+  in->host.drop(now, event.lost, groups);
 }
 
 void Peer::Parts::on(Now now, const LookupDone& event, GroupOutbox&, Outbox&) {

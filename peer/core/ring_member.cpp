@@ -12,13 +12,14 @@ namespace {
 constexpr std::size_t early_hints_max = 64;  // transfers that may be coming at once, and some
 constexpr std::uint64_t finger_every = 8;    // rounds of a node for one finger, once all are known
 constexpr std::chrono::milliseconds claim_check_interval{250};
-constexpr int departed_patience = 4;     // claim_delays before a departed peer's arcs are claimed
-constexpr int rounds_unnoticed_max = 3;  // without a predecessor that makes itself known
+constexpr int departed_patience = 4;       // claim_delays before a departed peer's arcs are claimed
+constexpr int rounds_unnoticed_max = 3;    // without a predecessor that makes itself known
+constexpr int rounds_unconfirmed_max = 5;  // without a word of the predecessor that is known
 constexpr std::size_t known_peers_max = 1024;  // of one report
 
 PeerHealth::Options health_options(const Limits& limits) {
   PeerHealth::Options options;
-  options.dead_after = std::chrono::duration_cast<std::chrono::seconds>(limits.takeover_after);
+  options.dead_after = limits.takeover_after;
   return options;
 }
 
@@ -293,7 +294,7 @@ void RingMember::hear(const View& view, RingEvents& events) {
   if (primary_of(view) == self_ || health_.is_dead(primary_of(view))) return;
   for (const ChordNode& node : nodes_) {
     if (!overlaps(view.arc, node.arc()) || !beats(view, node.view())) continue;
-    events.push_back(LoseArc{node.arc(), view});
+    events.push_back(LoseArc{common(node.arc(), view.arc), view});
   }
 }
 
@@ -303,7 +304,7 @@ void RingMember::hear_of(const View& view, Outbox& out) {
   if (primary == self_ || !health_.is_routable(primary)) return;
   for (const ChordNode& node : nodes_) {
     if (!overlaps(view.arc, node.arc()) || !beats(view, node.view())) continue;
-    return send(primary, FindArc{0, view.arc.end}, out);
+    return send(primary, FindArc{0, common(node.arc(), view.arc).end}, out);
   }
 }
 
@@ -334,6 +335,8 @@ void RingMember::soon(Now now, Position end) {
 // Rounds.
 
 void RingMember::round(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
+  node.expire_predecessor(now.monotonic,
+                          Duration(limits_.stabilize_interval) * rounds_unconfirmed_max);
   stabilize(now, node, out, events);
   refresh_finger(now, node, out, events);
   const auto patience = Duration(limits_.stabilize_interval) * rounds_unnoticed_max;

@@ -71,6 +71,17 @@ BOOST_AUTO_TEST_CASE(an_arc_covers_another_if_it_has_all_its_positions) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(what_two_arcs_have_in_common_is_in_both_and_touches_an_end_of_each) {
+  for_each_pair([](const Arc& a, const Marks& in_a, const Arc& b, const Marks& in_b) {
+    if (!overlaps(a, b)) return;
+    const Marks both = marks_in(common(a, b));
+    if ((both & ~(in_a & in_b)).any()) BOOST_ERROR("not in both");
+    const bool one_stretch = is_whole_ring(a) || is_whole_ring(b) ||
+                             !(contains(a, b.end) && contains(b, a.end) && a.end != b.end);
+    if (one_stretch && both != (in_a & in_b)) BOOST_ERROR("not all of it");
+  });
+}
+
 // Goal: a split leaves two arcs that tile the one that was split.
 // Method: cut every arc of two marks or more in its middle, and at each of its marks.
 BOOST_AUTO_TEST_CASE(the_halves_of_an_arc_tile_it) {

@@ -67,6 +67,15 @@ BOOST_AUTO_TEST_CASE(a_peer_that_stays_silent_dies_once) {
   BOOST_TEST(run_until(200s).dead.empty());
 }
 
+BOOST_AUTO_TEST_CASE(the_patience_with_silence_is_counted_in_milliseconds) {
+  PeerHealth::Options options;
+  options.dead_after = 1500ms;
+  health = PeerHealth(options);
+  health.on_unanswered(Time{1s}, b);
+  BOOST_TEST(run_until(2499ms).dead.empty());
+  BOOST_TEST(run_until(2500ms).dead == Peers{b}, per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_word_in_between_starts_the_silence_anew) {
   health.on_unanswered(Time{1s}, b);
   health.on_heard(b);
@@ -82,7 +91,6 @@ BOOST_AUTO_TEST_CASE(the_dead_are_never_revived) {
   health.on_unanswered(Time{3s}, b);
   BOOST_TEST(health.is_dead(b));
   BOOST_TEST(!health.is_routable(b));
-  BOOST_TEST(health.is_dead_since(b, Time{2s}, 1s), "since the first news of it");
 }
 
 BOOST_AUTO_TEST_CASE(another_process_at_the_dead_ones_address_is_another_peer) {
@@ -95,8 +103,18 @@ BOOST_AUTO_TEST_CASE(another_process_at_the_dead_ones_address_is_another_peer) {
 BOOST_AUTO_TEST_CASE(a_silent_peer_that_is_found_dead_is_news) {
   health.on_unanswered(Time{1s}, b);
   BOOST_TEST(health.on_dead(Time{5s}, b));
-  BOOST_TEST(!health.is_dead_since(b, Time{5s}, 1s), "silence is not death");
-  BOOST_TEST(health.is_dead_since(b, Time{6s}, 1s));
+  BOOST_TEST(health.is_dead(b));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_departed_is_dead_and_more) {
+  health.on_dead(Time{1s}, b);
+  BOOST_TEST(!health.has_departed(b));
+  health.on_departed(Time{2s}, b);
+  health.on_departed(Time{3s}, c);
+  BOOST_TEST(health.has_departed(b));
+  BOOST_TEST(health.is_dead(c));
+  BOOST_TEST(!health.on_dead(Time{4s}, c));
+  BOOST_TEST(health.has_departed(c), "a later refusal of its port changes nothing");
 }
 
 // Goal: a restarted process is found soon, a lost address is not probed for ever.

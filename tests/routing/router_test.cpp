@@ -97,7 +97,7 @@ BOOST_AUTO_TEST_CASE(agrees_with_sorting_everything) {
 }
 
 BOOST_AUTO_TEST_CASE(a_nodes_successors_and_fingers_both_count) {
-  ChordNode node(view(0, 10, self));
+  ChordNode node(view(0, 10, self), Time{});
   node.on_successor(self, view(10, 20, peer(2)), {});
   node.fingers().set(Position{10}, 6, KnownArc{arc(60, 80), peer(3)});
   best.consider(node);

@@ -132,8 +132,20 @@ BOOST_AUTO_TEST_CASE(asks_nobody_whose_load_is_old_news) {
 
 BOOST_AUTO_TEST_CASE(asks_nobody_that_had_nothing_until_a_new_load_is_learnt) {
   sample(2, load(5000 * mebibyte, ring_parts_whole));
-  balancer.forget(peer(2));
+  balancer.pass_over(peer(2));
   BOOST_TEST(!giver(load(0, 0)).has_value());
+  sample(2, load(5000 * mebibyte, ring_parts_whole));
+  BOOST_TEST(giver(load(0, 0)).value() == peer(2));
+}
+
+// A ring that is wholly known stays so: the estimate does not fall back on few samples.
+BOOST_AUTO_TEST_CASE(one_that_has_nothing_to_give_counts_all_the_same) {
+  balancer.on_load(now, peer(2), load(3000, ring_parts_whole / 2));
+  balancer.on_load(now, peer(3), load(3000, ring_parts_whole / 2));
+  balancer.pass_over(peer(2));
+  BOOST_TEST(balancer.estimate(self, load(0, 0)).fair.bytes == 2000u);
+  balancer.forget(peer(2));
+  BOOST_TEST(balancer.estimate(self, load(0, 0)).fair.bytes != 2000u);
 }
 
 BOOST_AUTO_TEST_CASE(the_lightest_come_first_for_one_that_leaves) {
@@ -339,7 +351,7 @@ class Economy {
         give(giver, taker, *gift);
         return true;
       }
-      taker.balancer.forget(*asked);
+      taker.balancer.pass_over(*asked);
     }
     return false;
   }

@@ -10,6 +10,8 @@
 
 namespace hopring {
 
+inline std::ostream& operator<<(std::ostream& os, OpError error) { return os << name(error); }
+
 // The ring messages of one kind among the effects, with their addressees.
 template <class Message>
 std::vector<std::pair<PeerRef, Message>> sent(const Outbox& out) {

@@ -1,0 +1,312 @@
+// A whole peer as a dialogue with its driver: creating, joining, serving, leaving.
+
+#include "peer/core/peer.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/peer/core/core_support.hpp"
+
+namespace hopring {
+namespace {
+
+using boost::test_tools::per_element;
+
+RingConfig ring_of(std::uint64_t id) {
+  RingConfig ring;
+  ring.ring_id = id;
+  ring.hash_key = HashKey{{1, 2}};
+  ring.nodes_per_peer = 4;
+  return ring;
+}
+
+struct Fixture {
+  Peer::Options options;
+  PeerRef b = peer(2);
+  PeerRef c = peer(3);
+  Now now{Time{100s}, {1'700'000'000'000}};
+  Outbox out;
+  std::optional<Peer> subject;
+
+  Fixture() {
+    options.self = peer(1);
+    options.ring = ring_of(7);
+    options.block_bytes = 4096;
+  }
+  Peer& start(std::vector<Endpoint> contacts = {}) {
+    options.contacts = std::move(contacts);
+    subject.emplace(options, Rng(1), now);
+    subject->start(now, out);
+    return *subject;
+  }
+  // Performs every deadline up to `age` from now; the effects pile up in `out`.
+  void pass(Duration age) {
+    const Time until = now.monotonic + age;
+    for (int steps = 0; subject->next_deadline() <= until; ++steps) {
+      BOOST_REQUIRE(steps < 100000);
+      now.monotonic = std::max(now.monotonic, subject->next_deadline());
+      subject->on_deadline(now, out);
+    }
+    now.monotonic = until;
+  }
+  OpResult execute(const Operation& operation) {
+    const auto reply = subject->answer(now, OpRequest{operation}, out);
+    const OpAnswer& answer = std::get<OpReply>(reply).answer;
+    BOOST_REQUIRE(std::holds_alternative<OpResult>(answer));
+    return std::get<OpResult>(answer);
+  }
+  ClientReplyMessage scan(const Scan& scan) { return subject->answer(now, ScanRequest{scan}, out); }
+  static Put put(std::string key) { return Put{std::move(key), Value{ValueType::string, "v"}, {}}; }
+  std::vector<PeerRef> dialled() const {
+    std::vector<PeerRef> all;
+    for (const auto& [to, ping] : sent<Ping>(out)) all.push_back(to);
+    return all;
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(peers, Fixture)
+
+// Creating.
+
+BOOST_AUTO_TEST_CASE(a_creator_serves_the_whole_ring_and_is_ready_after_a_second) {
+  start();
+  BOOST_TEST(subject->served().size() == 4u);
+  pass(999ms);
+  BOOST_TEST(all_of<BecameReady>(out).empty());
+  pass(1ms);
+  BOOST_TEST(all_of<BecameReady>(out).size() == 1u);
+  pass(10s);
+  BOOST_TEST(all_of<BecameReady>(out).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_creator_takes_no_writes_while_an_older_ring_may_claim_it) {
+  start();
+  BOOST_TEST(execute(put("k")).error.value() == OpError::moving);
+  BOOST_TEST((execute(Get{"k"}).outcome == Outcome::not_found));
+  pass(1s);
+  BOOST_TEST(!execute(put("k")).error.has_value());
+  BOOST_TEST(execute(Get{"k"}).value.value().bytes == "v");
+}
+
+BOOST_AUTO_TEST_CASE(its_own_address_alone_is_no_ring_to_join) {
+  start({options.self.endpoint});
+  BOOST_TEST(dialled().empty());
+  BOOST_TEST(subject->served().size() == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(a_fresh_ring_gives_itself_up_for_an_older_one_and_joins_it) {
+  start();
+  pass(500ms);
+  out.clear();
+  subject->on_stranger(now, b, 8, out);
+  BOOST_TEST(subject->ring() == nullptr);
+  BOOST_TEST(subject->served().empty());
+  BOOST_TEST(dialled() == std::vector{anyone_at(b)}, per_element());
+  subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  BOOST_TEST(subject->ring()->ring_id == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(a_ring_that_has_taken_a_write_does_not_give_itself_up) {
+  start();
+  pass(1s);
+  execute(put("k"));
+  subject->on_stranger(now, b, 8, out);
+  BOOST_TEST(subject->ring()->ring_id == 7u);
+  BOOST_TEST(execute(Get{"k"}).value.value().bytes == "v");
+}
+
+BOOST_AUTO_TEST_CASE(a_ring_that_has_met_a_peer_does_not_give_itself_up) {
+  start();
+  subject->on_message(now, c, RingMessage(Ping{1}), out);
+  subject->on_stranger(now, b, 8, out);
+  BOOST_TEST(subject->ring()->ring_id == 7u);
+}
+
+BOOST_AUTO_TEST_CASE(a_client_of_another_ring_is_no_reason_to_give_up) {
+  start();
+  subject->on_stranger(now, PeerRef{}, 8, out);
+  BOOST_TEST(subject->ring()->ring_id == 7u);
+}
+
+// Joining.
+
+BOOST_AUTO_TEST_CASE(dials_its_contacts_again_and_again_and_fails_when_nobody_answers) {
+  start({b.endpoint, options.self.endpoint, c.endpoint});
+  BOOST_TEST(dialled() == (std::vector{anyone_at(b), anyone_at(c)}), per_element());
+  subject->on_unreachable(now, anyone_at(b), Unreachable::refused, out);
+  subject->on_unreachable(now, anyone_at(c), Unreachable::timed_out, out);
+  pass(1s);
+  BOOST_TEST(dialled().size() >= 6u);
+  BOOST_TEST(all_of<Failed>(out).empty());
+  pass(30s);
+  const auto failed = all_of<Failed>(out);
+  BOOST_TEST(failed.size() == 1u);
+  BOOST_TEST(failed.front().reason == "nobody answers at --join 127.0.0.1:2 127.0.0.1:3");
+  BOOST_TEST(subject->next_deadline() == Time::never());
+}
+
+BOOST_AUTO_TEST_CASE(an_option_that_differs_from_the_rings_is_an_error) {
+  options.nodes_given = true;
+  start({b.endpoint});
+  RingConfig ring = ring_of(8);
+  ring.nodes_per_peer = 16;
+  subject->on_connected(now, anyone_at(b), b, ring, out);
+  BOOST_TEST(all_of<Failed>(out).front().reason ==
+             "--nodes is 4 but the ring has 16; leave the option out to take the ring's");
+}
+
+BOOST_AUTO_TEST_CASE(an_option_that_was_not_given_is_taken_from_the_ring) {
+  start({b.endpoint});
+  RingConfig ring = ring_of(8);
+  ring.nodes_per_peer = 16;
+  subject->on_connected(now, anyone_at(b), b, ring, out);
+  BOOST_TEST(all_of<Failed>(out).empty());
+  BOOST_TEST(subject->ring()->nodes_per_peer == 16u);
+}
+
+BOOST_AUTO_TEST_CASE(a_ring_with_a_configuration_that_cannot_be_is_not_joined) {
+  start({b.endpoint});
+  RingConfig ring = ring_of(8);
+  ring.nodes_per_peer = 5;
+  subject->on_connected(now, anyone_at(b), b, ring, out);
+  BOOST_TEST(all_of<Failed>(out).size() == 1u);
+}
+
+// Goal: a joiner does not hang on the first contact that answered.
+// Method: two let it in; the first dies; the next lookups go to the second.
+BOOST_AUTO_TEST_CASE(a_joiner_goes_on_with_another_contact_when_the_first_dies) {
+  start({b.endpoint, c.endpoint});
+  subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  subject->on_connected(now, anyone_at(c), c, ring_of(8), out);
+  subject->on_unreachable(now, b, Unreachable::refused, out);
+  out.clear();
+  pass(5s);
+  const auto questions = sent<FindArc>(out);
+  BOOST_TEST(!questions.empty());
+  for (const auto& [to, question] : questions) BOOST_TEST(to == c);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_contact_of_another_ring_is_not_asked) {
+  start({b.endpoint, c.endpoint});
+  subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  subject->on_connected(now, anyone_at(c), c, ring_of(9), out);
+  subject->on_unreachable(now, b, Unreachable::refused, out);
+  out.clear();
+  pass(5s);
+  BOOST_TEST(sent<FindArc>(out).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_joiner_without_an_arc_sends_clients_on_or_knows_nobody) {
+  start({b.endpoint});
+  BOOST_TEST(execute(Get{"k"}).error.value() == OpError::unavailable);
+  subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  const auto reply = std::get<OpReply>(subject->answer(now, OpRequest{Get{"k"}}, out));
+  BOOST_TEST(std::get<Redirect>(reply.answer).hints.front().peer == b);
+  BOOST_TEST(!reply.view.has_value());
+}
+
+// Serving.
+
+BOOST_AUTO_TEST_CASE(keys_of_no_bytes_and_of_too_many_are_refused) {
+  start();
+  pass(1s);
+  BOOST_TEST(execute(put("")).error.value() == OpError::key_empty);
+  BOOST_TEST(execute(Get{""}).error.value() == OpError::key_empty);
+  BOOST_TEST(execute(put(std::string(key_bytes_max + 1, 'k'))).error.value() ==
+             OpError::key_too_long);
+  BOOST_TEST(!execute(put(std::string(key_bytes_max, 'k'))).error.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(values_above_the_rings_bound_are_refused) {
+  options.ring.value_bytes_max = 10;
+  start();
+  pass(1s);
+  Put large = put("k");
+  large.value.bytes = std::string(11, 'v');
+  BOOST_TEST(execute(large).error.value() == OpError::value_too_long);
+  large.value.bytes.pop_back();
+  BOOST_TEST(!execute(large).error.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_out_of_bounds_is_refused) {
+  start();
+  Scan bad;
+  bad.records_max = 0;
+  BOOST_TEST((scan(bad) == ClientReplyMessage(ErrorReply{OpError::invalid_argument})));
+  bad.records_max = scan_records_max + 1;
+  BOOST_TEST((scan(bad) == ClientReplyMessage(ErrorReply{OpError::invalid_argument})));
+  bad = Scan{};
+  bad.prefix.resize(key_bytes_max + 1);
+  BOOST_TEST((scan(bad) == ClientReplyMessage(ErrorReply{OpError::invalid_argument})));
+  bad = Scan{};
+  bad.cursor.last_key.resize(key_bytes_max + 1);
+  BOOST_TEST((scan(bad) == ClientReplyMessage(ErrorReply{OpError::invalid_argument})));
+}
+
+// Goal: a scan meets every key once, in the order of the ring, and ends.
+BOOST_AUTO_TEST_CASE(a_scan_walks_all_arcs_to_the_end) {
+  start();
+  pass(1s);
+  for (int i = 0; i < 100; ++i) execute(put("key" + std::to_string(i)));
+  std::size_t records = 0;
+  std::optional<ScanCursor> cursor = ScanCursor{};
+  for (int steps = 0; cursor; ++steps) {
+    BOOST_REQUIRE(steps < 100);
+    const auto reply = std::get<ScanReply>(scan(Scan{*cursor, "", 7, true}));
+    const ScanStep& step = std::get<ScanStep>(reply.answer);
+    records += step.records.size();
+    cursor = step.next;
+  }
+  BOOST_TEST(records == 100u);
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_has_an_answer_for_each_of_its_operations) {
+  start();
+  pass(1s);
+  const auto reply = subject->answer(now, BatchRequest{{put("a"), Get{""}, Get{"a"}}}, out);
+  const auto& answers = std::get<BatchReply>(reply).answers;
+  BOOST_TEST(answers.size() == 3u);
+  BOOST_TEST(std::get<OpResult>(answers[1]).error.value() == OpError::key_empty);
+  BOOST_TEST(std::get<OpResult>(answers[2]).value.value().bytes == "v");
+}
+
+// Nobody speaks in this peer's own name, least of all to say that it is gone.
+BOOST_AUTO_TEST_CASE(a_message_in_its_own_name_is_not_read) {
+  start();
+  subject->on_message(now, options.self, RingMessage(Departed{}), out);
+  BOOST_TEST(subject->served().size() == 4u);
+}
+
+// Leaving.
+
+BOOST_AUTO_TEST_CASE(the_last_peer_of_a_ring_leaves_at_once_and_says_what_is_lost) {
+  start();
+  pass(1s);
+  execute(put("k"));
+  subject->leave(now, out);
+  subject->leave(now, out);
+  const auto left = all_of<Left>(out);
+  BOOST_TEST(left.size() == 1u);
+  BOOST_TEST(left.front().not_handed_over.size() == 4u);
+  BOOST_TEST(left.front().records_lost == 1u);
+  BOOST_TEST(subject->next_deadline() == Time::never());
+}
+
+BOOST_AUTO_TEST_CASE(one_that_has_not_been_let_in_has_nothing_to_hand_over) {
+  start({b.endpoint});
+  subject->leave(now, out);
+  BOOST_TEST(all_of<Left>(out).front().not_handed_over.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_joiner_without_an_arc_leaves_in_a_moment) {
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  subject->leave(now, out);
+  pass(options.limits.linger + 100ms);
+  BOOST_TEST(all_of<Left>(out).size() == 1u);
+  BOOST_TEST(all_of<Failed>(out).empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring

@@ -1,0 +1,337 @@
+// A peer's part in the ring as dialogues: what it asks, what it answers, what it believes of late,
+// foreign, repeated and hostile messages. Peer 1 serves (10, 20]; b, c and d are the others.
+
+#include "peer/core/ring_member.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/peer/core/core_support.hpp"
+
+namespace hopring {
+namespace {
+
+using boost::test_tools::per_element;
+
+struct Fixture {
+  PeerRef self = peer(1);
+  PeerRef b = peer(2);
+  PeerRef c = peer(3);
+  PeerRef d = peer(4);
+  Limits limits;
+  RingMember member{self, limits, Rng(1)};
+  Now now{Time{100s}, {}};
+  Outbox out;
+  RingEvents events;
+
+  void serve(const std::vector<View>& views) {
+    member.sync(now, views);
+    clear();
+  }
+  void clear() {
+    out.clear();
+    events.clear();
+  }
+  // One input; its effects are all that is left in `out` and `events`.
+  void hears(const PeerRef& from, const RingMessage& message) {
+    clear();
+    member.on_message(now, from, message, out, events);
+  }
+  void deadline() {
+    clear();
+    now.monotonic = std::max(now.monotonic, member.next_deadline());
+    member.on_deadline(now, out, events);
+  }
+  void lookup(std::uint64_t position, std::uint64_t token) {
+    clear();
+    member.start_lookup(now, Position{position}, token, out, events);
+  }
+  // The only message of its kind that was sent.
+  template <class Message>
+  Message only(const PeerRef& to) const {
+    const auto all = sent<Message>(out);
+    BOOST_REQUIRE(all.size() == 1u);
+    BOOST_TEST(all.front().first == to);
+    return all.front().second;
+  }
+  ArcFound found(std::uint32_t nonce, const View& view, std::vector<View> successors = {}) const {
+    return ArcFound{nonce, view, std::move(successors), std::nullopt, 0, {}};
+  }
+  std::vector<View> successors() const {
+    const auto entries = member.nodes().front().successors().entries();
+    return {entries.begin(), entries.end()};
+  }
+  // The first question: a fresh node looks for its successor, then for its fingers.
+  FindArc first_question(const PeerRef& to) const {
+    const auto all = sent<FindArc>(out);
+    BOOST_REQUIRE(!all.empty());
+    BOOST_TEST(all.front().first == to);
+    return all.front().second;
+  }
+  // Brings the node to where it asks b whose its successor's position is; the question's nonce.
+  std::uint32_t ask_b() {
+    serve({view(10, 20, self)});
+    member.add_contact(b);
+    deadline();
+    return first_question(b).nonce;
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(ring_member, Fixture)
+
+// Successors.
+
+BOOST_AUTO_TEST_CASE(finds_its_successor_through_a_contact_and_then_stabilizes_with_it) {
+  serve({view(10, 20, self)});
+  member.add_contact(b);
+  deadline();
+  const FindArc question = first_question(b);
+  BOOST_TEST(question.position == Position{21});
+  hears(b, found(question.nonce, view(20, 30, b), {view(30, 40, c)}));
+  BOOST_TEST(successors() == (std::vector{view(20, 30, b), view(30, 40, c)}), per_element());
+  deadline();
+  BOOST_TEST(only<Stabilize>(b).node == view(10, 20, self));
+}
+
+BOOST_AUTO_TEST_CASE(follows_closer_peers_to_the_owner) {
+  const std::uint32_t nonce = ask_b();
+  hears(b, Closer{nonce, {Hint{arc(20, 30), c}}});
+  const FindArc question = only<FindArc>(c);
+  BOOST_TEST(question.position == Position{21});
+  hears(c, found(question.nonce, view(20, 30, c)));
+  BOOST_TEST(successors() == std::vector{view(20, 30, c)}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_to_another_question_is_not_taken) {
+  const std::uint32_t nonce = ask_b();
+  hears(b, found(nonce + 1, view(20, 30, b)));
+  BOOST_TEST(successors().empty());
+  hears(b, found(nonce, view(20, 30, b)));
+  BOOST_TEST(successors().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_from_one_that_was_not_asked_is_not_taken) {
+  const std::uint32_t nonce = ask_b();
+  hears(c, found(nonce, view(20, 30, c)));
+  BOOST_TEST(successors().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_repeated_answer_changes_nothing) {
+  const std::uint32_t nonce = ask_b();
+  hears(b, found(nonce, view(20, 30, b)));
+  hears(b, found(nonce, view(20, 30, b), {view(30, 40, c)}));
+  BOOST_TEST(successors() == std::vector{view(20, 30, b)}, per_element());
+}
+
+// Goal: who answers late is silent until then, and its late answer is not taken.
+BOOST_AUTO_TEST_CASE(an_answer_after_the_timeout_is_too_late_but_a_sign_of_life) {
+  const std::uint32_t nonce = ask_b();
+  now.monotonic = now.monotonic + limits.ask_timeout;
+  clear();
+  member.on_deadline(now, out, events);
+  BOOST_TEST(!member.health().is_routable(b));
+  BOOST_TEST(sent<Ping>(out).size() == 1u, "it is probed");
+  hears(b, found(nonce, view(20, 30, b)));
+  BOOST_TEST(successors().empty());
+  BOOST_TEST(member.health().is_routable(b));
+}
+
+BOOST_AUTO_TEST_CASE(a_successor_that_overlaps_the_own_arc_does_not_cost_the_list) {
+  hears(b, found(ask_b(), view(20, 30, b)));
+  deadline();
+  hears(b, found(only<Stabilize>(b).nonce, view(20, 15, b), {view(15, 20, c)}));
+  BOOST_TEST(successors() == std::vector{view(20, 30, b)}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_list_with_a_gap_is_taken_up_to_the_gap) {
+  hears(b, found(ask_b(), view(20, 30, b), {view(30, 40, c), view(50, 60, d)}));
+  BOOST_TEST(successors().size() == 2u);
+}
+
+// Answers.
+
+BOOST_AUTO_TEST_CASE(answers_for_its_own_arc_and_names_closer_peers_for_others) {
+  hears(b, found(ask_b(), view(20, 30, b)));
+  hears(d, FindArc{9, Position{20}});
+  BOOST_TEST(only<ArcFound>(d).view == view(10, 20, self));
+  BOOST_TEST(only<ArcFound>(d).nonce == 9u);
+  hears(d, FindArc{10, Position{25}});
+  BOOST_TEST(only<Closer>(d).hints == (std::vector{Hint{arc(20, 30), b}}), per_element());
+}
+
+BOOST_AUTO_TEST_CASE(one_that_knows_nobody_says_so) {
+  serve({view(10, 20, self)});
+  hears(d, FindArc{9, Position{25}});
+  BOOST_TEST(only<Closer>(d).hints.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_predecessor_that_stabilizes_is_told_to_others) {
+  serve({view(10, 20, self)});
+  hears(b, Stabilize{5, view(0, 10, b)});
+  BOOST_TEST(only<ArcFound>(b).nonce == 5u);
+  hears(d, FindArc{9, Position{20}});
+  BOOST_TEST(only<ArcFound>(d).predecessor.value() == view(0, 10, b));
+}
+
+// Goal: a predecessor that has fallen silent does not stand before the arc for ever.
+// Method: it stabilizes once; five rounds later nobody is told of it any more.
+BOOST_AUTO_TEST_CASE(a_predecessor_that_no_longer_stabilizes_is_not_told_any_more) {
+  serve({view(10, 20, self)});
+  hears(b, Stabilize{5, view(0, 10, b)});
+  const Time silent_since = now.monotonic;
+  while (now.monotonic - silent_since <= 8 * limits.stabilize_interval) deadline();
+  hears(d, FindArc{9, Position{20}});
+  BOOST_TEST(!only<ArcFound>(d).predecessor.has_value());
+}
+
+// Lookups.
+
+BOOST_AUTO_TEST_CASE(a_lookup_of_its_own_position_asks_nobody) {
+  serve({view(10, 20, self)});
+  lookup(15, 7);
+  const auto done = all_of<LookupDone>(events);
+  BOOST_TEST(done.size() == 1u);
+  BOOST_TEST(done.front().token == 7u);
+  BOOST_TEST(done.front().asked == 0u);
+  BOOST_TEST(done.front().found.value().view == view(10, 20, self));
+  BOOST_TEST(out.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_lookup_without_anybody_to_ask_fails_at_once) {
+  serve({view(10, 20, self)});
+  lookup(50, 7);
+  BOOST_TEST(!all_of<LookupDone>(events).front().found.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(hints_that_name_the_asker_or_nobody_end_a_lookup) {
+  member.add_contact(b);
+  lookup(50, 7);
+  hears(b, Closer{only<FindArc>(b).nonce, {Hint{arc(40, 60), self}}});
+  BOOST_TEST(out.empty(), "it does not ask itself");
+  BOOST_TEST(!all_of<LookupDone>(events).front().found.has_value());
+  lookup(50, 8);
+  hears(b, Closer{only<FindArc>(b).nonce, {}});
+  BOOST_TEST(all_of<LookupDone>(events).front().token == 8u);
+}
+
+BOOST_AUTO_TEST_CASE(a_lookup_goes_on_with_the_next_when_one_refuses) {
+  member.add_contact(b);
+  lookup(50, 7);
+  hears(b, Closer{only<FindArc>(b).nonce, {Hint{arc(40, 60), c}, Hint{arc(30, 40), d}}});
+  only<FindArc>(c);
+  clear();
+  member.on_unreachable(now, c, Unreachable::refused, out, events);
+  BOOST_TEST(all_of<PeerDied>(events).size() == 1u);
+  const FindArc question = only<FindArc>(d);
+  hears(d, found(question.nonce, view(40, 60, d, 2)));
+  BOOST_TEST(all_of<LookupDone>(events).front().asked == 3u);
+  clear();
+  member.on_unreachable(now, c, Unreachable::refused, out, events);
+  BOOST_TEST(events.empty(), "it died once");
+}
+
+BOOST_AUTO_TEST_CASE(an_open_connection_that_was_cut_is_silence_not_death) {
+  member.on_unreachable(now, b, Unreachable::lost, out, events);
+  BOOST_TEST(events.empty());
+  BOOST_TEST(!member.health().is_routable(b));
+  BOOST_TEST(!member.health().is_dead(b));
+}
+
+BOOST_AUTO_TEST_CASE(questions_are_bounded_and_one_more_fails_at_once) {
+  member.add_contact(b);
+  for (std::size_t i = 0; i < RingMember::asks_max; ++i) lookup(50, i);
+  BOOST_TEST(events.empty());
+  lookup(50, 5000);
+  BOOST_TEST(out.empty());
+  BOOST_TEST(all_of<LookupDone>(events).front().token == 5000u);
+}
+
+// Whose arc it is.
+
+BOOST_AUTO_TEST_CASE(an_arc_is_lost_to_a_better_view_of_the_peer_that_serves_it) {
+  serve({view(10, 20, self, 5)});
+  hears(b, found(0, view(10, 20, b, 5)));
+  BOOST_TEST(events.empty(), "no better than ours");
+  hears(b, found(0, view(10, 20, b, 6)));
+  BOOST_TEST(all_of<LoseArc>(events).front().lost == arc(10, 20));
+}
+
+// Goal: what c says of b's arc may be out of date: it costs a question, never an arc.
+BOOST_AUTO_TEST_CASE(hearsay_is_checked_with_the_peer_that_it_names) {
+  serve({view(10, 20, self, 5)});
+  ArcFound hearsay = found(0, view(20, 30, c));
+  hearsay.predecessor = view(10, 20, b, 6);
+  hears(c, hearsay);
+  BOOST_TEST(events.empty());
+  BOOST_TEST(only<FindArc>(b).position == Position{20});
+  hears(b, Closer{0, {}});
+  BOOST_TEST(events.empty(), "b does not have it");
+  hears(b, found(0, view(10, 20, b, 6)));
+  BOOST_TEST(all_of<LoseArc>(events).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stranger_to_an_arc_does_not_speak_for_it) {
+  serve({view(10, 20, self, 5)});
+  hears(c, found(0, view(10, 20, b, 6)));
+  BOOST_TEST(events.empty());
+  hears(c, Stabilize{1, view(10, 20, b, 6)});
+  BOOST_TEST(events.empty());
+  hears(c, ArcNews{view(10, 20, b, 6)});
+  BOOST_TEST(events.empty());
+}
+
+// Goal: a claim over a wide arc takes what it beats and nothing else.
+// Method: of our two arcs the first is a lower claim from the same dead one, the second had moved
+// on to us before; d claims both.
+BOOST_AUTO_TEST_CASE(only_the_part_that_is_beaten_is_lost) {
+  serve({claim(10, 20, self, b), view(20, 30, self, 8)});
+  hears(d, found(0, claim(10, 30, d, b)));
+  const auto lost = all_of<LoseArc>(events);
+  BOOST_TEST(lost.size() == 1u);
+  BOOST_TEST(lost.front().lost == arc(10, 20));
+  serve({view(10, 30, self, 5)});
+  hears(d, found(0, view(20, 40, d, 6)));
+  BOOST_TEST(all_of<LoseArc>(events).front().lost == arc(20, 30));
+}
+
+BOOST_AUTO_TEST_CASE(the_dead_take_no_arcs) {
+  serve({view(10, 20, self, 5)});
+  member.on_unreachable(now, b, Unreachable::refused, out, events);
+  hears(b, found(0, view(10, 20, b, 6)));
+  BOOST_TEST(events.empty());
+}
+
+// Arcs that move.
+
+BOOST_AUTO_TEST_CASE(the_next_primary_gets_the_nodes_hints_and_the_neighbours_the_news) {
+  hears(b, found(ask_b(), view(20, 30, b)));
+  hears(d, Stabilize{1, view(0, 10, d)});
+  clear();
+  member.on_moved(view(10, 20, c, 2), out);
+  BOOST_TEST(only<NodeHints>(c).successors == std::vector{view(20, 30, b)}, per_element());
+  const auto news = sent<ArcNews>(out);
+  BOOST_TEST(news.size() == 2u);
+  serve({});
+  hears(d, FindArc{9, Position{15}});
+  BOOST_TEST(only<Closer>(d).hints.front().peer == c);
+}
+
+BOOST_AUTO_TEST_CASE(hints_that_come_before_the_arc_are_kept_for_it) {
+  hears(b, NodeHints{Position{20}, {view(20, 30, c)}, {}});
+  serve({view(10, 20, self)});
+  BOOST_TEST(successors() == std::vector{view(20, 30, c)}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_lower_half_of_a_split_is_a_node_of_its_own) {
+  hears(b, found(ask_b(), view(20, 30, b)));
+  serve({view(10, 15, self, 2), view(15, 20, self, 2)});
+  BOOST_TEST(member.nodes().size() == 2u);
+  BOOST_TEST(successors().empty(), "it is followed by the upper half");
+  BOOST_TEST(member.nodes().back().successors().entries().size() == 1u);
+  deadline();
+  BOOST_TEST(successors() == std::vector{view(15, 20, self, 2)}, per_element());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring
