@@ -1,6 +1,7 @@
 // hopring-peer: one peer as a process. Exit codes: 0 left as asked, 1 could not go on, 2 a bad
 // option, 130 and 143 ended by a second SIGINT or SIGTERM.
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <cstdio>
@@ -69,7 +70,9 @@ int run(const Config& config) {
                      .memory_bytes_max = config.memory_bytes_max,
                      .weight = config.weight};
   Driver driver(io, std::move(*acceptor), {.peer = std::move(peer), .log_level = config.log_level});
-  const Driver::Ending ending = driver.run();
+  driver.start();
+  io.run();
+  const Driver::Ending ending = driver.ending().value();
   return ending.line.empty() ? ending.exit_code : complain(ending.line, ending.exit_code);
 }
 

@@ -362,6 +362,7 @@ void World::perform(ProcessId id, Outbox& out) {
 }
 
 void World::perform(Process& from, SendPeer& effect) {
+  HOPRING_CHECK(effect.to != from.self);
   Link* link = find_link(from.id, effect.to);
   if (link == nullptr) link = &dial(from.id, effect.to);
   if (!link->established) {

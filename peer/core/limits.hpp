@@ -21,6 +21,7 @@ struct Limits {
   std::chrono::milliseconds fresh_for{1000};           // a creator takes no writes: see design D5
   std::chrono::milliseconds takeover_after{60000};     // --takeover-after: silence that means death
   std::chrono::milliseconds claim_delay{500};          // for what a dead peer had moved on to show
+  std::chrono::milliseconds claim_patience{5000};  // then a dead peer's arc is `unavailable`
   std::chrono::milliseconds linger{500};  // after the last arc went, to say where the arcs are
   std::chrono::milliseconds leave_patience{10000};  // without an arc handed over; then it gives up
 

@@ -81,7 +81,7 @@ struct Peer::Parts {
   void arc_came(Now now, const View& view, Outbox& out);
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
-  std::variant<OpError, Redirect> elsewhere(Position position) const;
+  std::variant<OpError, Redirect> elsewhere(Now now, Position position) const;
   OpAnswer execute(Now now, const Operation& operation, GroupOutbox& groups, View* executed_in);
   ClientReplyMessage answer(Now now, const OpRequest& request, GroupOutbox& groups);
   ClientReplyMessage answer(Now now, const BatchRequest& request, GroupOutbox& groups);
@@ -432,11 +432,15 @@ void Peer::Parts::check_left(Now now, Outbox& out) {
 
 // Clients.
 
-// What to say to a client whose position is not served here.
-std::variant<OpError, Redirect> Peer::Parts::elsewhere(Position position) const {
+// What to say to a client whose position is not served here. While a dead peer's arc may still turn
+// up elsewhere, or is about to be claimed, the client is told to ask again in a moment.
+std::variant<OpError, Redirect> Peer::Parts::elsewhere(Now now, Position position) const {
   for (const ChordNode& node : member.nodes()) {
     for (const View& view : node.dead_run(member.health())) {
-      if (contains(view.arc, position)) return OpError::unavailable;
+      if (!contains(view.arc, position)) continue;
+      const bool long_dead = member.health().is_dead_since(primary_of(view), now.monotonic,
+                                                           options.limits.claim_patience);
+      return long_dead ? OpError::unavailable : OpError::moving;
     }
   }
   Redirect redirect;
@@ -466,7 +470,7 @@ OpAnswer Peer::Parts::execute(Now now, const Operation& operation, GroupOutbox& 
     if (executed_in != nullptr) *executed_in = *view;
     return std::move(sink.result);
   }
-  auto instead = elsewhere(position);
+  auto instead = elsewhere(now, position);
   if (const auto* error = std::get_if<OpError>(&instead)) return refuse(*error);
   return std::get<Redirect>(std::move(instead));
 }
@@ -506,7 +510,7 @@ ClientReplyMessage Peer::Parts::answer(Now now, const ScanRequest& request, Grou
     reply.view = *view;
     return reply;
   }
-  auto instead = elsewhere(scan.cursor.position);
+  auto instead = elsewhere(now, scan.cursor.position);
   if (const auto* error = std::get_if<OpError>(&instead)) return ErrorReply{*error};
   reply.answer = std::get<Redirect>(std::move(instead));
   return reply;

@@ -20,6 +20,7 @@ PeerHealth::Options health_options(const Limits& limits) {
 }
 
 void send(const PeerRef& to, RingMessage message, Outbox& out) {
+  HOPRING_CHECK(to.endpoint.port != 0);
   out.push_back(SendPeer{to, std::move(message)});
 }
 
@@ -261,12 +262,14 @@ void RingMember::stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& ev
     return;
   }
   check_successors(now, node, out, events);
-  if (const auto peer = node.successor_to_ask(health_)) {
+  // An entry that names this peer itself is out of date: the arc has gone elsewhere since.
+  const auto peer = node.successor_to_ask(health_);
+  if (peer && *peer != self_) {
     const std::uint32_t nonce = ask(now, Ask{Ask::Kind::stabilize, *peer, {}, node.arc().end, 0});
     if (nonce != 0) send(*peer, Stabilize{nonce, node.view()}, out);
     return;
   }
-  if (node.successors().empty()) {
+  if (peer || node.successors().empty()) {
     search(now,
            Search{Search::Purpose::successor,
                   Lookup(node.successor_position(), closest(node.successor_position())),
@@ -316,7 +319,8 @@ void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEve
     return each.second.kind == Ask::Kind::gap && each.second.node_end == node.arc().end;
   };
   if (std::any_of(asks_.begin(), asks_.end(), same)) return;
-  ask_gap(now, node, primary_of(entries[run.size()]), beyond, out);
+  const PeerRef& live = primary_of(entries[run.size()]);
+  if (live != self_) ask_gap(now, node, live, beyond, out);
 }
 
 void RingMember::ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Position position,
@@ -367,6 +371,7 @@ void RingMember::check_all_successors(Now now, Outbox& out, RingEvents& events) 
 }
 
 void RingMember::declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events) {
+  HOPRING_CHECK(peer.endpoint != self_.endpoint || peer.incarnation != self_.incarnation);
   if (peer.incarnation == 0 || !health_.on_dead(now.monotonic, peer)) return;
   events.push_back(PeerDied{peer});
   std::erase(contacts_, peer);
@@ -377,6 +382,7 @@ void RingMember::declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEve
 
 void RingMember::on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out,
                                 RingEvents& events) {
+  if (peer.endpoint == self_.endpoint) return;  // a probe of an address that has become our own
   const bool dead = why == Unreachable::refused || why == Unreachable::other_incarnation ||
                     why == Unreachable::other_ring;
   if (dead) {
@@ -434,7 +440,8 @@ void RingMember::search(Now now, Search search, Outbox& out, RingEvents& events)
 void RingMember::step(Now now, std::uint64_t id, Outbox& out, RingEvents& events) {
   const auto at = searches_.find(id);
   if (at == searches_.end()) return;
-  const auto peer = at->second.lookup.next(health_);
+  auto peer = at->second.lookup.next(health_);
+  while (peer && *peer == self_) peer = at->second.lookup.next(health_);  // a stale hint of others
   const std::uint32_t nonce = peer ? ask(now, Ask{Ask::Kind::search, *peer, {}, {}, id}) : 0;
   if (nonce == 0) return finish(id, nullptr, events);
   send(*peer, FindArc{nonce, at->second.lookup.target()}, out);
@@ -475,7 +482,9 @@ void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
   }
   if (health_.next_deadline() <= now.monotonic) {
     const PeerHealth::Due due = health_.on_deadline(now.monotonic);
-    for (const PeerRef& peer : due.probes) send(peer, Ping{0}, out);
+    for (const PeerRef& peer : due.probes) {
+      if (peer.endpoint != self_.endpoint) send(peer, Ping{0}, out);
+    }
     for (const PeerRef& peer : due.dead) {
       events.push_back(PeerDied{peer});
       for (ChordNode& node : nodes_) node.forget(peer);

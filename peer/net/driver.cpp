@@ -1,7 +1,6 @@
 #include "peer/net/driver.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <cinttypes>
 #include <csignal>
 #include <cstdlib>
@@ -28,13 +27,11 @@ Driver::Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor accep
       sweep_timer_(io),
       signals_(io, SIGTERM, SIGINT) {}
 
-Driver::Ending Driver::run() {
+void Driver::start() {
   await_signal();
   listener_.start();
   feed([this](Now now, Outbox& out) { peer_.start(now, out); });
   sweep();
-  io_.run();
-  return ending_.value_or(Ending{});
 }
 
 template <class Input>
@@ -63,7 +60,7 @@ void Driver::on_message(const PeerRef& from, PeerMessage&& message) {
 }
 
 ClientReplyMessage Driver::answer(const ClientRequestMessage& request) {
-  ClientReplyMessage reply;
+  ClientReplyMessage reply = ErrorReply{OpError::unavailable};  // if it comes too late
   feed([&](Now now, Outbox& out) { reply = peer_.answer(now, request, out); });
   return reply;
 }
@@ -83,14 +80,6 @@ void Driver::on_connected(const PeerRef& asked, const Connected& actual) {
 
 void Driver::on_unreachable(const PeerRef& peer, Unreachable why) {
   feed([&](Now now, Outbox& out) { peer_.on_unreachable(now, peer, why, out); });
-}
-
-void Driver::perform(SendPeer& effect) {
-  if (effect.to != peer_.self()) return links_.send(effect.to, std::move(effect.message));
-  // A stale hint may name this peer itself. It answers like any other, and later like any other.
-  boost::asio::post(io_, [this, message = std::move(effect.message)]() mutable {
-    on_message(peer_.self(), std::move(message));
-  });
 }
 
 void Driver::perform(const BecameReady& effect) {
@@ -145,7 +134,7 @@ void Driver::await_signal() {
   signals_.async_wait([this](const error_code& ec, int signal) {
     if (ec) return;
     if (is_leaving_) std::_Exit(128 + signal);
-    log_.write(LogLevel::info, "event=leaving signal=" + std::to_string(signal));
+    log_.write(LogLevel::info, "event=signal number=" + std::to_string(signal));
     leave();
     await_signal();
   });

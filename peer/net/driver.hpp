@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "peer/core/peer.hpp"
 #include "peer/net/links.hpp"
@@ -38,9 +39,12 @@ class Driver final : private Listener::Owner, private Links::Owner {
   // `acceptor`: listening at options.peer.self.endpoint, or at what is reached through it.
   Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor acceptor, Options options);
 
-  // Returns once the peer has left (SIGTERM, SIGINT, leave()) or cannot go on. A second signal ends
-  // the process at once.
-  Ending run();
+  // Begins. The io_context is stopped once the peer has left (SIGTERM, SIGINT, leave()) or cannot
+  // go on, and has said its last words. A second signal ends the process at once.
+  void start();
+
+  // Set once the peer has left or cannot go on.
+  const std::optional<Ending>& ending() const { return ending_; }
 
   // What the first signal does.
   void leave();
@@ -60,7 +64,7 @@ class Driver final : private Listener::Owner, private Links::Owner {
   template <class Input>
   void feed(Input input);
 
-  void perform(SendPeer& effect);
+  void perform(SendPeer& effect) { links_.send(effect.to, std::move(effect.message)); }
   void perform(const LogLine& effect) { log_.write(effect.level, effect.text); }
   void perform(const BecameReady& effect);
   void perform(const Left& effect);

@@ -108,7 +108,6 @@ void Links::Link::on_frame(const Frame& frame) {
 
 void Links::Link::on_welcome(const Connected& connected) {
   is_welcome_ = true;
-  connection_->welcome();
   for (const PeerMessage& message : std::exchange(waiting_, {})) write(message);
   links_.owner_.on_connected(peer_, connected);
 }

@@ -111,6 +111,7 @@ void Listener::accept() {
   acceptor_.async_accept([this](const error_code& ec, tcp::socket socket) {
     if (ec == boost::asio::error::operation_aborted) return;  // `this` may be gone
     is_accepting_ = false;
+    if (!acceptor_.is_open()) return;
     if (!ec) {
       on_accepted(std::move(socket));
     } else if (ec != boost::asio::error::connection_aborted) {

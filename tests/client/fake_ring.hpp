@@ -99,7 +99,8 @@ class FakeRing {
   std::vector<Hint> hints() {
     std::vector<Hint> hints;
     for (std::uint64_t i = rng_.below(3); i > 0; --i) {
-      hints.push_back(Hint{Arc{Position{0}, Position{rng_.next()}}, peers_[rng_.below(fake_peers)]});
+      hints.push_back(
+          Hint{Arc{Position{0}, Position{rng_.next()}}, peers_[rng_.below(fake_peers)]});
     }
     return hints;
   }

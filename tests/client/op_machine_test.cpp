@@ -41,7 +41,9 @@ BOOST_AUTO_TEST_CASE(a_view_that_comes_with_a_result_is_kept) {
 BOOST_AUTO_TEST_CASE(hints_are_asked_the_closest_first_and_the_next_one_if_it_is_dead) {
   start(1, put_a);
   connected(anyone_at(peer(1)), peer(1));
-  const Redirect closer{std::nullopt, {Hint{Arc{Position{8}, Position{9}}, peer(2)}, Hint{Arc{Position{7}, Position{8}}, peer(3)}}};
+  const Redirect closer{
+      std::nullopt,
+      {Hint{Arc{Position{8}, Position{9}}, peer(2)}, Hint{Arc{Position{7}, Position{8}}, peer(3)}}};
   BOOST_TEST(reply(peer(1), 1, plain(closer)) == (ClientOutbox{Connect{peer(2)}}));
   BOOST_TEST(down(peer(2), LinkDown::unreachable) == (ClientOutbox{Connect{peer(3)}}));
   BOOST_TEST(connected(peer(3), peer(3)) == send(peer(3), 2, OpRequest{put_a}));

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/entropy.hpp"
 #include "peer/net/address.hpp"
 #include "peer/net/listener.hpp"
 #include "peer/net/system.hpp"

@@ -278,10 +278,14 @@ def message_types(tree: Tree) -> dict[str, str]:
     return {name: path for name, path in found.items() if name not in unions}
 
 
+# A table's row that begins with the message's name, or with its kind and then its name.
+ROW = re.compile(r"^\|(?:\s*0x[0-9a-f]+\s*\|)?\s*`?(\w+)`?\s*\|", re.MULTILINE)
+
+
 def protocol_rows(tree: Tree) -> Iterator[Fault]:
     if "docs/protocol.md" not in tree.paths:
         return
-    rows = set(re.findall(r"^\|(?:\s*0x[0-9a-f]+\s*\|)?\s*`?(\w+)`?\s*\|", tree.text("docs/protocol.md"), re.MULTILINE))
+    rows = set(ROW.findall(tree.text("docs/protocol.md")))
     for name, path in message_types(tree).items():
         if name not in rows:
             yield Fault(path, 1, f"message {name} has no row in docs/protocol.md; write it first")
