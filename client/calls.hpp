@@ -189,13 +189,21 @@ auto erase_many_call(const Keys& keys) {
       [](OpResult&& result) { return read_was_done(result); });
 }
 
+// An element of put_many: a pair of a key and a C++ value, or a Record with an expiry of its own.
+template <class Pair>
+ValueResult<Operation> put_operation(const Pair& pair, const WriteOptions& options) {
+  const auto& [key, object] = pair;
+  return put_operation(key, object, options, PutCondition::always);
+}
+ValueResult<Operation> put_operation(const Record& record, const WriteOptions& options);
+
 // Those records whose value has no place in the map are left out, and refused for themselves.
 template <class Records>
 auto put_many_call(const Records& records, const WriteOptions& options) {
   std::vector<Operation> operations;
   std::vector<std::optional<Failure>> refused;  // one for each record
-  for (const auto& [key, object] : records) {
-    auto operation = put_operation(key, object, options, PutCondition::always);
+  for (const auto& record : records) {
+    auto operation = put_operation(record, options);
     refused.emplace_back();
     if (operation) {
       operations.push_back(std::move(*operation));

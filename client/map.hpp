@@ -113,7 +113,8 @@ class Map {
   // Many keys: grouped by the peers that hold them, all under way at once. A result for each, in
   // the order of the arguments; one that fails does not stop the others. Of two operations on one
   // key in one call either may come first. More than limits.operations_max end as `overloaded`.
-  // `keys`: a range of strings; `records`: of pairs of a string and a value.
+  // `keys`: a range of strings; `records`: of pairs of a string and a value, or of Record, which
+  // has an expiry of its own.
 
   template <class T, class Keys>
   std::vector<Result<std::optional<T>>> get_many(const Keys& keys,

@@ -54,6 +54,12 @@ std::optional<ScanCursor> parse_cursor(std::string_view text) {
 
 namespace detail {
 
+ValueResult<Operation> put_operation(const Record& record, const WriteOptions& options) {
+  Expiry expiry = options.expiry.value_or(Expiry{});
+  if (record.expiry_ms != 0) expiry = Expiry{Expiry::Kind::at, record.expiry_ms};
+  return Operation(Put{record.key, record.value, expiry, PutCondition::always});
+}
+
 Result<void> read_done(const OpResult& result) {
   if (result.error) return failure_of(*result.error);
   return {};
