@@ -22,17 +22,17 @@ struct MapOptions {
   // For each call that names no timeout of its own. A call ends by then, whatever happens.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
 
-  ClientLimits limits;
+  ClientLimits limits{};
 };
 
 struct CallOptions {
-  std::optional<std::chrono::nanoseconds> timeout;  // nullopt: the map's
+  std::optional<std::chrono::nanoseconds> timeout{};  // nullopt: the map's
 };
 
 struct WriteOptions {
   // nullopt: put, insert and replace give a record that stays; compare_and_set keeps the expiry.
-  std::optional<Expiry> expiry;
-  std::optional<std::chrono::nanoseconds> timeout;  // nullopt: the map's
+  std::optional<Expiry> expiry{};
+  std::optional<std::chrono::nanoseconds> timeout{};  // nullopt: the map's
 };
 
 // In milliseconds since 1970, on the clock of the peer that holds the record.

@@ -29,10 +29,12 @@ std::vector<Held> arcs_in_ring_order(const std::vector<PeerReport>& reports) {
   return all;
 }
 
-// Of two neighbours, by their ends; nullopt if the second one begins where the first one ends.
+// Of two neighbours, by their ends; nullopt if the second one begins where the first one ends. An
+// arc that is alone is its own neighbour.
 std::optional<std::string> fault_between(const Held& first, const Held& second) {
   if (second.arc.begin == first.arc.end) return std::nullopt;
-  if (first.arc.end != second.arc.end && !contains(second.arc, first.arc.end)) {
+  const bool is_alone = &first == &second;
+  if (is_alone || !contains(second.arc, first.arc.end)) {
     return "nobody holds " + name_of(Arc{first.arc.end, second.arc.begin});
   }
   return to_string(first.by.endpoint) + " and " + to_string(second.by.endpoint) +

@@ -23,7 +23,8 @@ class LivePeer {
     auto acceptor = listen_on(io_, ipv4_endpoint(0x7f000001, 0)).value();
     endpoint_ = from_asio(acceptor.local_endpoint());
     driver_ = std::make_unique<Driver>(io_, std::move(acceptor), options(std::move(contacts)));
-    thread_ = std::thread([this] { driver_->run(); });
+    driver_->start();
+    thread_ = std::thread([this] { io_.run(); });
   }
 
   // Leaves the ring: its arcs are handed over, or gone with the last peer.

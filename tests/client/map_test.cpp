@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(a_counter_adds_to_integers_and_decimal_strings) {
 }
 
 BOOST_AUTO_TEST_CASE(an_expiry_is_told_and_kept) {
-  map.put("key", 1, {.expiry = expire_after(1h), .timeout = {}}).value();
+  map.put("key", 1, {.expiry = expire_after(1h)}).value();
   const auto first = map.get_with_expiry<int>("key").value().value();
   BOOST_REQUIRE(first.expires_at.has_value());
   map.compare_and_set("key", 1, 2).value();
