@@ -20,8 +20,9 @@ void ChordNode::extend(const PeerRef& self, const View& view) {
   on_successor(self, first, rest);
 }
 
-void ChordNode::on_notify(const View& candidate, const PeerHealth& health) {
+void ChordNode::on_notify(Time now, const View& candidate, const PeerHealth& health) {
   if (candidate.arc.end != view_.arc.begin || overlaps(candidate.arc, view_.arc)) return;
+  noticed_at_ = now;
   if (predecessor_ && !health.is_dead(primary_of(*predecessor_)) &&
       beats(*predecessor_, candidate)) {
     return;

@@ -18,7 +18,7 @@ namespace hopring {
 
 class ChordNode {
  public:
-  explicit ChordNode(View view) : view_(std::move(view)) {}
+  ChordNode(View view, Time now) : view_(std::move(view)), noticed_at_(now) {}
 
   const View& view() const noexcept { return view_; }
   const Arc& arc() const noexcept { return view_.arc; }
@@ -44,7 +44,9 @@ class ChordNode {
 
   // Chord's notify: `candidate` ends where this arc begins. Taken unless a better one is known that
   // is not dead.
-  void on_notify(const View& candidate, const PeerHealth& health);
+  void on_notify(Time now, const View& candidate, const PeerHealth& health);
+  // How long ago a predecessor last made itself known, counted from the node's beginning.
+  Duration unnoticed_for(Time now) const { return now - noticed_at_; }
 
   // Whom to ask for the successor: the first entry's primary if it is reachable. nullopt: the list
   // is empty, or its first entry is silent.
@@ -66,6 +68,7 @@ class ChordNode {
   SuccessorList successors_;
   FingerTable fingers_;
   std::optional<View> predecessor_;
+  Time noticed_at_;  // when a predecessor last made itself known
 };
 
 }  // namespace hopring

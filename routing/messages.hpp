@@ -75,11 +75,12 @@ struct ArcFound {
   View view;
   std::vector<View> successors;     // the arcs after it, clockwise, as far as its node knows
   std::optional<View> predecessor;  // the arc before it, as far as its node knows
+  std::uint32_t unnoticed_ms = 0;   // since a predecessor last made itself known to its node
   PeerLoad load;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& nonce& view& successors& predecessor& load;
+    archive& nonce& view& successors& predecessor& unnoticed_ms& load;
   }
   friend bool operator==(const ArcFound&, const ArcFound&) = default;
 };
@@ -156,6 +157,14 @@ struct ArcNews {
   friend bool operator==(const ArcNews&, const ArcNews&) = default;
 };
 
+// "I have handed all my arcs over and am going." Whatever still names the sender is out of date,
+// and nothing of it may be claimed. Not answered.
+struct Departed {
+  template <class Archive>
+  void serialize(Archive&, unsigned) {}
+  friend bool operator==(const Departed&, const Departed&) = default;
+};
+
 struct Ping {
   std::uint32_t nonce = 0;
 
@@ -177,6 +186,6 @@ struct Pong {
 };
 
 using RingMessage = std::variant<FindArc, Stabilize, ArcFound, Closer, NodeHints, WantArc,
-                                 WantArcAnswer, Ping, Pong, ArcNews>;
+                                 WantArcAnswer, Ping, Pong, ArcNews, Departed>;
 
 }  // namespace hopring

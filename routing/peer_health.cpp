@@ -28,15 +28,20 @@ bool PeerHealth::on_dead(Time now, const PeerRef& peer) {
   return true;
 }
 
+void PeerHealth::on_departed(Time now, const PeerRef& peer) {
+  on_dead(now, peer);
+  troubled_[peer].departed = true;
+}
+
+bool PeerHealth::has_departed(const PeerRef& peer) const {
+  const auto found = troubled_.find(peer);
+  return found != troubled_.end() && found->second.departed;
+}
+
 bool PeerHealth::is_dead(const PeerRef& peer) const {
   if (troubled_.empty()) return false;
   const auto found = troubled_.find(peer);
   return found != troubled_.end() && found->second.dead;
-}
-
-bool PeerHealth::is_dead_since(const PeerRef& peer, Time now, Duration age) const {
-  const auto found = troubled_.find(peer);
-  return found != troubled_.end() && found->second.dead && now - found->second.since >= age;
 }
 
 bool PeerHealth::is_routable(const PeerRef& peer) const {

@@ -39,10 +39,11 @@ class PeerHealth {
   void on_unanswered(Time now, const PeerRef& peer);
   // It is known to be gone. Returns whether that is new.
   bool on_dead(Time now, const PeerRef& peer);
+  // It has handed everything over: dead, and nothing is left of it to claim.
+  void on_departed(Time now, const PeerRef& peer);
 
   bool is_dead(const PeerRef& peer) const;
-  // Dead, and known to be for at least `age`.
-  bool is_dead_since(const PeerRef& peer, Time now, Duration age) const;
+  bool has_departed(const PeerRef& peer) const;
   // Neither silent nor dead, as far as is known.
   bool is_routable(const PeerRef& peer) const;
 
@@ -59,6 +60,7 @@ class PeerHealth {
     Time since;
     Time next_probe;
     bool dead = false;
+    bool departed = false;  // implies dead
   };
   void make_room();
 

@@ -16,6 +16,7 @@ bool continues(const View& view, Position end, const Arc& own) {
 
 bool SuccessorList::assign(const Arc& own, const PeerRef& self, const View& successor,
                            std::span<const View> rest) {
+  if (!continues(successor, own.end, own)) return false;
   std::vector<View> fresh;
   std::vector<PeerRef> others;
   Position end = own.end;

@@ -30,7 +30,8 @@ class SuccessorList {
 
   // Replaces the list by `successor`, which has just answered, and the list that it sent. Keeps of
   // it what continues without a gap, up to and with the first arc of `self` (there another list of
-  // this peer goes on) or the last that is wanted. Returns whether anything changed.
+  // this peer goes on) or the last that is wanted. Returns whether anything changed; nothing has if
+  // `successor` does not follow `own`.
   bool assign(const Arc& own, const PeerRef& self, const View& successor,
               std::span<const View> rest);
 

@@ -28,7 +28,10 @@ std::vector<std::string> check_ownership(const World& world) {
     const View& a = views[i - 1];
     const View& b = views[i];
     if (!overlaps(a.arc, b.arc)) continue;
-    if (a.number.generation != b.number.generation) continue;  // a take-over is being sorted out
+    // Of different generations: a take-over is being sorted out.
+    if (a.number.generation != b.number.generation || a.number.claimant != b.number.claimant) {
+      continue;
+    }
     violations.push_back(describe("served twice", a, b));
   }
   return violations;

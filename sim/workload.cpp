@@ -125,8 +125,9 @@ void Workload::on_finish(Client& client, const OpResult& result) {
   ++figures_.operations;
   ++steps_;
   if (std::holds_alternative<Put>(client.operation)) {
-    figures_.put_wait_max =
-        std::max(figures_.put_wait_max, world_.now().monotonic - client.started);
+    const Duration wait = world_.now().monotonic - client.started;
+    figures_.put_wait_max = std::max(figures_.put_wait_max, wait);
+    if (wait > options_.put_wait_max) violation("a put waited too long: key=" + client.key);
   }
   judge(client, result);
   keys_.at(client.key).in_flight = false;

@@ -22,6 +22,7 @@ struct WorkloadOptions {
   std::uint32_t value_bytes_max = 100;
   std::chrono::milliseconds pause_max{5};     // between two operations of a client
   std::chrono::milliseconds deadline{5000};   // of an operation
+  std::chrono::milliseconds put_wait_max{1000};  // longer is a violation
   std::chrono::milliseconds scan_pause{200};  // between two scans of the whole ring
 };
 

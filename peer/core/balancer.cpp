@@ -92,7 +92,7 @@ std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own,
                                        const Estimate& estimate) const {
   const double fair = load_of(estimate.fair);
   const double step = fair / step_parts;
-  if (load_of(own) + step > fair) return std::nullopt;
+  if (load_of(own) >= fair) return std::nullopt;
   std::optional<PeerRef> heaviest;
   double most = fair + step;
   for (const auto& [peer, sample] : samples_) {
@@ -127,18 +127,23 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
                       static_cast<double>(nodes_per_peer_) * static_cast<double>(want.peers);
   std::optional<Gift> best;
   double best_load = 0;
-  for (const Candidate& each : arcs) {
-    const bool split = scarce && width_minus_one(each.arc) > 0;
-    const double load = load_of_arc(each.arc, each.bytes) / (split ? 2 : 1);
+  const auto consider = [&](const Candidate& each, unsigned cuts) {
+    const double load = std::ldexp(load_of_arc(each.arc, each.bytes), -static_cast<int>(cuts));
     const double peak =
         std::max(mine - load / weight_of(own), theirs + load / weight_of(want.load));
-    if (peak > mine - step) continue;
+    if (peak > mine - step) return;
     const bool fits = load <= wanted;
     const bool best_fits = best && best_load <= wanted;
     const bool better = !best || (fits != best_fits ? fits : fits == (load > best_load));
-    if (!better) continue;
-    best = Gift{each.arc.end, split};
+    if (!better) return;
+    best = Gift{each.arc.end, cuts};
     best_load = load;
+  };
+  for (const Candidate& each : arcs) {
+    // While arcs are scarce every gift cuts one in two; more often if that suits both better.
+    const bool cut = scarce && width_minus_one(each.arc) >> cuts_max != 0;
+    if (!cut) consider(each, 0);
+    for (unsigned cuts = 1; cut && cuts <= cuts_max; ++cuts) consider(each, cuts);
   }
   return best;
 }

@@ -32,6 +32,7 @@ class Balancer {
   static constexpr std::size_t samples_max = 256;            // peers remembered
   static constexpr std::chrono::seconds sample_age_max{30};  // older loads are not acted upon
   static constexpr double step_parts = 128;  // a move lowers the peak by 1/128 of a fair share
+  static constexpr unsigned cuts_max = 4;    // of one arc for one gift
 
   explicit Balancer(std::uint32_t nodes_per_peer) : nodes_per_peer_(nodes_per_peer) {}
 
@@ -65,7 +66,7 @@ class Balancer {
   };
   struct Gift {
     Position end;
-    bool split_first = false;  // give the lower half: arcs are scarce, or this one is too big
+    unsigned cuts = 0;  // cut it so often first, each time the lower half: arcs are scarce
   };
   // What this peer should give to one that sent `want`.
   std::optional<Gift> gift(const PeerLoad& own, std::span<const Candidate> arcs,

@@ -20,8 +20,9 @@ struct Limits {
   std::chrono::milliseconds join_retry_interval{250};  // between rounds over the contacts
   std::chrono::milliseconds fresh_for{1000};           // a creator takes no writes: see design D5
   std::chrono::milliseconds takeover_after{60000};     // --takeover-after: silence that means death
-  std::chrono::milliseconds claim_delay{500};          // for what a dead peer had moved on to show
-  std::chrono::milliseconds claim_patience{5000};  // then a dead peer's arc is `unavailable`
+  // Without a predecessor that makes itself known, the gap before a node is claimed: longer than
+  // two rounds, so that whoever has got a dead peer's arc just before has been heard of.
+  std::chrono::milliseconds claim_delay{2250};
   std::chrono::milliseconds linger{500};  // after the last arc went, to say where the arcs are
   std::chrono::milliseconds leave_patience{10000};  // without an arc handed over; then it gives up
 

@@ -92,10 +92,10 @@ void Membership::on(Now now, const PeerRef& from, const WantArc& message, GroupH
     answer.verdict = WantArcAnswer::Verdict::busy;
   } else if (const auto gift = balancer_.gift(staying, candidates, message)) {
     Position end = gift->end;
-    if (gift->split_first) {
-      const View* view = host.find(gift->end);
-      const Position at = middle(view->arc);
-      if (host.split(gift->end, at, groups)) end = at;
+    for (unsigned i = 0; i < gift->cuts; ++i) {
+      const Position at = middle(host.find(end)->arc);
+      if (!host.split(end, at, groups)) break;
+      end = at;
     }
     if (host.move(now, end, from, groups)) answer.verdict = WantArcAnswer::Verdict::coming;
   }

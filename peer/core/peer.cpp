@@ -81,7 +81,7 @@ struct Peer::Parts {
   void arc_came(Now now, const View& view, Outbox& out);
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
-  std::variant<OpError, Redirect> elsewhere(Now now, Position position) const;
+  std::variant<OpError, Redirect> elsewhere(Position position) const;
   OpAnswer execute(Now now, const Operation& operation, GroupOutbox& groups, View* executed_in);
   ClientReplyMessage answer(Now now, const OpRequest& request, GroupOutbox& groups);
   ClientReplyMessage answer(Now now, const BatchRequest& request, GroupOutbox& groups);
@@ -95,6 +95,7 @@ struct Peer::Parts {
   std::optional<InRing> in;
   State state = State::idle;
   bool ready = false;
+  bool farewell_said = false;
   bool written = false;  // has taken a write or a peer: its ring is no longer fresh
   Time join_deadline = Time::never();
   Time next_dial = Time::never();
@@ -312,6 +313,7 @@ void Peer::leave(Now now, Outbox& out) {
   p.state = State::leaving;
   p.join_deadline = Time::never();
   p.fresh_until = Time::never();
+  p.member.begin_leaving();
   p.in->membership.leave(now);
   p.settle(now, out);
 }
@@ -420,6 +422,12 @@ void Peer::Parts::become_ready(Outbox& out) {
 }
 
 void Peer::Parts::check_left(Now now, Outbox& out) {
+  const bool handed_over =
+      state == State::leaving && in->host.totals().arcs == 0 && in->host.transfers() == 0;
+  if (handed_over && !farewell_said) {
+    farewell_said = true;
+    member.say_farewell(out);
+  }
   if (state != State::leaving || !in->membership.is_done_leaving(now, in->host)) return;
   Left left;
   in->host.for_each_arc([&](const View& view, std::uint64_t keys, std::uint64_t) {
@@ -432,15 +440,15 @@ void Peer::Parts::check_left(Now now, Outbox& out) {
 
 // Clients.
 
-// What to say to a client whose position is not served here. While a dead peer's arc may still turn
-// up elsewhere, or is about to be claimed, the client is told to ask again in a moment.
-std::variant<OpError, Redirect> Peer::Parts::elsewhere(Now now, Position position) const {
+// What to say to a client whose position is not served here. The arc of a peer that is silent may
+// be served by nobody; that of a dead one turns up elsewhere or is claimed in a moment.
+std::variant<OpError, Redirect> Peer::Parts::elsewhere(Position position) const {
   for (const ChordNode& node : member.nodes()) {
-    for (const View& view : node.dead_run(member.health())) {
+    for (const View& view : node.successors().entries()) {
+      const PeerRef& primary = primary_of(view);
+      if (member.health().is_routable(primary)) break;
       if (!contains(view.arc, position)) continue;
-      const bool long_dead = member.health().is_dead_since(primary_of(view), now.monotonic,
-                                                           options.limits.claim_patience);
-      return long_dead ? OpError::unavailable : OpError::moving;
+      return member.health().is_dead(primary) ? OpError::moving : OpError::unavailable;
     }
   }
   Redirect redirect;
@@ -470,7 +478,7 @@ OpAnswer Peer::Parts::execute(Now now, const Operation& operation, GroupOutbox& 
     if (executed_in != nullptr) *executed_in = *view;
     return std::move(sink.result);
   }
-  auto instead = elsewhere(now, position);
+  auto instead = elsewhere(position);
   if (const auto* error = std::get_if<OpError>(&instead)) return refuse(*error);
   return std::get<Redirect>(std::move(instead));
 }
@@ -510,7 +518,7 @@ ClientReplyMessage Peer::Parts::answer(Now now, const ScanRequest& request, Grou
     reply.view = *view;
     return reply;
   }
-  auto instead = elsewhere(now, scan.cursor.position);
+  auto instead = elsewhere(scan.cursor.position);
   if (const auto* error = std::get_if<OpError>(&instead)) return ErrorReply{*error};
   reply.answer = std::get<Redirect>(std::move(instead));
   return reply;

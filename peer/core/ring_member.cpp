@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t early_hints_max = 64;  // transfers that may be coming at once, and some
 constexpr std::uint64_t finger_every = 8;    // rounds of a node for one finger, once all are known
+constexpr std::chrono::milliseconds claim_check_interval{250};
+constexpr int rounds_unnoticed_max = 3;        // without a predecessor that makes itself known
 constexpr std::size_t known_peers_max = 1024;  // of one report
 
 PeerHealth::Options health_options(const Limits& limits) {
@@ -40,7 +42,7 @@ void RingMember::sync(Now now, std::span<const View> served) {
       fresh.push_back(std::move(*old));
       continue;
     }
-    ChordNode node(view);
+    ChordNode node(view, now.monotonic);
     // The half of a split, or an arc beside one of ours, inherits what our node there knows.
     if (ChordNode* sibling = node_holding(view.arc.end)) {
       node.take_hints(self_, sibling->hints());
@@ -72,6 +74,14 @@ void RingMember::tell(const PeerRef& peer, const View& view, Outbox& out) {
   send(peer, ArcNews{view}, out);
 }
 
+void RingMember::say_farewell(Outbox& out) const {
+  std::vector<PeerRef> peers = known_peers();
+  peers.insert(peers.end(), acquainted_.begin(), acquainted_.end());
+  std::sort(peers.begin(), peers.end());
+  peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+  for (const PeerRef& peer : peers) send(peer, Departed{}, out);
+}
+
 void RingMember::add_contact(const PeerRef& contact) {
   if (std::find(contacts_.begin(), contacts_.end(), contact) != contacts_.end()) return;
   if (contacts_.size() == contacts_max) contacts_.erase(contacts_.begin());
@@ -92,10 +102,17 @@ ChordNode* RingMember::node_holding(Position position) {
   return at != nodes_.end() && contains(at->arc(), position) ? &*at : nullptr;
 }
 
-ArcFound RingMember::found(const ChordNode& node, std::uint32_t nonce) const {
+ArcFound RingMember::found(Now now, const ChordNode& node, std::uint32_t nonce) const {
+  using std::chrono::milliseconds;
   const auto successors = node.successors().entries();
-  return ArcFound{
-      nonce, node.view(), {successors.begin(), successors.end()}, node.predecessor(), load_};
+  const auto unnoticed =
+      std::chrono::duration_cast<milliseconds>(node.unnoticed_for(now.monotonic)).count();
+  return ArcFound{nonce,
+                  node.view(),
+                  {successors.begin(), successors.end()},
+                  node.predecessor(),
+                  static_cast<std::uint32_t>(std::min<std::int64_t>(unnoticed, ~0u)),
+                  load_};
 }
 
 std::vector<Hint> RingMember::closest(Position position) const {
@@ -147,6 +164,7 @@ std::vector<PeerRef> RingMember::known_peers() const {
 void RingMember::on_message(Now now, const PeerRef& from, const RingMessage& message, Outbox& out,
                             RingEvents& events) {
   on_heard(from);
+  if (!acquainted_.empty() && acquainted_.size() < known_peers_max) acquainted_.push_back(from);
   std::visit(
       [&](const auto& each) {
         if constexpr (requires { on(now, from, each, out, events); }) {
@@ -156,22 +174,25 @@ void RingMember::on_message(Now now, const PeerRef& from, const RingMessage& mes
       message);
 }
 
-void RingMember::on(Now, const PeerRef& from, const FindArc& message, Outbox& out, RingEvents&) {
-  answer_position(from, message.nonce, message.position, out);
+void RingMember::on(Now now, const PeerRef& from, const FindArc& message, Outbox& out,
+                    RingEvents&) {
+  answer_position(now, from, message.nonce, message.position, out);
 }
 
-void RingMember::on(Now, const PeerRef& from, const Stabilize& message, Outbox& out,
+void RingMember::on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out,
                     RingEvents& events) {
-  hear(message.node, events);
+  if (primary_of(message.node) == from) hear(message.node, events);
   const Position position = advance(message.node.arc.end, 1);
-  if (ChordNode* node = node_holding(position)) node->on_notify(message.node, health_);
-  answer_position(from, message.nonce, position, out);
+  if (ChordNode* node = node_holding(position)) {
+    node->on_notify(now.monotonic, message.node, health_);
+  }
+  answer_position(now, from, message.nonce, position, out);
 }
 
-void RingMember::answer_position(const PeerRef& from, std::uint32_t nonce, Position position,
-                                 Outbox& out) {
+void RingMember::answer_position(Now now, const PeerRef& from, std::uint32_t nonce,
+                                 Position position, Outbox& out) {
   if (const ChordNode* node = node_holding(position)) {
-    send(from, found(*node, nonce), out);
+    send(from, found(now, *node, nonce), out);
   } else {
     send(from, Closer{nonce, closest(position)}, out);
   }
@@ -179,15 +200,15 @@ void RingMember::answer_position(const PeerRef& from, std::uint32_t nonce, Posit
 
 void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbox& out,
                     RingEvents& events) {
-  hear(message.view, events);
-  if (message.predecessor) hear(*message.predecessor, events);
+  if (primary_of(message.view) == from) hear(message.view, events);
+  if (message.predecessor) hear_of(*message.predecessor, out);
   const std::optional<Ask> ask = answered(message.nonce, from);
   if (!ask) return;
-  if (ask->kind == Ask::Kind::search) return finish(ask->search, &message, events);
+  if (ask->kind == Ask::Kind::search) return finish(now, ask->search, &message, out, events);
   ChordNode* node = node_at(ask->node_end);
   if (node == nullptr) return;
   if (ask->kind == Ask::Kind::gap) {
-    return close_gap(now, *node, message.view, message.predecessor, out, events);
+    return close_gap(now, *node, message, out, events);
   }
   if (message.view.arc.begin == node->arc().end) {
     node->on_successor(self_, message.view, message.successors);
@@ -223,12 +244,22 @@ void RingMember::on(Now, const PeerRef&, const NodeHints& message, Outbox&, Ring
   }
 }
 
-void RingMember::on(Now, const PeerRef&, const ArcNews& message, Outbox&, RingEvents& events) {
-  hear(message.view, events);
+void RingMember::on(Now now, const PeerRef& from, const ArcNews& message, Outbox&,
+                    RingEvents& events) {
+  if (primary_of(message.view) == from) hear(message.view, events);
+  if (health_.is_dead(primary_of(message.view))) return;
   for (ChordNode& node : nodes_) {
-    node.adopt(message.view);
-    node.on_notify(message.view, health_);
+    node.on_notify(now.monotonic, message.view, health_);
+    const bool follows = message.view.arc.begin == node.arc().end;
+    if (follows) follow(now, node, message.view, {});
+    if (!follows) node.adopt(message.view);
   }
+}
+
+void RingMember::on(Now now, const PeerRef& from, const Departed&, Outbox& out,
+                    RingEvents& events) {
+  declare_dead(now, from, out, events);
+  health_.on_departed(now.monotonic, from);
 }
 
 void RingMember::on(Now, const PeerRef& from, const Ping& message, Outbox& out, RingEvents&) {
@@ -244,11 +275,48 @@ void RingMember::hear(const View& view, RingEvents& events) {
   }
 }
 
+// Hearsay may be out of date: its primary is asked, whose answer is then heard.
+void RingMember::hear_of(const View& view, Outbox& out) {
+  const PeerRef& primary = primary_of(view);
+  if (primary == self_ || !health_.is_routable(primary)) return;
+  for (const ChordNode& node : nodes_) {
+    if (!overlaps(view.arc, node.arc()) || !beats(view, node.view())) continue;
+    return send(primary, FindArc{0, view.arc.end}, out);
+  }
+}
+
+// A successor that was found otherwise than by Stabilize must learn of the node, too.
+void RingMember::follow(Now now, ChordNode& node, const View& successor,
+                        std::span<const View> rest) {
+  const auto old = node.successors().entries();
+  const bool same = !old.empty() && primary_of(old.front()) == primary_of(successor) &&
+                    old.front().arc == successor.arc;
+  node.on_successor(self_, successor, rest);
+  if (!same) soon(now, node.arc().end);
+}
+
+void RingMember::soon(Now now, Position end) {
+  urgent_.push_back(end);
+  next_round_ = now.monotonic;
+}
+
 // Rounds.
 
 void RingMember::round(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
   stabilize(now, node, out, events);
   refresh_finger(now, node, out, events);
+  const auto patience = Duration(limits_.stabilize_interval) * rounds_unnoticed_max;
+  if (node.unnoticed_for(now.monotonic) >= patience) announce(now, node, out, events);
+}
+
+// The node before does not know this one: it is looked for and told.
+void RingMember::announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events) {
+  const Position before = node.arc().begin;
+  if (is_whole_ring(node.arc()) || node_holding(before) != nullptr) return;
+  search(
+      now,
+      Search{Search::Purpose::predecessor, Lookup(before, closest(before)), node.arc().end, 0, 0},
+      out, events);
 }
 
 void RingMember::stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
@@ -257,7 +325,7 @@ void RingMember::stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& ev
     node.on_successor(self_, own->view(), {});
     // It is ours to tell, too.
     if (ChordNode* successor = node_holding(node.successor_position())) {
-      successor->on_notify(node.view(), health_);
+      successor->on_notify(now.monotonic, node.view(), health_);
     }
     return;
   }
@@ -307,7 +375,7 @@ void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEve
   const auto entries = node.successors().entries();
   const Position beyond = advance(run.back().arc.end, 1);
   if (const ChordNode* own = node_holding(beyond)) {
-    return close_gap(now, node, own->view(), own->predecessor(), out, events);
+    return close_gap(now, node, found(now, *own, 0), out, events);
   }
   if (run.size() == entries.size()) {
     return search(
@@ -329,39 +397,38 @@ void RingMember::ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Po
   if (nonce != 0) send(peer, FindArc{nonce, position}, out);
 }
 
-// `live` is the nearest arc after the node that is known to be alive, `before` what its node takes
-// for its predecessor.
-void RingMember::close_gap(Now now, ChordNode& node, const View& live,
-                           const std::optional<View>& before, Outbox& out, RingEvents& events) {
-  const Position limit = live.arc.begin;
-  if (limit == node.arc().end) {
-    node.on_successor(self_, live, {});
-    return;
-  }
+// `live` is the nearest arc after the node that is known to be alive. The gap before it is claimed
+// only if nobody has made itself known to its node as its predecessor for claim_delay: whoever
+// serves there would have.
+void RingMember::close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out,
+                           RingEvents& events) {
+  const Position limit = live.view.arc.begin;
+  if (limit == node.arc().end) return follow(now, node, live.view, live.successors);
+  const std::optional<View>& before = live.predecessor;
   const Arc gap{node.arc().end, limit};
   const bool nearer = before && before->arc.end == limit && covers(gap, before->arc) &&
                       !health_.is_dead(primary_of(*before));
-  if (!nearer) return claim(now, node, limit, events);
-  if (primary_of(*before) != self_) {
+  if (nearer && primary_of(*before) != self_) {
     return ask_gap(now, node, primary_of(*before), before->arc.end, out);
   }
-  if (const ChordNode* own = node_holding(before->arc.end)) {
-    close_gap(now, node, own->view(), own->predecessor(), out, events);
+  if (const ChordNode* own = nearer ? node_holding(before->arc.end) : nullptr) {
+    return close_gap(now, node, found(now, *own, 0), out, events);
   }
+  if (std::chrono::milliseconds(live.unnoticed_ms) >= limits_.claim_delay) {
+    return claim(node, limit, events);
+  }
+  next_claim_check_ = std::min(next_claim_check_, now.monotonic + claim_check_interval);
 }
 
-void RingMember::claim(Now now, const ChordNode& node, Position limit, RingEvents& events) {
+void RingMember::claim(const ChordNode& node, Position limit, RingEvents& events) {
   const Arc gap{node.arc().end, limit};
   for (const View& dead : node.dead_run(health_)) {
     const PeerRef& peer = primary_of(dead);
     if (!contains(gap, dead.arc.end) && !contains(dead.arc, limit)) return;
-    if (!health_.is_dead_since(peer, now.monotonic, limits_.claim_delay)) {
-      next_claim_check_ = std::min(next_claim_check_, now.monotonic + limits_.claim_delay);
-      return;
-    }
     View view{
         dead.arc, {dead.number.generation + 1, self_.incarnation, 1}, peer.incarnation, {self_}};
     if (!contains(gap, dead.arc.end)) view.arc.end = limit;
+    if (health_.has_departed(peer)) continue;  // its arcs live elsewhere
     if (view.arc.begin != view.arc.end) events.push_back(ClaimArc{view});
   }
 }
@@ -424,7 +491,7 @@ void RingMember::fail(Now now, const Ask& ask, Outbox& out, RingEvents& events) 
 void RingMember::start_lookup(Now now, Position target, std::uint64_t token, Outbox& out,
                               RingEvents& events) {
   if (const ChordNode* own = node_holding(target)) {
-    events.push_back(LookupDone{token, found(*own, 0), 0});
+    events.push_back(LookupDone{token, found(now, *own, 0), 0});
     return;
   }
   search(now, Search{Search::Purpose::caller, Lookup(target, closest(target)), {}, 0, token}, out,
@@ -443,11 +510,12 @@ void RingMember::step(Now now, std::uint64_t id, Outbox& out, RingEvents& events
   auto peer = at->second.lookup.next(health_);
   while (peer && *peer == self_) peer = at->second.lookup.next(health_);  // a stale hint of others
   const std::uint32_t nonce = peer ? ask(now, Ask{Ask::Kind::search, *peer, {}, {}, id}) : 0;
-  if (nonce == 0) return finish(id, nullptr, events);
+  if (nonce == 0) return finish(now, id, nullptr, out, events);
   send(*peer, FindArc{nonce, at->second.lookup.target()}, out);
 }
 
-void RingMember::finish(std::uint64_t id, const ArcFound* answer, RingEvents& events) {
+void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbox& out,
+                        RingEvents& events) {
   const auto at = searches_.find(id);
   if (at == searches_.end()) return;
   const Search search = std::move(at->second);
@@ -463,8 +531,10 @@ void RingMember::finish(std::uint64_t id, const ArcFound* answer, RingEvents& ev
   if (search.purpose == Search::Purpose::finger) {
     node->fingers().set(search.node_end, search.finger,
                         KnownArc{answer->view.arc, primary_of(answer->view)});
+  } else if (search.purpose == Search::Purpose::predecessor) {
+    send(primary_of(answer->view), ArcNews{node->view()}, out);
   } else if (answer->view.arc.begin == node->arc().end) {
-    node->on_successor(self_, answer->view, answer->successors);
+    follow(now, *node, answer->view, answer->successors);
   } else if (!node->successors().empty() &&
              answer->view.arc.begin == node->successors().entries().back().arc.end) {
     node->extend(self_, answer->view);
@@ -496,13 +566,16 @@ void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
     check_all_successors(now, out, events);
   }
   if (next_round_ > now.monotonic) return;
-  for (const Position end : std::exchange(urgent_, {})) {
+  const std::vector<Position> urgent = std::exchange(urgent_, {});
+  for (const Position end : urgent) {
     if (ChordNode* node = node_at(end)) round(now, *node, out, events);
   }
-  if (!nodes_.empty()) round(now, nodes_[turn_++ % nodes_.size()], out, events);
+  if (urgent.empty() && !nodes_.empty()) {
+    round(now, nodes_[turn_++ % nodes_.size()], out, events);
+  }
   const auto share = Duration(limits_.stabilize_interval) /
                      static_cast<std::int64_t>(std::max<std::size_t>(nodes_.size(), 1));
-  next_round_ = now.monotonic + rng_.jittered(share);
+  if (urgent_.empty()) next_round_ = now.monotonic + rng_.jittered(share);
 }
 
 Time RingMember::next_deadline() const {

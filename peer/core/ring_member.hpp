@@ -67,6 +67,10 @@ class RingMember {
   // An arc of ours has another primary now: its node's hints go there.
   void on_moved(const View& view, Outbox& out);
   void set_load(const PeerLoad& load) { load_ = load; }
+  // It is leaving: remembers those who name it, while it has nodes that know them.
+  void begin_leaving() { acquainted_ = known_peers(); }
+  // All arcs have been handed over: nobody should claim them.
+  void say_farewell(Outbox& out) const;
   // A peer without an arc routes through these.
   void add_contact(const PeerRef& contact);
 
@@ -93,10 +97,10 @@ class RingMember {
 
  private:
   struct Search {
-    enum class Purpose : std::uint8_t { caller, successor, finger };
+    enum class Purpose : std::uint8_t { caller, successor, finger, predecessor };
     Purpose purpose = Purpose::caller;
     Lookup lookup;
-    Position node_end;        // successor, finger: for which node
+    Position node_end;        // all others: for which node
     unsigned finger = 0;      // finger: which
     std::uint64_t token = 0;  // caller: whose
   };
@@ -111,7 +115,7 @@ class RingMember {
 
   ChordNode* node_at(Position end);
   ChordNode* node_holding(Position position);
-  ArcFound found(const ChordNode& node, std::uint32_t nonce) const;
+  ArcFound found(Now now, const ChordNode& node, std::uint32_t nonce) const;
 
   void on(Now now, const PeerRef& from, const FindArc& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out, RingEvents& events);
@@ -119,25 +123,30 @@ class RingMember {
   void on(Now now, const PeerRef& from, const Closer& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const NodeHints& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const ArcNews& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const Departed& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const Ping& message, Outbox& out, RingEvents& events);
 
-  void answer_position(const PeerRef& from, std::uint32_t nonce, Position position, Outbox& out);
+  void answer_position(Now now, const PeerRef& from, std::uint32_t nonce, Position position,
+                       Outbox& out);
   void round(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events);
-  void close_gap(Now now, ChordNode& node, const View& live, const std::optional<View>& before,
-                 Outbox& out, RingEvents& events);
+  void close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out, RingEvents& events);
   void ask_gap(Now now, const ChordNode& node, const PeerRef& peer, Position position, Outbox& out);
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
-  void claim(Now now, const ChordNode& node, Position limit, RingEvents& events);
+  void claim(const ChordNode& node, Position limit, RingEvents& events);
   void hear(const View& view, RingEvents& events);
+  void hear_of(const View& view, Outbox& out);
+  void announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
+  void follow(Now now, ChordNode& node, const View& successor, std::span<const View> rest);
+  void soon(Now now, Position end);
   void declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events);
 
   void search(Now now, Search search, Outbox& out, RingEvents& events);
   void step(Now now, std::uint64_t id, Outbox& out, RingEvents& events);
-  void finish(std::uint64_t id, const ArcFound* answer, RingEvents& events);
+  void finish(Now now, std::uint64_t id, const ArcFound* answer, Outbox& out, RingEvents& events);
   std::uint32_t ask(Now now, Ask ask);
   void fail(Now now, const Ask& ask, Outbox& out, RingEvents& events);
   std::optional<Ask> answered(std::uint32_t nonce, const PeerRef& from);
@@ -150,6 +159,7 @@ class RingMember {
   std::vector<ChordNode> nodes_;
   std::vector<PeerRef> contacts_;
   std::deque<View> moved_;
+  std::vector<PeerRef> acquainted_;            // of a peer that leaves
   std::map<Position, NodeHints> early_hints_;  // for arcs that are still coming
   std::map<std::uint32_t, Ask> asks_;          // by nonce; nonces ascend, so do the deadlines
   std::map<std::uint64_t, Search> searches_;

@@ -84,6 +84,7 @@ inline constexpr std::array message_rows{
     message_row<Ping>("Ping"),
     message_row<Pong>("Pong"),
     message_row<ArcNews>("ArcNews"),
+    message_row<Departed>("Departed"),
     message_row<OfferArc>("OfferArc"),
     message_row<OfferAnswer>("OfferAnswer"),
     message_row<Chunk>("Chunk"),

@@ -52,7 +52,7 @@ static_assert(key_bytes_max <= record_key_bytes_max && value_type_max <= record_
 bool is_key(const std::string& key) { return !key.empty() && key.size() <= key_bytes_max; }
 
 bool is_value(const Value& value) {
-  if (value.bytes.size() > value_bytes_max) return false;
+  if (value.bytes.size() > record_value_bytes_max) return false;
   const bool number = value.type == ValueType::integer || value.type == ValueType::floating;
   return !number || value.bytes.size() == sizeof(std::int64_t);
 }

@@ -16,7 +16,7 @@ constexpr std::size_t length_bytes(std::size_t length) {
   return length == 0 ? 1 : (static_cast<std::size_t>(std::bit_width(length)) + 6) / 7;
 }
 static_assert(length_bytes(0) == 1 && length_bytes(127) == 1 && length_bytes(128) == 2);
-static_assert(length_bytes(record_key_bytes_max) == 3 && length_bytes(value_bytes_max) == 5);
+static_assert(length_bytes(record_key_bytes_max) == 3 && length_bytes(record_value_bytes_max) == 5);
 
 std::byte* write_length(std::byte* out, std::size_t length) {
   for (; length >= 0x80; length >>= 7) *out++ = static_cast<std::byte>(length | 0x80);
@@ -63,7 +63,7 @@ std::string_view read_bytes(const std::byte*& in, std::size_t size) {
 
 std::size_t encoded_bytes(const RecordView& record) {
   HOPRING_CHECK(!record.key.empty() && record.key.size() <= record_key_bytes_max);
-  HOPRING_CHECK(record.value.size() <= value_bytes_max);
+  HOPRING_CHECK(record.value.size() <= record_value_bytes_max);
   HOPRING_CHECK(record.type <= record_type_max);
   HOPRING_CHECK(record.expiry_ms >= 0 && record.expiry_ms <= expiry_ms_max);
   return 1 + length_bytes(record.key.size()) + length_bytes(record.value.size()) +

@@ -15,7 +15,7 @@
 namespace hopring {
 
 inline constexpr std::size_t record_key_bytes_max = 65535;
-inline constexpr std::size_t value_bytes_max = std::size_t{1} << 30;
+inline constexpr std::size_t record_value_bytes_max = std::size_t{1} << 30;
 inline constexpr std::uint8_t record_type_max = 127;
 // Milliseconds since 1970: the year 10889. The header spends six bytes on an expiry.
 inline constexpr std::int64_t expiry_ms_max = (std::int64_t{1} << 48) - 1;
@@ -24,7 +24,7 @@ inline constexpr std::int64_t expiry_ms_max = (std::int64_t{1} << 48) - 1;
 struct RecordView {
   std::uint64_t position = 0;
   std::string_view key;        // 1 to record_key_bytes_max bytes
-  std::string_view value;      // 0 to value_bytes_max bytes
+  std::string_view value;      // 0 to record_value_bytes_max bytes
   std::uint8_t type = 0;       // at most record_type_max; the table does not interpret it
   std::int64_t expiry_ms = 0;  // absolute wall time in milliseconds, 1 to expiry_ms_max; 0 = none
 };

@@ -1,0 +1,128 @@
+// A node's caches: its predecessor, its successors and the hints that travel with its arc. The
+// node's arc is (10, 20] of peer 1.
+
+#include "routing/chord_node.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/routing/support.hpp"
+
+namespace hopring {
+namespace {
+
+using boost::test_tools::per_element;
+
+struct Fixture {
+  PeerHealth health{PeerHealth::Options{}};
+  PeerRef self = peer(1);
+  PeerRef a = peer(2);
+  PeerRef b = peer(3);
+  PeerRef c = peer(4);
+  ChordNode node{view(10, 20, self)};
+
+  std::vector<View> successors() const {
+    const auto entries = node.successors().entries();
+    return {entries.begin(), entries.end()};
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(chord_node, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_predecessor_is_taken_if_it_ends_where_the_node_begins) {
+  node.on_notify(view(0, 10, a), health);
+  BOOST_TEST(node.predecessor().value() == view(0, 10, a));
+  node.on_notify(view(0, 9, b, 5), health);
+  node.on_notify(view(15, 10, b, 5), health);
+  node.on_notify(view(10, 10, b, 5), health);
+  BOOST_TEST(node.predecessor().value() == view(0, 10, a), "none of these precedes the node");
+}
+
+BOOST_AUTO_TEST_CASE(a_later_view_replaces_the_predecessor_and_an_earlier_one_does_not) {
+  node.on_notify(view(0, 10, a, 7), health);
+  node.on_notify(view(0, 10, b, 8), health);
+  node.on_notify(view(0, 10, a, 7), health);
+  BOOST_TEST(node.predecessor().value() == view(0, 10, b, 8));
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_predecessor_yields_to_anybody) {
+  node.on_notify(view(0, 10, a, 7), health);
+  health.on_dead(Time{}, a);
+  node.on_notify(view(5, 10, b, 3), health);
+  BOOST_TEST(node.predecessor().value() == view(5, 10, b, 3));
+}
+
+BOOST_AUTO_TEST_CASE(a_split_forgets_the_predecessor_of_what_is_now_another_node) {
+  node.on_notify(view(0, 10, a), health);
+  node.set_view(view(10, 20, self, 2));
+  BOOST_TEST(node.predecessor().has_value());
+  node.set_view(view(15, 20, self, 3));
+  BOOST_TEST(!node.predecessor().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(asks_its_first_successor_unless_that_one_is_silent) {
+  BOOST_TEST(!node.successor_to_ask(health).has_value());
+  node.on_successor(self, view(20, 30, a), std::vector{view(30, 40, b)});
+  BOOST_TEST(node.successor_to_ask(health).value() == a);
+  health.on_unanswered(Time{}, a);
+  BOOST_TEST(!node.successor_to_ask(health).has_value(), "a silent one is waited for");
+}
+
+BOOST_AUTO_TEST_CASE(the_dead_run_ends_at_the_first_successor_that_is_not_dead) {
+  node.on_successor(self, view(20, 30, a), std::vector{view(30, 40, b), view(40, 50, c)});
+  health.on_dead(Time{}, b);
+  BOOST_TEST(node.dead_run(health).empty(), "the first one lives");
+  health.on_dead(Time{}, a);
+  BOOST_TEST(node.dead_run(health).size() == 2u);
+  health.on_unanswered(Time{}, c);
+  BOOST_TEST(node.dead_run(health).size() == 2u, "silent is not dead");
+}
+
+BOOST_AUTO_TEST_CASE(a_list_is_extended_only_by_what_follows_it) {
+  node.extend(self, view(20, 30, a));
+  BOOST_TEST(successors().empty(), "nothing to extend");
+  node.on_successor(self, view(20, 30, a), {});
+  node.extend(self, view(40, 50, c));
+  BOOST_TEST(successors().size() == 1u);
+  node.extend(self, view(30, 40, b));
+  BOOST_TEST(successors() == (std::vector{view(20, 30, a), view(30, 40, b)}), per_element());
+}
+
+// Goal: the arc's next primary routes as the last one did.
+// Method: hand one node's hints to a fresh node of the same arc; both know the same.
+BOOST_AUTO_TEST_CASE(hints_give_the_next_primary_what_the_last_one_knew) {
+  node.on_successor(self, view(20, 30, a), std::vector{view(30, 40, b)});
+  node.fingers().set(Position{20}, 6, KnownArc{arc(70, 100), c});
+  node.fingers().set(Position{20}, 8, KnownArc{arc(200, 300), b});
+  const NodeHints hints = node.hints();
+  BOOST_TEST(hints.end == Position{20});
+  ChordNode next(view(10, 20, c, 2));
+  next.take_hints(c, hints);
+  BOOST_TEST(next.hints().successors == hints.successors, per_element());
+  BOOST_TEST(next.hints().fingers == hints.fingers, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(hints_do_not_replace_successors_that_have_answered) {
+  node.on_successor(self, view(20, 30, a), {});
+  node.take_hints(self, NodeHints{Position{20}, {view(20, 30, b)}, {}});
+  BOOST_TEST(successors() == std::vector{view(20, 30, a)}, per_element());
+}
+
+BOOST_AUTO_TEST_CASE(hints_that_do_not_fit_are_ignored) {
+  node.take_hints(self, NodeHints{Position{20}, {view(30, 40, b)}, {Hint{arc(20, 20), a}}});
+  BOOST_TEST(successors().empty());
+  node.take_hints(self, NodeHints{Position{20}, {}, {Hint{arc(22, 23), b}}});
+  BOOST_TEST(node.fingers().known().size() == 1u, "no finger looks at 23");
+}
+
+BOOST_AUTO_TEST_CASE(the_dead_are_forgotten_as_fingers_but_stay_in_the_list) {
+  node.on_successor(self, view(20, 30, a), {});
+  node.fingers().set(Position{20}, 6, KnownArc{arc(70, 100), a});
+  node.forget(a);
+  BOOST_TEST(node.fingers().known().empty());
+  BOOST_TEST(successors().size() == 1u, "its arc may be this node's to claim");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring
