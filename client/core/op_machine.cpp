@@ -14,7 +14,8 @@ std::optional<OpError> problem(const Scan& scan) {
   if (scan.records_max == 0 || scan.records_max > scan_records_max) {
     return OpError::invalid_argument;
   }
-  return scan.prefix.size() > key_bytes_max ? std::optional(OpError::key_too_long) : std::nullopt;
+  const std::size_t longest = std::max(scan.prefix.size(), scan.cursor.last_key.size());
+  return longest > key_bytes_max ? std::optional(OpError::key_too_long) : std::nullopt;
 }
 
 }  // namespace

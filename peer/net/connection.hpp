@@ -94,6 +94,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Bytes that its buffers take.
   std::size_t memory() const { return reader_.memory() + queue_.memory(); }
   bool has_unsent() const { return !queue_.empty(); }
+  std::size_t bytes_unsent() const { return queue_.bytes(); }
 
  private:
   enum class State : std::uint8_t {

@@ -1,0 +1,171 @@
+// ring and stats: what the peers say of themselves.
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <cinttypes>
+#include <cstdio>
+
+#include "client/cli/context.hpp"
+#include "client/cli/output.hpp"
+#include "client/cli/survey.hpp"
+#include "client/cli/text.hpp"
+
+namespace hopring::cli {
+namespace {
+
+// A ring in which an arc moves looks faulty between two reports; one that is, stays so.
+constexpr int looks_max = 5;
+
+struct Summary {
+  std::vector<std::uint64_t> keys;   // by peer
+  std::vector<std::uint64_t> bytes;  // by peer
+  std::size_t arcs = 0;
+  std::vector<std::string> faults;  // of the tiling
+  std::uint64_t arcs_taken_over = 0;
+  std::uint64_t records_dropped = 0;
+};
+
+Summary summarize(const Survey& survey) {
+  Summary summary;
+  for (const PeerReport& report : survey.reports) {
+    summary.keys.push_back(keys_of(report));
+    summary.bytes.push_back(bytes_of(report));
+    summary.arcs += report.arcs.size();
+  }
+  summary.faults = tiling_faults(survey.reports);
+  summary.arcs_taken_over = counter_sum(survey.reports, "arcs_taken_over");
+  summary.records_dropped = counter_sum(survey.reports, "records_dropped");
+  return summary;
+}
+
+std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t number : numbers) sum += number;
+  return sum;
+}
+
+std::string hex(std::uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016" PRIx64, number);
+  return text;
+}
+
+void print_table(const Survey& survey, const Summary& summary) {
+  std::printf("%-22s %6s %14s %16s %8s\n", "peer", "arcs", "keys", "bytes", "share");
+  for (std::size_t i = 0; i < survey.reports.size(); ++i) {
+    const PeerReport& report = survey.reports[i];
+    std::printf("%-22s %6zu %14s %16s %7.2f%%\n", to_string(report.self.endpoint).c_str(),
+                report.arcs.size(), with_commas(summary.keys[i]).c_str(),
+                with_commas(summary.bytes[i]).c_str(), 100 * share_of(report));
+  }
+  std::printf("%-22s %6zu %14s %16s\n", "all", summary.arcs, with_commas(sum(summary.keys)).c_str(),
+              with_commas(sum(summary.bytes)).c_str());
+}
+
+void print_verdict(const Survey& survey, const Summary& summary) {
+  std::printf("skew peak/mean: keys %.3f, bytes %.3f\n", peak_over_mean(summary.keys),
+              peak_over_mean(summary.bytes));
+  if (summary.faults.empty()) std::printf("the ring is whole: %zu arcs tile it\n", summary.arcs);
+  for (const std::string& fault : summary.faults) {
+    std::printf("the ring is not whole: %s\n", fault.c_str());
+  }
+  if (summary.arcs_taken_over + summary.records_dropped > 0) {
+    std::printf("losses: %s arcs taken over from dead peers, empty; %s records dropped\n",
+                with_commas(summary.arcs_taken_over).c_str(),
+                with_commas(summary.records_dropped).c_str());
+  }
+  for (const auto& [peer, failure] : survey.silent_peers) {
+    std::printf("silent: %s: %s\n", to_string(peer.endpoint).c_str(), failure.text.c_str());
+  }
+  const std::uint32_t replicas = survey.reports.front().ring.replicas;
+  if (replicas == 1) std::printf("copies: 1; what a peer holds is gone if it crashes\n");
+}
+
+void print_json(const Survey& survey, const Summary& summary) {
+  boost::json::array peers;
+  for (std::size_t i = 0; i < survey.reports.size(); ++i) {
+    const PeerReport& report = survey.reports[i];
+    peers.push_back({{"peer", to_string(report.self.endpoint)},
+                     {"id", hex(report.self.incarnation)},
+                     {"arcs", report.arcs.size()},
+                     {"keys", summary.keys[i]},
+                     {"bytes", summary.bytes[i]},
+                     {"share", share_of(report)}});
+  }
+  boost::json::array silent;
+  for (const auto& [peer, failure] : survey.silent_peers) {
+    silent.push_back({{"peer", to_string(peer.endpoint)},
+                      {"id", hex(peer.incarnation)},
+                      {"error", name(failure.code)}});
+  }
+  const RingConfig& ring = survey.reports.front().ring;
+  print({{"ring", hex(ring.ring_id)},
+         {"replicas", ring.replicas},
+         {"peers", std::move(peers)},
+         {"arcs", summary.arcs},
+         {"keys", sum(summary.keys)},
+         {"bytes", sum(summary.bytes)},
+         {"skew_keys", peak_over_mean(summary.keys)},
+         {"skew_bytes", peak_over_mean(summary.bytes)},
+         {"whole", summary.faults.empty()},
+         {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
+         {"arcs_taken_over", summary.arcs_taken_over},
+         {"records_dropped", summary.records_dropped},
+         {"silent", std::move(silent)}});
+}
+
+ExitCode ring(Context& context) {
+  auto seen = survey(context.map);
+  for (int looks = 1; looks < looks_max && seen && !tiling_faults(seen->reports).empty(); ++looks) {
+    seen = survey(context.map);
+  }
+  if (!seen) return complain(context, seen.error());
+  const Summary summary = summarize(*seen);
+  if (context.json()) {
+    print_json(*seen, summary);
+  } else {
+    print_table(*seen, summary);
+    print_verdict(*seen, summary);
+  }
+  return summary.faults.empty() ? exit_done : exit_not_found;
+}
+
+void add_stats_options(po::options_description& options) {
+  options.add_options()("all", "of every peer of the ring, not only of the one that is asked");
+}
+
+void print_counters(const Context& context, const PeerReport& report) {
+  const std::string peer = to_string(report.self.endpoint);
+  if (!context.json()) {
+    for (const Counter& counter : report.counters) {
+      std::printf("%-22s %-28s %16s\n", peer.c_str(), counter.name.c_str(),
+                  with_commas(counter.value).c_str());
+    }
+    return;
+  }
+  boost::json::object counters;
+  for (const Counter& counter : report.counters) counters[counter.name] = counter.value;
+  print({{"peer", peer}, {"id", hex(report.self.incarnation)}, {"counters", std::move(counters)}});
+}
+
+ExitCode stats(Context& context) {
+  if (!context.has("all")) {
+    const auto report = context.map.report();
+    if (!report) return complain(context, report.error());
+    print_counters(context, *report);
+    return exit_done;
+  }
+  const auto seen = survey(context.map);
+  if (!seen) return complain(context, seen.error());
+  for (const PeerReport& report : seen->reports) print_counters(context, report);
+  return exit_done;
+}
+
+}  // namespace
+
+const Command ring_command{
+    "ring",     "",  "show the peers, what they hold, and whether the ring is whole", 0, 0,
+    no_options, ring};
+const Command stats_command{"stats", "", "show counters", 0, 0, add_stats_options, stats};
+
+}  // namespace hopring::cli

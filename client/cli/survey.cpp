@@ -1,0 +1,138 @@
+#include "client/cli/survey.hpp"
+
+#include <algorithm>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <numeric>
+#include <set>
+
+namespace hopring::cli {
+namespace {
+
+struct Held {
+  Arc arc;
+  PeerRef by;
+};
+
+std::string hex(Position position) { return to_string(ScanCursor{position, {}}).substr(0, 16); }
+
+std::string name_of(const Arc& arc) { return "(" + hex(arc.begin) + ", " + hex(arc.end) + "]"; }
+
+std::vector<Held> arcs_in_ring_order(const std::vector<PeerReport>& reports) {
+  std::vector<Held> all;
+  for (const PeerReport& report : reports) {
+    for (const ArcReport& arc : report.arcs) all.push_back({arc.view.arc, report.self});
+  }
+  std::sort(all.begin(), all.end(), [](const Held& a, const Held& b) {
+    return std::tuple(a.arc.end, a.arc.begin, a.by) < std::tuple(b.arc.end, b.arc.begin, b.by);
+  });
+  return all;
+}
+
+// Of two neighbours, by their ends; nullopt if the second one begins where the first one ends. An
+// arc that is alone is its own neighbour.
+std::optional<std::string> fault_between(const Held& first, const Held& second) {
+  if (second.arc.begin == first.arc.end) return std::nullopt;
+  const bool is_alone = &first == &second;
+  if (is_alone || !contains(second.arc, first.arc.end)) {
+    return "nobody holds " + name_of(Arc{first.arc.end, second.arc.begin});
+  }
+  return to_string(first.by.endpoint) + " and " + to_string(second.by.endpoint) +
+         " both hold a part of " + name_of(second.arc);
+}
+
+class Surveyor {
+ public:
+  explicit Surveyor(Map& map) : map_(map) {}
+
+  Result<Survey> run() {
+    auto first = map_.report();
+    if (!first) return std::move(first).error();
+    seen_.insert(first->self);
+    take(std::move(*first));
+    while (!frontier_.empty()) ask(std::exchange(frontier_, {}));
+    std::sort(survey_.reports.begin(), survey_.reports.end(),
+              [](const auto& a, const auto& b) { return a.self < b.self; });
+    return std::move(survey_);
+  }
+
+ private:
+  void take(PeerReport&& report) {
+    for (const PeerRef& peer : report.known) {
+      if (seen_.insert(peer).second) frontier_.push_back(peer);
+    }
+    survey_.reports.push_back(std::move(report));
+  }
+
+  void ask(const std::vector<PeerRef>& peers) {
+    std::vector<std::future<Result<PeerReport>>> asked;
+    for (const PeerRef& peer : peers) {
+      asked.push_back(map_.async_report(peer, boost::asio::use_future));
+    }
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+      auto report = asked[i].get();
+      if (report) {
+        take(std::move(*report));
+      } else {
+        survey_.silent_peers.emplace_back(peers[i], report.error());
+      }
+    }
+  }
+
+  Map& map_;
+  std::set<PeerRef> seen_;
+  std::vector<PeerRef> frontier_;
+  Survey survey_;
+};
+
+}  // namespace
+
+Result<Survey> survey(Map& map) { return Surveyor(map).run(); }
+
+std::vector<std::string> tiling_faults(const std::vector<PeerReport>& reports) {
+  const std::vector<Held> arcs = arcs_in_ring_order(reports);
+  if (arcs.empty()) return {"nobody holds any arc"};
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < arcs.size(); ++i) {
+    const Held& before = arcs[i == 0 ? arcs.size() - 1 : i - 1];
+    if (auto fault = fault_between(before, arcs[i])) faults.push_back(std::move(*fault));
+  }
+  return faults;
+}
+
+std::uint64_t keys_of(const PeerReport& report) {
+  std::uint64_t keys = 0;
+  for (const ArcReport& arc : report.arcs) keys += arc.keys;
+  return keys;
+}
+
+std::uint64_t bytes_of(const PeerReport& report) {
+  std::uint64_t bytes = 0;
+  for (const ArcReport& arc : report.arcs) bytes += arc.bytes;
+  return bytes;
+}
+
+double share_of(const PeerReport& report) {
+  double share = 0;
+  for (const ArcReport& arc : report.arcs) share += ring_share(arc.view.arc);
+  return share;
+}
+
+std::uint64_t counter_sum(const std::vector<PeerReport>& reports, std::string_view counter) {
+  std::uint64_t sum = 0;
+  for (const PeerReport& report : reports) {
+    for (const Counter& each : report.counters) {
+      if (each.name == counter) sum += each.value;
+    }
+  }
+  return sum;
+}
+
+double peak_over_mean(const std::vector<std::uint64_t>& loads) {
+  const auto sum = std::accumulate(loads.begin(), loads.end(), std::uint64_t{0});
+  if (sum == 0) return 1;
+  const auto peak = static_cast<double>(*std::max_element(loads.begin(), loads.end()));
+  return peak * static_cast<double>(loads.size()) / static_cast<double>(sum);
+}
+
+}  // namespace hopring::cli

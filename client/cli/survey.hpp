@@ -1,0 +1,38 @@
+#pragma once
+
+// The whole ring, as its peers tell of themselves: whoever is known by somebody is asked.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "client/map.hpp"
+
+namespace hopring::cli {
+
+struct Survey {
+  std::vector<PeerReport> reports;                        // by address
+  std::vector<std::pair<PeerRef, Failure>> silent_peers;  // known by somebody, did not answer
+};
+
+// Fails only if nobody answers. Asks all peers that one round has named at the same time.
+Result<Survey> survey(Map& map);
+
+// What is wrong with the tiling, one line each; empty if the arcs tile the ring. Reports are not
+// taken at one moment: an arc that moves meanwhile may look like a fault.
+std::vector<std::string> tiling_faults(const std::vector<PeerReport>& reports);
+
+// Of one peer.
+std::uint64_t keys_of(const PeerReport& report);
+std::uint64_t bytes_of(const PeerReport& report);
+double share_of(const PeerReport& report);  // of the ring, in [0, 1]
+
+// The sum over all peers of a counter.
+std::uint64_t counter_sum(const std::vector<PeerReport>& reports, std::string_view counter);
+
+// The largest of `loads` in proportion to their mean; 1 if all are equal, or zero.
+double peak_over_mean(const std::vector<std::uint64_t>& loads);
+
+}  // namespace hopring::cli

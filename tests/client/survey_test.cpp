@@ -1,0 +1,62 @@
+#include "client/cli/survey.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/client/client_support.hpp"
+
+using namespace hopring;
+using namespace hopring::cli;
+
+namespace {
+
+PeerReport report_of(std::uint8_t n, const std::vector<Arc>& arcs) {
+  PeerReport report;
+  report.self = peer(n);
+  for (const Arc& arc : arcs) {
+    report.arcs.push_back({view(arc.begin, arc.end, 1, peer(n)), 10u * n, 100u * n});
+  }
+  return report;
+}
+
+constexpr Arc first{Position{~0ull}, Position{99}};
+constexpr Arc second{Position{99}, Position{999}};
+constexpr Arc third{Position{999}, Position{~0ull}};
+
+std::string only(const std::vector<std::string>& faults) {
+  BOOST_REQUIRE_EQUAL(faults.size(), 1u);
+  return faults.front();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(arcs_that_tile_the_ring_have_no_fault) {
+  BOOST_TEST(tiling_faults({report_of(1, {third, first}), report_of(2, {second})}).empty());
+  BOOST_TEST(tiling_faults({report_of(1, {Arc{Position{5}, Position{5}}})}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_gap_is_named) {
+  BOOST_TEST(only(tiling_faults({report_of(1, {first}), report_of(2, {third})})) ==
+             "nobody holds (0000000000000063, 00000000000003e7]");
+  BOOST_TEST(only(tiling_faults({report_of(1, {second})})) ==
+             "nobody holds (00000000000003e7, 0000000000000063]");
+  BOOST_TEST(only(tiling_faults({report_of(1, {})})) == "nobody holds any arc");
+}
+
+BOOST_AUTO_TEST_CASE(an_arc_that_two_hold_is_named) {
+  BOOST_TEST(only(tiling_faults({report_of(1, {first, second}), report_of(2, {second, third})})) ==
+             "127.0.0.1:7001 and 127.0.0.1:7002 both hold a part of "
+             "(0000000000000063, 00000000000003e7]");
+  const Arc wide{Position{50}, Position{999}};
+  BOOST_TEST(only(tiling_faults({report_of(1, {first, third}), report_of(2, {wide})})) ==
+             "127.0.0.1:7001 and 127.0.0.1:7002 both hold a part of "
+             "(0000000000000032, 00000000000003e7]");
+}
+
+BOOST_AUTO_TEST_CASE(loads_are_added_up_and_compared) {
+  const PeerReport report = report_of(2, {first, second});
+  BOOST_TEST(keys_of(report) == 40u);
+  BOOST_TEST(bytes_of(report) == 400u);
+  BOOST_TEST(share_of(report_of(1, {first, second, third})) == 1.0);
+  BOOST_TEST(peak_over_mean({10, 30}) == 1.5);
+  BOOST_TEST(peak_over_mean({0, 0}) == 1.0);
+}

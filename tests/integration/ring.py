@@ -1,0 +1,106 @@
+"""Rings of real processes, for the integration tests. Only Python's standard library."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+READY = re.compile(r"^ready (\S+) id=([0-9a-f]{16}) peers=(\d+)$")
+
+# Every wait of a test is for an event; this is when it gives up.
+PATIENCE_S = 60
+
+
+class Peer:
+    """One hopring-peer process. Stopped by its own process id."""
+
+    def __init__(self, bin_dir: Path, *options: str) -> None:
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [bin_dir / "hopring-peer", "--listen", "127.0.0.1:0", *options],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        line = self.process.stdout.readline().rstrip("\n")
+        match = READY.match(line)
+        if not match:
+            self.kill()
+            raise AssertionError(f"no ready line but {line!r}; log:\n{self.log_text()}")
+        self.address, self.id = match.group(1), match.group(2)
+
+    def log_text(self) -> str:
+        self.log.seek(0)
+        return self.log.read().decode(errors="replace")
+
+    def leave(self) -> int:
+        """As an operator stops it: SIGTERM, hands its arcs over. The exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
+
+    def kill(self) -> None:
+        """As a crash: SIGKILL."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        self.process.stdout.close()
+        self.log.close()
+
+
+class RingTest(unittest.TestCase):
+    """A test case with a ring of its own: two peers, unless PEERS says otherwise."""
+
+    PEERS = 2
+    bin_dir = Path("build/bin")
+
+    def setUp(self) -> None:
+        self.peers: list[Peer] = []
+        self.addCleanup(lambda: [peer.close() for peer in self.peers])
+        for _ in range(self.PEERS):
+            self.start_peer()
+        self.until_settled()
+
+    def start_peer(self) -> Peer:
+        join = ["--join", self.peers[0].address] if self.peers else []
+        self.peers.append(Peer(self.bin_dir, *join))
+        return self.peers[-1]
+
+    def command(self, *words: str | bytes, at: Peer | None = None, options=(),
+                timeout: str = "30") -> list:
+        peer = at or self.peers[0]
+        return [self.bin_dir / "hopring", "--at", peer.address, "--timeout", timeout, *options,
+                *words]
+
+    def hopring(self, *words: str | bytes, input: bytes = b"",
+                **others) -> subprocess.CompletedProcess:
+        return subprocess.run(self.command(*words, **others), input=input, capture_output=True,
+                              timeout=PATIENCE_S)
+
+    def expect(self, code: int, *words: str | bytes, **others) -> bytes:
+        """Runs the command, which must end with `code`; its standard output."""
+        done = self.hopring(*words, **others)
+        self.assertEqual(done.returncode, code, (words[:2], done.stdout[:500], done.stderr[:500]))
+        return done.stdout
+
+    def until_settled(self) -> None:
+        """Waits until every peer holds arcs and the arcs tile the ring. An arc is not waited for
+        by time: each look asks all peers."""
+        import json
+        for _ in range(10000):
+            done = self.hopring("ring", "--json")
+            if done.returncode == 0:
+                ring = json.loads(done.stdout)
+                if len(ring["peers"]) == len(self.peers) and all(p["arcs"] for p in ring["peers"]):
+                    return
+        self.fail("the ring does not settle")
+
+
+def main() -> None:
+    """ARGUMENTS: the folder of the programs, then those of unittest."""
+    if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]):
+        RingTest.bin_dir = Path(sys.argv.pop(1)).resolve()
+    unittest.main()
