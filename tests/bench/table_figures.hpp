@@ -1,0 +1,24 @@
+#pragma once
+
+// The figures of the table. Each function measures in processes of its own and takes seconds.
+// They throw std::runtime_error if one of these ends early.
+
+#include <vector>
+
+#include "tests/bench/figure.hpp"
+#include "tests/bench/workload.hpp"
+
+namespace hopring::bench {
+
+// overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, insert_longest_us.
+std::vector<Figure> growth_figures(const Workload& workload);
+// get_hit, get_miss, insert, scan.
+std::vector<Figure> speed_figures(const Workload& workload);
+// get_batch16: batches against single gets of our own.
+std::vector<Figure> batch_figures(const Workload& workload);
+// split, drop.
+std::vector<Figure> halves_figures(const Workload& workload);
+// mixed_2_threads.
+std::vector<Figure> mixed_figures(const Workload& workload);
+
+}  // namespace hopring::bench
