@@ -12,16 +12,10 @@
 
 namespace hopring::bench {
 
-struct SpeedRaces {
-  Pair insert;
-  ReadRaces reads;
-};
-
 struct Contender {
   std::string_view name;
   Growth (*measure_growth)(const Workload&);
-  Pair (*race_inserts)(const Workload&);
-  SpeedRaces (*race_all)(const Workload&);
+  ReadRaces (*race_reads)(const Workload&);
   Rounds (*race_mixed)(const Workload&);  // nullptr: it cannot be shared by threads
 };
 
@@ -29,23 +23,17 @@ struct Contender {
 std::vector<Contender> contenders();
 
 template <class Map>
-Pair race_inserts_of(const Workload& workload) {
+ReadRaces race_reads_of(const Workload& workload) {
   HopringMap ours(workload);
   Map theirs(workload);
-  return race_inserts(workload, ours, theirs);
-}
-
-template <class Map>
-SpeedRaces race_all_of(const Workload& workload) {
-  HopringMap ours(workload);
-  Map theirs(workload);
-  const Pair insert = race_inserts(workload, ours, theirs);
-  return {insert, race_reads(workload, ours, theirs)};
+  fill(workload, ours);
+  fill(workload, theirs);
+  return race_reads(workload, ours, theirs);
 }
 
 template <class Map>
 constexpr Contender contender(std::string_view name) {
-  return {name, &measure_growth<Map>, &race_inserts_of<Map>, &race_all_of<Map>, nullptr};
+  return {name, &measure_growth<Map>, &race_reads_of<Map>, nullptr};
 }
 
 // REQUIRES: Map may be used by two threads.

@@ -1,5 +1,6 @@
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <unordered_map>
 
@@ -29,6 +30,16 @@ class LockedStdMap {
   StringMap<StdMap> map_;
 };
 
+// A user's map is cut by looking at every key and moving those of the other half.
+StdMap cut(StdMap& map, const HopringMap& ring, std::uint64_t at) {
+  StdMap half;
+  for (auto next = map.begin(); next != map.end();) {
+    const auto entry = next++;
+    if (ring.position(entry->first) > at) half.insert(map.extract(entry));
+  }
+  return half;
+}
+
 }  // namespace
 
 void add_std(std::vector<Contender>& contenders) {
@@ -37,27 +48,25 @@ void add_std(std::vector<Contender>& contenders) {
   contenders.push_back(std_map);
 }
 
-// A user's map is cut by looking at every key and moving those of the other half.
 HalvesRaces race_halves(const Workload& workload) {
   HopringMap ours(workload);
   StringMap<StdMap> theirs(workload);
-  race_inserts(workload, ours, theirs);
-  constexpr std::uint64_t at = std::uint64_t{1} << 63;
-  HalvesRaces seconds;
-  std::optional<HopscotchTable> our_half;
-  std::optional<StdMap> their_half(std::in_place);
-  seconds.split.ours = timed([&] { our_half = ours.split_off(at); });
-  seconds.split.theirs = timed([&] {
-    for (auto next = theirs.map().begin(); next != theirs.map().end();) {
-      const auto entry = next++;
-      if (ours.position(entry->first) > at) their_half->insert(theirs.map().extract(entry));
-    }
-  });
-  seconds.records_split = workload.entries;
-  seconds.records_dropped = our_half->size();
-  seconds.drop.ours = timed([&] { our_half.reset(); });
-  seconds.drop.theirs = timed([&] { their_half.reset(); });
-  return seconds;
+  fill(workload, ours);
+  fill(workload, theirs);
+  HalvesRaces speeds;
+  for (std::size_t round = 0; round < rounds_per_figure; ++round) {
+    const std::uint64_t at = ~std::uint64_t{0} >> (round + 1);
+    const auto records = static_cast<double>(ours.size()) / 1e6;
+    std::optional<HopscotchTable> our_half;
+    std::optional<StdMap> their_half;
+    speeds.split[round] = {records / timed([&] { our_half = ours.split_off(at); }),
+                           records / timed([&] { their_half = cut(theirs.map(), ours, at); })};
+    HOPRING_CHECK(our_half->size() == their_half->size());
+    const auto dropped = static_cast<double>(our_half->size()) / 1e6;
+    speeds.drop[round] = {dropped / timed([&] { our_half.reset(); }),
+                          dropped / timed([&] { their_half.reset(); })};
+  }
+  return speeds;
 }
 
 }  // namespace hopring::bench

@@ -3,7 +3,6 @@
 // What the source file of each library offers to the list of contenders. The list has those whose
 // package the build has found.
 
-#include <cstdint>
 #include <vector>
 
 #include "tests/bench/contender.hpp"
@@ -17,15 +16,14 @@ void add_tsl(std::vector<Contender>& contenders);
 void add_cuckoo(std::vector<Contender>& contenders);
 void add_tbb(std::vector<Contender>& contenders);
 
-// CPU seconds of cutting a map of all entries in two, and of dropping the second half.
+// Million records a second.
 struct HalvesRaces {
-  Pair split;
-  Pair drop;
-  std::uint64_t records_split = 0;
-  std::uint64_t records_dropped = 0;
+  Rounds split;
+  Rounds drop;
 };
 
-// Against std::unordered_map.
+// Fills two maps, ours and std::unordered_map, and in each round cuts them in two and drops the
+// second half: the rounds go from all entries down to a sixteenth.
 HalvesRaces race_halves(const Workload& workload);
 
 }  // namespace hopring::bench

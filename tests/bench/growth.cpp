@@ -7,7 +7,6 @@
 #include <fstream>
 
 #include "base/check.hpp"
-#include "tests/bench/clock.hpp"
 
 namespace hopring::bench {
 namespace {
@@ -31,34 +30,26 @@ std::size_t resident_bytes_peak() {
 
 GrowthMeter::GrowthMeter(const Workload& workload)
     : workload_(workload),
-      sample_step_(std::max<std::uint64_t>(1, workload.entries / 2 / samples)),
-      next_size_(size_first),
       resident_start_(resident_bytes()),
-      reading_(thread_seconds()) {}
+      next_sample_(workload.entries / size_steps * size_first) {}
 
-void GrowthMeter::on_insert(std::size_t key_bytes) {
-  entries_ += 1;
-  payload_bytes_ += key_bytes + workload_.value_bytes;
-  const bool is_size = entries_ == size_at(next_size_);
-  const bool is_sample = entries_ >= size_at(size_first) && entries_ % sample_step_ == 0;
-  if (entries_ % inserts_per_reading == 0 || is_size || is_sample) read_clock();
-  if (!is_size && !is_sample) return;
-  look_at_memory();
-  if (is_size) {
+void GrowthMeter::on_slice(const std::vector<Key>& keys, double seconds) {
+  entries_ += keys.size();
+  for (const Key& key : keys) payload_bytes_ += key.view().size() + workload_.value_bytes;
+  seconds_ += seconds;
+  seconds_longest_ = std::max(seconds_longest_, seconds);
+  if (entries_ >= next_sample_) {
+    look_at_peak();
+    next_sample_ += workload_.entries / 2 / samples;
+  }
+  if (entries_ >= size_at(next_size_)) {
     overhead_sum_ += overhead(resident_bytes());
     next_size_ += 1;
   }
-  reading_ = thread_seconds();  // what the look took is no insertion's
-}
-
-void GrowthMeter::read_clock() {
-  const double now = thread_seconds();
-  longest_seconds_ = std::max(longest_seconds_, now - reading_);
-  reading_ = now;
 }
 
 // A peak that is higher than at the look before was between the two, and may be over.
-void GrowthMeter::look_at_memory() {
+void GrowthMeter::look_at_peak() {
   const std::size_t peak = resident_bytes_peak();
   const std::size_t highest = peak > peak_ ? peak : resident_bytes();
   if (peak_ != 0) overhead_worst_ = std::max(overhead_worst_, overhead(highest));
@@ -73,7 +64,7 @@ double GrowthMeter::overhead(std::size_t resident) const {
 Growth GrowthMeter::growth() const {
   HOPRING_CHECK(entries_ == workload_.entries);
   constexpr auto sizes = static_cast<double>(size_steps - size_first + 1);
-  return {overhead_sum_ / sizes, overhead_worst_, longest_seconds_ * 1e6};
+  return {overhead_sum_ / sizes, overhead_worst_, seconds_, seconds_longest_ * 1e6};
 }
 
 }  // namespace hopring::bench

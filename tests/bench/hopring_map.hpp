@@ -21,9 +21,10 @@ class HopringMap {
   static constexpr std::size_t batch_max = 16;
 
   // REQUIRES: the workload outlives the map.
-  explicit HopringMap(const Workload& workload, Range range = {})
+  explicit HopringMap(const Workload& workload, Range range = {last, last})
       : position_of_{&position_under, &workload.ring_key}, table_(pool_, range, position_of_) {}
 
+  std::uint64_t size() const noexcept { return table_.size(); }
   std::uint64_t position(std::string_view key) const { return position_of_(key); }
 
   void put(std::string_view key, std::string_view value, std::int64_t expiry_ms = 0) {
@@ -63,6 +64,8 @@ class HopringMap {
   static std::uint64_t position_under(const void* ring_key, std::string_view key) {
     return siphash13(*static_cast<const HashKey*>(ring_key), key);
   }
+
+  static constexpr std::uint64_t last = ~std::uint64_t{0};  // the ring is cut before position 0
 
   BlockPool pool_;
   PositionOf position_of_;

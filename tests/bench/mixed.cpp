@@ -2,6 +2,13 @@
 
 namespace hopring::bench {
 
+Operations puts_of_all(const Workload& workload) {
+  Operations operations;
+  operations.reserve(workload.entries);
+  for (std::uint64_t i = 0; i < workload.entries; ++i) operations.push_back({Key(i), true});
+  return operations;
+}
+
 Operations draw_operations(const Workload& workload, const Zipf& zipf, Rng& rng) {
   Operations operations;
   const std::uint64_t count = 2 * lookups(workload);
@@ -20,7 +27,7 @@ Schedule by_shard(const TwoShards& shards, const Operations& operations) {
   return schedule;
 }
 
-Schedule in_turn(const Operations& operations) {
+Schedule dealt(const Operations& operations) {
   Schedule schedule;
   for (std::size_t i = 0; i < operations.size(); ++i) schedule[i % 2].push_back(operations[i]);
   return schedule;

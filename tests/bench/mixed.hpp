@@ -4,7 +4,6 @@
 // share nothing, the other as one map that both threads use.
 
 #include <array>
-#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,12 +41,15 @@ class TwoShards {
   std::array<HopringMap, 2> shards_;
 };
 
+// One put of each key.
+Operations puts_of_all(const Workload& workload);
+// 95 % gets, 5 % updates.
 Operations draw_operations(const Workload& workload, const Zipf& zipf, Rng& rng);
 
 // Each operation goes to the thread that has its shard.
 Schedule by_shard(const TwoShards& shards, const Operations& operations);
 // The operations go to the threads in turn.
-Schedule in_turn(const Operations& operations);
+Schedule dealt(const Operations& operations);
 
 template <class Map>
 void perform(const Workload& workload, Map& map, const Operations& operations) {
@@ -78,19 +80,16 @@ template <class Map>
 Rounds race_mixed(const Workload& workload) {
   TwoShards ours(workload);
   Map theirs(workload);
-  const std::string value = workload.value();
-  for (std::uint64_t i = 0; i < workload.entries; ++i) {
-    const Key key(i);
-    ours.shard(ours.shard_of(key.view())).put(key.view(), value);
-    theirs.put(key.view(), value);
-  }
+  const Operations every_key = puts_of_all(workload);
+  time_threads(workload, ours.shard(0), ours.shard(1), by_shard(ours, every_key));
+  time_threads(workload, theirs, theirs, dealt(every_key));
   const Zipf zipf(workload.entries);
   Rng rng(workload.ring_key.words[1]);
   Rounds rounds;
   for (Pair& seconds : rounds) {
     const Operations operations = draw_operations(workload, zipf, rng);
     seconds.ours = time_threads(workload, ours.shard(0), ours.shard(1), by_shard(ours, operations));
-    seconds.theirs = time_threads(workload, theirs, theirs, in_turn(operations));
+    seconds.theirs = time_threads(workload, theirs, theirs, dealt(operations));
   }
   return rounds;
 }

@@ -16,7 +16,7 @@
 namespace hopring::bench {
 
 // Lookups in a round. Each round draws other keys, so that none meets a warm cache.
-constexpr std::uint64_t lookups_max = 200'000;
+constexpr std::uint64_t lookups_max = 100'000;
 inline std::uint64_t lookups(const Workload& workload) {
   return std::min(workload.entries, lookups_max);
 }
@@ -28,22 +28,20 @@ struct ReadRaces {
   Rounds scan;
 };
 
-// Inserts keys into empty maps, a slice into ours, the same slice into the other. In CPU seconds.
-template <class Ours, class Theirs>
-Pair race_inserts(const Workload& workload, Ours& ours, Theirs& theirs) {
-  constexpr std::uint64_t slice = 32768;  // ten milliseconds or so
+template <class Map>
+void fill(const Workload& workload, Map& map) {
   const std::string value = workload.value();
-  const auto put_all = [&](auto& map, const std::vector<Key>& keys) {
-    return timed([&] {
-      for (const Key& key : keys) map.put(key.view(), value);
-    });
-  };
+  for (std::uint64_t i = 0; i < workload.entries; ++i) map.put(Key(i).view(), value);
+}
+
+// time(ours) and time(theirs); theirs is first in every other round, since whoever comes first
+// meets colder caches.
+template <class Ours, class Theirs, class Time>
+Pair in_turn(std::size_t round, Ours& ours, Theirs& theirs, Time&& time) {
   Pair seconds;
-  for (std::uint64_t first = 0; first < workload.entries; first += slice) {
-    const auto keys = keys_from(first, std::min(slice, workload.entries - first));
-    seconds.ours += put_all(ours, keys);
-    seconds.theirs += put_all(theirs, keys);
-  }
+  if (round % 2 == 1) seconds.theirs = time(theirs);
+  seconds.ours = time(ours);
+  if (round % 2 == 0) seconds.theirs = time(theirs);
   return seconds;
 }
 
@@ -87,12 +85,14 @@ ReadRaces race_reads(const Workload& workload, Ours& ours, Theirs& theirs) {
   ReadRaces races;
   for (std::size_t round = 0; round < rounds_per_figure; ++round) {
     const auto present = random_keys(rng, 0, workload.entries, count);
-    races.hit[round] = {time_gets(workload, ours, present, count),
-                        time_gets(workload, theirs, present, count)};
+    races.hit[round] = in_turn(round, ours, theirs, [&](const auto& map) {
+      return time_gets(workload, map, present, count);
+    });
     const auto absent = random_keys(rng, workload.entries, workload.entries, count);
-    races.miss[round] = {time_gets(workload, ours, absent, 0),
-                         time_gets(workload, theirs, absent, 0)};
-    races.scan[round] = {time_scan(workload, ours), time_scan(workload, theirs)};
+    races.miss[round] = in_turn(
+        round, ours, theirs, [&](const auto& map) { return time_gets(workload, map, absent, 0); });
+    races.scan[round] =
+        in_turn(round, ours, theirs, [&](auto& map) { return time_scan(workload, map); });
   }
   return races;
 }

@@ -9,42 +9,25 @@ namespace {
 
 struct Raced {
   Contender contender;
-  SpeedRaces races;
+  ReadRaces races;
 };
 
 double median_ratio(const Rounds& seconds) {
   return median(seconds, [](const Pair& pair) { return pair.ratio(); });
 }
 
-// The contender that ours needs the most time of, relative to it.
-template <class SecondsRatio>
-const Raced& best_of(const std::vector<Raced>& all, SecondsRatio&& ratio) {
-  return *std::max_element(all.begin(), all.end(), [&](const Raced& a, const Raced& b) {
-    return ratio(a.races) < ratio(b.races);
-  });
-}
-
 Figure read_figure(std::string_view name, const std::vector<Raced>& all, Rounds ReadRaces::*what,
                    std::uint64_t operations) {
-  const Raced& best =
-      best_of(all, [&](const SpeedRaces& races) { return median_ratio(races.reads.*what); });
-  return speed_of(name, best.contender.name, best.races.reads.*what, operations);
-}
-
-// The fastest of the first round meets ours in four more.
-Figure insert_figure(const std::vector<Raced>& all, const Workload& workload) {
-  const Raced& best = best_of(all, [](const SpeedRaces& races) { return races.insert.ratio(); });
-  Rounds seconds;
-  seconds[0] = best.races.insert;
-  std::generate(seconds.begin() + 1, seconds.end(),
-                [&] { return in_child([&] { return best.contender.race_inserts(workload); }); });
-  return speed_of("insert", best.contender.name, seconds, workload.entries);
+  // The best: that by which ours needs the most time, relative to it.
+  const auto best = std::max_element(all.begin(), all.end(), [&](const Raced& a, const Raced& b) {
+    return median_ratio(a.races.*what) < median_ratio(b.races.*what);
+  });
+  return speed_of(name, best->contender.name, best->races.*what, operations);
 }
 
 Rounds race_batches(const Workload& workload) {
   HopringMap map(workload);
-  const std::string value = workload.value();
-  for (std::uint64_t i = 0; i < workload.entries; ++i) map.put(Key(i).view(), value);
+  fill(workload, map);
   Rng rng(workload.ring_key.words[0]);
   Rounds seconds;
   for (Pair& pair : seconds) {
@@ -61,12 +44,11 @@ Rounds race_batches(const Workload& workload) {
 std::vector<Figure> speed_figures(const Workload& workload) {
   std::vector<Raced> all;
   for (const Contender& each : contenders()) {
-    all.push_back({each, in_child([&] { return each.race_all(workload); })});
+    all.push_back({each, in_child([&] { return each.race_reads(workload); })});
   }
   return {read_figure("get_hit", all, &ReadRaces::hit, lookups(workload)),
           read_figure("get_miss", all, &ReadRaces::miss, lookups(workload)),
-          read_figure("scan", all, &ReadRaces::scan, workload.entries),
-          insert_figure(all, workload)};
+          read_figure("scan", all, &ReadRaces::scan, workload.entries)};
 }
 
 std::vector<Figure> batch_figures(const Workload& workload) {
@@ -75,16 +57,9 @@ std::vector<Figure> batch_figures(const Workload& workload) {
 }
 
 std::vector<Figure> halves_figures(const Workload& workload) {
-  Rounds split;
-  Rounds drop;
-  HalvesRaces races;
-  for (std::size_t round = 0; round < rounds_per_figure; ++round) {
-    races = in_child([&] { return race_halves(workload); });
-    split[round] = races.split;
-    drop[round] = races.drop;
-  }
-  return {speed_of("split", "std::unordered_map", split, races.records_split),
-          speed_of("drop", "std::unordered_map", drop, races.records_dropped)};
+  const HalvesRaces speeds = in_child([&] { return race_halves(workload); });
+  return {figure_of("split", "million/s", "std::unordered_map", speeds.split),
+          figure_of("drop", "million/s", "std::unordered_map", speeds.drop)};
 }
 
 }  // namespace hopring::bench

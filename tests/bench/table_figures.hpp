@@ -10,9 +10,9 @@
 
 namespace hopring::bench {
 
-// overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, insert_longest_us.
+// overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, insert, insert_longest_us.
 std::vector<Figure> growth_figures(const Workload& workload);
-// get_hit, get_miss, insert, scan.
+// get_hit, get_miss, scan.
 std::vector<Figure> speed_figures(const Workload& workload);
 // get_batch16: batches against single gets of our own.
 std::vector<Figure> batch_figures(const Workload& workload);
