@@ -12,10 +12,16 @@
 
 namespace hopring::bench {
 
+// What one build of the map is good for.
+struct Measured {
+  Growth growth;
+  ReadRaces reads;
+};
+
 struct Contender {
   std::string_view name;
   Growth (*measure_growth)(const Workload&);
-  ReadRaces (*race_reads)(const Workload&);
+  Measured (*measure)(const Workload&);   // growth, then races against ours
   Rounds (*race_mixed)(const Workload&);  // nullptr: it cannot be shared by threads
 };
 
@@ -23,17 +29,19 @@ struct Contender {
 std::vector<Contender> contenders();
 
 template <class Map>
-ReadRaces race_reads_of(const Workload& workload) {
-  HopringMap ours(workload);
+Measured measure(const Workload& workload) {
+  warm_up<Map>(workload);
+  GrowthMeter meter(workload);
   Map theirs(workload);
+  const Growth growth = grow(workload, meter, theirs);
+  HopringMap ours(workload);
   fill(workload, ours);
-  fill(workload, theirs);
-  return race_reads(workload, ours, theirs);
+  return {growth, race_reads(workload, ours, theirs)};
 }
 
 template <class Map>
 constexpr Contender contender(std::string_view name) {
-  return {name, &measure_growth<Map>, &race_reads_of<Map>, nullptr};
+  return {name, &measure_growth<Map>, &measure<Map>, nullptr};
 }
 
 // REQUIRES: Map may be used by two threads.

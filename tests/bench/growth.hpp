@@ -59,24 +59,33 @@ class GrowthMeter {
   double seconds_longest_ = 0;
 };
 
-// Grows a Map from empty. REQUIRES: the process has done nothing else (see in_child).
+// Fills an empty map. REQUIRES: the meter was made before the map, in a process of its own (see
+// in_child).
 template <class Map>
-Growth measure_growth(const Workload& workload) {
+Growth grow(const Workload& workload, GrowthMeter& meter, Map& map) {
   const std::string value = workload.value();
-  const auto put_all = [&](Map& map, const std::vector<Key>& keys) {
-    for (const Key& key : keys) map.put(key.view(), value, workload.expiry_ms);
-  };
-  {
-    Map first(workload);  // pages of code are no overhead of an entry
-    put_all(first, keys_from(0, 1));
-  }
-  GrowthMeter meter(workload);
-  Map map(workload);
   for (std::uint64_t i = 0; i < workload.entries; i += GrowthMeter::slice) {
     const auto keys = keys_from(i, std::min(GrowthMeter::slice, workload.entries - i));
-    meter.on_slice(keys, timed([&] { put_all(map, keys); }));
+    meter.on_slice(keys, timed([&] {
+                     for (const Key& key : keys) map.put(key.view(), value, workload.expiry_ms);
+                   }));
   }
   return meter.growth();
+}
+
+// Brings the map's code into memory, which is no overhead of an entry.
+template <class Map>
+void warm_up(const Workload& workload) {
+  Map map(workload);
+  map.put(Key(0).view(), workload.value(), workload.expiry_ms);
+}
+
+template <class Map>
+Growth measure_growth(const Workload& workload) {
+  warm_up<Map>(workload);
+  GrowthMeter meter(workload);
+  Map map(workload);
+  return grow(workload, meter, map);
 }
 
 }  // namespace hopring::bench

@@ -7,11 +7,6 @@
 namespace hopring::bench {
 namespace {
 
-struct Grown {
-  Contender contender;
-  Growth growth;
-};
-
 Growth grow(const Contender& contender, const Workload& workload) {
   return in_child([&] { return contender.measure_growth(workload); });
 }
@@ -20,62 +15,60 @@ Growth grow_ours(const Workload& workload) {
   return in_child([&] { return measure_growth<HopringMap>(workload); });
 }
 
-std::vector<Grown> grow_all(const Workload& workload) {
-  std::vector<Grown> all;
-  for (const Contender& each : contenders()) all.push_back({each, grow(each, workload)});
-  return all;
-}
-
-const Grown& least(const std::vector<Grown>& all, double Growth::*what) {
-  return *std::min_element(all.begin(), all.end(), [&](const Grown& a, const Grown& b) {
-    return a.growth.*what < b.growth.*what;
+const Trial& least(const std::vector<Trial>& trials, double Growth::*what) {
+  return *std::min_element(trials.begin(), trials.end(), [&](const Trial& a, const Trial& b) {
+    return a.measured.growth.*what < b.measured.growth.*what;
   });
 }
 
 // Memory does not vary from run to run as time does: one is enough.
-Figure overhead_figure(std::string_view name, const Growth& ours, const Grown& best,
-                       double Growth::*what) {
-  const Pair pair{ours.*what, best.growth.*what};
-  return {name, "bytes/entry", pair.ours, pair.theirs, best.contender.name, pair.ratio()};
+Figure overhead_figure(std::string_view name, const Growth& ours, const Growth& best,
+                       std::string_view best_name, double Growth::*what) {
+  const Pair pair{ours.*what, best.*what};
+  return {name, "bytes/entry", pair.ours, pair.theirs, best_name, pair.ratio()};
 }
 
-// The first round found the best; it and ours grow in turn four times more.
-Rounds growth_rounds(const Workload& workload, const Growth& ours, const Grown& best,
-                     double Growth::*what) {
-  Rounds rounds;
-  rounds[0] = {ours.*what, best.growth.*what};
-  std::generate(rounds.begin() + 1, rounds.end(), [&] {
-    return Pair{grow_ours(workload).*what, grow(best.contender, workload).*what};
-  });
-  return rounds;
+// The round that found the fastest, and four in which ours, it, and the one with the shortest
+// longest insertion grow in turn.
+std::vector<Figure> time_figures(const Workload& workload, const std::vector<Trial>& trials,
+                                 const Growth& ours) {
+  const Trial& fastest = least(trials, &Growth::insert_seconds);
+  const Trial& steadiest = least(trials, &Growth::insert_longest_us);
+  Rounds seconds{{{ours.insert_seconds, fastest.measured.growth.insert_seconds}}};
+  Rounds longest{{{ours.insert_longest_us, steadiest.measured.growth.insert_longest_us}}};
+  for (std::size_t round = 1; round < rounds_per_figure; ++round) {
+    const Growth theirs = grow(fastest.contender, workload);
+    const Growth ours_again = grow_ours(workload);
+    const Growth steady = &steadiest == &fastest ? theirs : grow(steadiest.contender, workload);
+    seconds[round] = {ours_again.insert_seconds, theirs.insert_seconds};
+    longest[round] = {ours_again.insert_longest_us, steady.insert_longest_us};
+  }
+  return {speed_of("insert", fastest.contender.name, seconds, workload.entries),
+          figure_of("insert_longest_us", "us", steadiest.contender.name, longest)};
 }
 
-Figure insert_figure(const Workload& workload, const Growth& ours, const Grown& best) {
-  return speed_of("insert", best.contender.name,
-                  growth_rounds(workload, ours, best, &Growth::insert_seconds), workload.entries);
-}
-
-Figure longest_figure(const Workload& workload, const Growth& ours, const Grown& best) {
-  return figure_of("insert_longest_us", "us", best.contender.name,
-                   growth_rounds(workload, ours, best, &Growth::insert_longest_us));
+std::vector<Figure> overhead_figures(const Workload& workload, const std::vector<Trial>& trials,
+                                     const Growth& ours) {
+  Workload with_expiry = workload;
+  with_expiry.expiry_ms = 4'102'444'800'000;  // the year 2100
+  const Trial& mean = least(trials, &Growth::overhead_mean);
+  const Trial& worst = least(trials, &Growth::overhead_worst);
+  return {overhead_figure("overhead_bytes", ours, mean.measured.growth, mean.contender.name,
+                          &Growth::overhead_mean),
+          overhead_figure("overhead_bytes_worst", ours, worst.measured.growth, worst.contender.name,
+                          &Growth::overhead_worst),
+          overhead_figure("overhead_bytes_expiry", grow_ours(with_expiry),
+                          grow(mean.contender, with_expiry), mean.contender.name,
+                          &Growth::overhead_mean)};
 }
 
 }  // namespace
 
-std::vector<Figure> growth_figures(const Workload& workload) {
-  Workload with_expiry = workload;
-  with_expiry.expiry_ms = 4'102'444'800'000;  // the year 2100
-  const std::vector<Grown> all = grow_all(workload);
+std::vector<Figure> growth_figures(const Workload& workload, const std::vector<Trial>& trials) {
   const Growth ours = grow_ours(workload);
-  const Grown& smallest = least(all, &Growth::overhead_mean);
-  const Grown smallest_with_expiry{smallest.contender, grow(smallest.contender, with_expiry)};
-  return {overhead_figure("overhead_bytes", ours, smallest, &Growth::overhead_mean),
-          overhead_figure("overhead_bytes_worst", ours, least(all, &Growth::overhead_worst),
-                          &Growth::overhead_worst),
-          overhead_figure("overhead_bytes_expiry", grow_ours(with_expiry), smallest_with_expiry,
-                          &Growth::overhead_mean),
-          insert_figure(workload, ours, least(all, &Growth::insert_seconds)),
-          longest_figure(workload, ours, least(all, &Growth::insert_longest_us))};
+  std::vector<Figure> figures = overhead_figures(workload, trials, ours);
+  for (const Figure& figure : time_figures(workload, trials, ours)) figures.push_back(figure);
+  return figures;
 }
 
 }  // namespace hopring::bench

@@ -20,12 +20,15 @@ void measure_table(const Options& options) {
                           .value_bytes = options.value_bytes,
                           .ring_key = {{random_word(), random_word()}}};
   if (!options.json) print_heading();
-  for (const auto figures :
-       {&growth_figures, &speed_figures, &batch_figures, &halves_figures, &mixed_figures}) {
-    for (const Figure& figure : figures(workload)) {
-      options.json ? print_json(figure) : print_row(figure);
-    }
-  }
+  const auto print = [&](const std::vector<Figure>& figures) {
+    for (const Figure& figure : figures) options.json ? print_json(figure) : print_row(figure);
+  };
+  const std::vector<Trial> trials = try_all(workload);
+  print(growth_figures(workload, trials));
+  print(read_figures(workload, trials));
+  print(batch_figures(workload));
+  print(halves_figures(workload));
+  print(mixed_figures(workload));
 }
 
 }  // namespace

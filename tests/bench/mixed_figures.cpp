@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/bench/child.hpp"
 #include "tests/bench/contender.hpp"
 #include "tests/bench/table_figures.hpp"

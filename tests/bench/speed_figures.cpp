@@ -7,22 +7,17 @@
 namespace hopring::bench {
 namespace {
 
-struct Raced {
-  Contender contender;
-  ReadRaces races;
-};
-
 double median_ratio(const Rounds& seconds) {
   return median(seconds, [](const Pair& pair) { return pair.ratio(); });
 }
 
-Figure read_figure(std::string_view name, const std::vector<Raced>& all, Rounds ReadRaces::*what,
+Figure read_figure(std::string_view name, const std::vector<Trial>& all, Rounds ReadRaces::*what,
                    std::uint64_t operations) {
   // The best: that by which ours needs the most time, relative to it.
-  const auto best = std::max_element(all.begin(), all.end(), [&](const Raced& a, const Raced& b) {
-    return median_ratio(a.races.*what) < median_ratio(b.races.*what);
+  const auto best = std::max_element(all.begin(), all.end(), [&](const Trial& a, const Trial& b) {
+    return median_ratio(a.measured.reads.*what) < median_ratio(b.measured.reads.*what);
   });
-  return speed_of(name, best->contender.name, best->races.*what, operations);
+  return speed_of(name, best->contender.name, best->measured.reads.*what, operations);
 }
 
 Rounds race_batches(const Workload& workload) {
@@ -41,14 +36,18 @@ Rounds race_batches(const Workload& workload) {
 
 }  // namespace
 
-std::vector<Figure> speed_figures(const Workload& workload) {
-  std::vector<Raced> all;
+std::vector<Trial> try_all(const Workload& workload) {
+  std::vector<Trial> trials;
   for (const Contender& each : contenders()) {
-    all.push_back({each, in_child([&] { return each.race_reads(workload); })});
+    trials.push_back({each, in_child([&] { return each.measure(workload); })});
   }
-  return {read_figure("get_hit", all, &ReadRaces::hit, lookups(workload)),
-          read_figure("get_miss", all, &ReadRaces::miss, lookups(workload)),
-          read_figure("scan", all, &ReadRaces::scan, workload.entries)};
+  return trials;
+}
+
+std::vector<Figure> read_figures(const Workload& workload, const std::vector<Trial>& trials) {
+  return {read_figure("get_hit", trials, &ReadRaces::hit, lookups(workload)),
+          read_figure("get_miss", trials, &ReadRaces::miss, lookups(workload)),
+          read_figure("scan", trials, &ReadRaces::scan, workload.entries)};
 }
 
 std::vector<Figure> batch_figures(const Workload& workload) {
