@@ -1,0 +1,75 @@
+#pragma once
+
+// Ours: the table of one shard, called by key. The position of a key is SipHash under the ring's
+// key, and its time is counted.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "base/check.hpp"
+#include "storage/table/hopscotch_table.hpp"
+#include "tests/bench/workload.hpp"
+
+namespace hopring::bench {
+
+class HopringMap {
+ public:
+  static constexpr std::size_t batch_max = 16;
+
+  // REQUIRES: the workload outlives the map.
+  explicit HopringMap(const Workload& workload, Range range = {last, last})
+      : position_of_{&position_under, &workload.ring_key}, table_(pool_, range, position_of_) {}
+
+  std::uint64_t size() const noexcept { return table_.size(); }
+  std::uint64_t position(std::string_view key) const { return position_of_(key); }
+
+  void put(std::string_view key, std::string_view value, std::int64_t expiry_ms = 0) {
+    const PutResult result = table_.put({position(key), key, value, 0, expiry_ms});
+    HOPRING_CHECK(result != PutResult::out_of_memory);
+  }
+
+  void get(std::string_view key, Reader& reader) const {
+    if (const auto record = table_.find(position(key), key)) reader.read(record->value);
+  }
+
+  // Gets as a server does that has several requests at hand. REQUIRES: at most batch_max keys.
+  void get_batch(std::span<const Key> keys, Reader& reader) const {
+    std::array<std::uint64_t, batch_max> positions;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      positions[i] = position(keys[i].view());
+      table_.prefetch_slots(positions[i]);
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) table_.prefetch_record(positions[i]);
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (const auto record = table_.find(positions[i], keys[i].view())) reader.read(record->value);
+    }
+  }
+
+  // In the order of the ring, ties broken.
+  void read_all(Reader& reader) const {
+    table_.scan(table_.first_cursor(), [&](const RecordView& record) {
+      reader.read(record.value);
+      return true;
+    });
+  }
+
+  // Hands the positions after `at` to a table that uses the same pool.
+  HopscotchTable split_off(std::uint64_t at) { return table_.split_off(at); }
+
+ private:
+  static std::uint64_t position_under(const void* ring_key, std::string_view key) {
+    return siphash13(*static_cast<const HashKey*>(ring_key), key);
+  }
+
+  static constexpr std::uint64_t last = ~std::uint64_t{0};  // the ring is cut before position 0
+
+  BlockPool pool_;
+  PositionOf position_of_;
+  HopscotchTable table_;
+};
+
+}  // namespace hopring::bench

@@ -1,0 +1,55 @@
+// hopring-bench: measures the table against maps that a user could pick. Exit codes: 0 measured,
+// 1 could not measure, 2 a bad option.
+
+#include <cstdio>
+#include <exception>
+#include <variant>
+
+#include "base/entropy.hpp"
+#include "tests/bench/options.hpp"
+#include "tests/bench/table_figures.hpp"
+
+namespace hopring::bench {
+namespace {
+
+constexpr int exit_failure = 1;
+constexpr int exit_usage = 2;
+
+void measure_table(const Options& options) {
+  const Workload workload{.entries = options.entries,
+                          .value_bytes = options.value_bytes,
+                          .ring_key = {{random_word(), random_word()}}};
+  if (!options.json) print_heading();
+  const auto print = [&](const std::vector<Figure>& figures) {
+    for (const Figure& figure : figures) options.json ? print_json(figure) : print_row(figure);
+  };
+  const std::vector<Trial> trials = try_all(workload);
+  print(growth_figures(workload, trials));
+  print(read_figures(workload, trials));
+  print(batch_figures(workload));
+  print(halves_figures(workload));
+  print(mixed_figures(workload));
+}
+
+}  // namespace
+}  // namespace hopring::bench
+
+int main(int argc, char** argv) {
+  using namespace hopring::bench;
+  const auto options = read_options(std::vector<std::string>(argv + 1, argv + argc));
+  if (const auto* help = std::get_if<Help>(&options)) {
+    std::fputs(help->text.c_str(), stdout);
+    return 0;
+  }
+  if (const auto* error = std::get_if<UsageError>(&options)) {
+    std::fprintf(stderr, "hopring-bench: %s (see --help)\n", error->problem.c_str());
+    return exit_usage;
+  }
+  try {
+    measure_table(std::get<Options>(options));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "hopring-bench: %s\n", error.what());
+    return exit_failure;
+  }
+  return 0;
+}

@@ -1,0 +1,86 @@
+#include "tests/bench/options.hpp"
+
+#include <boost/program_options.hpp>
+#include <optional>
+#include <sstream>
+
+namespace hopring::bench {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr std::int64_t entries_min = 1000;  // below, pages and clocks are too coarse
+constexpr std::int64_t entries_max = 100'000'000;
+constexpr std::int64_t value_bytes_max = 65536;
+
+constexpr const char* usage = R"(usage: hopring-bench table [--entries N] [--value B] [--json]
+
+Measures the table of hopring against maps that a user could pick: std::unordered_map and
+boost::unordered_flat_map, and those of absl, tsl, libcuckoo and oneTBB that this build has found.
+Keys have 16 to 24 bytes. Figures of hopring include SipHash of the key.
+
+Overheads are measured from half the entries on; the worst one at any moment of growth. Each map
+grows in a process of its own. Speeds are medians of five pairs, hopring and the other in turn; the
+ratio is the median of theirs, hopring over the best of the others. More is better for speeds, less
+for bytes and microseconds.
+
+options:
+)";
+
+po::options_description describe() {
+  const Options defaults;
+  po::options_description all;
+  all.add_options()("help", "this text")  //
+      ("entries",
+       po::value<std::int64_t>()->default_value(static_cast<std::int64_t>(defaults.entries)),
+       "entries at the end of growth, 1000 to 100000000")  //
+      ("value",
+       po::value<std::int64_t>()->default_value(static_cast<std::int64_t>(defaults.value_bytes)),
+       "bytes of each value, 1 to 65536")  //
+      ("json", po::bool_switch(), "one JSON object a line for each figure");
+  return all;
+}
+
+std::string help_text() {
+  std::ostringstream text;
+  text << usage << describe();
+  return text.str();
+}
+
+std::optional<std::string> problem(std::int64_t entries, std::int64_t value_bytes) {
+  if (entries < entries_min || entries > entries_max) {
+    return "--entries must be from 1000 to 100000000";
+  }
+  if (value_bytes < 1 || value_bytes > value_bytes_max) return "--value must be from 1 to 65536";
+  return std::nullopt;
+}
+
+std::variant<Options, Help, UsageError> parse(const std::vector<std::string>& arguments) {
+  po::options_description all = describe();
+  all.add_options()("subcommand", po::value<std::string>());
+  po::positional_options_description positional;
+  positional.add("subcommand", 1);
+  po::variables_map given;
+  po::store(po::command_line_parser(arguments).options(all).positional(positional).run(), given);
+  if (given.count("help") != 0) return Help{help_text()};
+  if (given.count("subcommand") == 0) return UsageError{"say what to measure: table"};
+  const auto subcommand = given["subcommand"].as<std::string>();
+  if (subcommand != "table") return UsageError{"cannot measure '" + subcommand + "', only: table"};
+  const auto entries = given["entries"].as<std::int64_t>();
+  const auto value_bytes = given["value"].as<std::int64_t>();
+  if (auto wrong = problem(entries, value_bytes)) return UsageError{*wrong};
+  return Options{static_cast<std::uint64_t>(entries), static_cast<std::size_t>(value_bytes),
+                 given["json"].as<bool>()};
+}
+
+}  // namespace
+
+std::variant<Options, Help, UsageError> read_options(const std::vector<std::string>& arguments) {
+  try {
+    return parse(arguments);
+  } catch (const po::error& error) {
+    return UsageError{error.what()};
+  }
+}
+
+}  // namespace hopring::bench

@@ -1,0 +1,31 @@
+#pragma once
+
+// The command line of hopring-bench.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace hopring::bench {
+
+struct Options {
+  std::uint64_t entries = 1'000'000;
+  std::size_t value_bytes = 32;
+  bool json = false;
+};
+
+struct Help {
+  std::string text;
+};
+
+// What is wrong with the command line, in words fit for whoever typed it.
+struct UsageError {
+  std::string problem;
+};
+
+// `arguments`: without the program's name.
+std::variant<Options, Help, UsageError> read_options(const std::vector<std::string>& arguments);
+
+}  // namespace hopring::bench

@@ -1,0 +1,100 @@
+#pragma once
+
+// Ours and another map in turn, in one process: what slows the machine for a while slows both.
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/check.hpp"
+#include "tests/bench/clock.hpp"
+#include "tests/bench/figure.hpp"
+#include "tests/bench/hopring_map.hpp"
+#include "tests/bench/workload.hpp"
+
+namespace hopring::bench {
+
+// Lookups in a round. Each round draws other keys, so that none meets a warm cache.
+constexpr std::uint64_t lookups_max = 100'000;
+inline std::uint64_t lookups(const Workload& workload) {
+  return std::min(workload.entries, lookups_max);
+}
+
+// CPU seconds of five rounds: `lookups` gets, and scans of all entries.
+struct ReadRaces {
+  Rounds hit;
+  Rounds miss;
+  Rounds scan;
+};
+
+template <class Map>
+void fill(const Workload& workload, Map& map) {
+  const std::string value = workload.value();
+  for (std::uint64_t i = 0; i < workload.entries; ++i) map.put(Key(i).view(), value);
+}
+
+// time(ours) and time(theirs); theirs is first in every other round, since whoever comes first
+// meets colder caches.
+template <class Ours, class Theirs, class Time>
+Pair in_turn(std::size_t round, Ours& ours, Theirs& theirs, Time&& time) {
+  Pair seconds;
+  if (round % 2 == 1) seconds.theirs = time(theirs);
+  seconds.ours = time(ours);
+  if (round % 2 == 0) seconds.theirs = time(theirs);
+  return seconds;
+}
+
+// CPU seconds of gets of `keys`, of which `hits` are there.
+template <class Map>
+double time_gets(const Workload& workload, const Map& map, const std::vector<Key>& keys,
+                 std::uint64_t hits) {
+  Reader reader(workload);
+  const double seconds = timed([&] {
+    for (const Key& key : keys) map.get(key.view(), reader);
+  });
+  HOPRING_CHECK(reader.values() == hits);
+  return seconds;
+}
+
+inline double time_batches(const Workload& workload, const HopringMap& map,
+                           std::span<const Key> keys) {
+  Reader reader(workload);
+  const double seconds = timed([&] {
+    for (std::size_t i = 0; i < keys.size(); i += HopringMap::batch_max) {
+      map.get_batch(keys.subspan(i, std::min(HopringMap::batch_max, keys.size() - i)), reader);
+    }
+  });
+  HOPRING_CHECK(reader.values() == keys.size());
+  return seconds;
+}
+
+template <class Map>
+double time_scan(const Workload& workload, Map& map) {
+  Reader reader(workload);
+  const double seconds = timed([&] { map.read_all(reader); });
+  HOPRING_CHECK(reader.values() == workload.entries);
+  return seconds;
+}
+
+// REQUIRES: both maps hold all entries and no others.
+template <class Ours, class Theirs>
+ReadRaces race_reads(const Workload& workload, Ours& ours, Theirs& theirs) {
+  const std::uint64_t count = lookups(workload);
+  Rng rng(workload.ring_key.words[0]);
+  ReadRaces races;
+  for (std::size_t round = 0; round < rounds_per_figure; ++round) {
+    const auto present = random_keys(rng, 0, workload.entries, count);
+    races.hit[round] = in_turn(round, ours, theirs, [&](const auto& map) {
+      return time_gets(workload, map, present, count);
+    });
+    const auto absent = random_keys(rng, workload.entries, workload.entries, count);
+    races.miss[round] = in_turn(
+        round, ours, theirs, [&](const auto& map) { return time_gets(workload, map, absent, 0); });
+    races.scan[round] =
+        in_turn(round, ours, theirs, [&](auto& map) { return time_scan(workload, map); });
+  }
+  return races;
+}
+
+}  // namespace hopring::bench
