@@ -16,7 +16,7 @@ constexpr auto join_pause = 20ms;      // between two joins at the beginning
 constexpr auto settle_timeout = 120s;  // virtual; a ring that takes longer does not settle
 constexpr auto settle_look = 250ms;    // between looks whether it has
 constexpr auto ownership_look = 10ms;  // between looks for a position served twice
-constexpr auto load_timeout = 300s;      // virtual; a load that takes longer has stalled
+constexpr auto load_timeout = 300s;    // virtual; a load that takes longer has stalled
 constexpr auto lookup_timeout = 10s;
 constexpr std::uint32_t lookups_at_once = 100;
 
@@ -212,6 +212,7 @@ void Run::finish() {
     violations(workload_->violations(), "answers");
     figures_.operations = load.operations;
     figures_.writes_acknowledged = load.writes_acknowledged;
+    figures_.writes_during_moves = load.writes_during_moves;
     figures_.scans = load.scans;
     figures_.keys_lost = load.keys_lost;
     figures_.put_wait_max = load.put_wait_max;

@@ -129,19 +129,27 @@ void Workload::on_finish(Client& client, const OpResult& result) {
     const Duration wait = world_.now().monotonic - client.started;
     figures_.put_wait_max = std::max(figures_.put_wait_max, wait);
     if (wait > options_.put_wait_max) {
-      const auto seconds = [](Duration d) { return std::to_string(std::chrono::duration<double>(d).count()); };
+      const auto seconds = [](Duration d) {
+        return std::to_string(std::chrono::duration<double>(d).count());
+      };
       char position[20];
       std::snprintf(position, sizeof position, "%016llx",
                     static_cast<unsigned long long>(
                         position_of(world_.ring_config().hash_key, client.key).value));
-      violation("a put waited " + seconds(wait) + " s from " +
-                seconds(client.started.since_start) + " s on: key=" + client.key +
-                " position=" + position);
+      violation("a put waited " + seconds(wait) + " s from " + seconds(client.started.since_start) +
+                " s on: key=" + client.key + " position=" + position);
     }
   }
   judge(client, result);
   keys_.at(client.key).in_flight = false;
   next_operation(client);
+}
+
+bool Workload::is_moving(const std::string& key) const {
+  const Position position = position_of(world_.ring_config().hash_key, key);
+  const auto peers = world_.alive_peers();
+  return std::any_of(peers.begin(), peers.end(),
+                     [&](ProcessId id) { return world_.peer(id).is_moving(position); });
 }
 
 void Workload::judge(Client& client, const OpResult& result) {
@@ -155,6 +163,7 @@ void Workload::judge(Client& client, const OpResult& result) {
     return;
   }
   if (!read) ++figures_.writes_acknowledged;
+  if (!read && is_moving(client.key)) ++figures_.writes_during_moves;
   if (!key.judged) return;
   const auto wrong = [&](const char* what) {
     violation(std::string(what) + " key=" + client.key +

@@ -20,19 +20,20 @@ struct WorkloadOptions {
   std::uint32_t clients = 4;
   std::uint32_t keys_per_client = 100;
   std::uint32_t value_bytes_max = 100;
-  std::chrono::milliseconds pause_max{5};     // between two operations of a client
-  std::chrono::milliseconds deadline{5000};   // of an operation
+  std::chrono::milliseconds pause_max{5};        // between two operations of a client
+  std::chrono::milliseconds deadline{5000};      // of an operation
   std::chrono::milliseconds put_wait_max{1000};  // longer is a violation
-  std::chrono::milliseconds scan_pause{200};  // between two scans of the whole ring
+  std::chrono::milliseconds scan_pause{200};     // between two scans of the whole ring
 };
 
 struct WorkloadFigures {
   std::uint64_t operations = 0;  // ended
   std::uint64_t writes_acknowledged = 0;
-  std::uint64_t indefinite = 0;  // outcome unknown
-  std::uint64_t refused = 0;     // definite errors
-  std::uint64_t scans = 0;       // of the whole ring, ended
-  std::uint64_t keys_lost = 0;   // on crashed peers
+  std::uint64_t writes_during_moves = 0;  // acknowledged while their arc was on its way
+  std::uint64_t indefinite = 0;           // outcome unknown
+  std::uint64_t refused = 0;              // definite errors
+  std::uint64_t scans = 0;                // of the whole ring, ended
+  std::uint64_t keys_lost = 0;            // on crashed peers
   Duration put_wait_max{};
 };
 
@@ -70,6 +71,7 @@ class Workload {
   void start_operation(Client& client);
   void on_finish(Client& client, const OpResult& result);
   void judge(Client& client, const OpResult& result);
+  bool is_moving(const std::string& key) const;
   void begin_scan();
   void on_scan_step(const ScanResult& result);
   void judge_scan();

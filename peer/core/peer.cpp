@@ -117,6 +117,12 @@ const PeerRef& Peer::self() const { return parts_->options.self; }
 const RingConfig* Peer::ring() const { return parts_->in ? &parts_->in->ring : nullptr; }
 ReportReply Peer::report() const { return parts_->report(); }
 
+bool Peer::is_moving(Position position) const {
+  if (!parts_->in) return false;
+  const View* view = parts_->in->host.find(position);
+  return view != nullptr && parts_->in->host.is_moving(view->arc.end);
+}
+
 bool Peer::settled() const { return parts_->in && parts_->in->membership.settled(); }
 
 std::vector<View> Peer::served() const {

@@ -76,6 +76,8 @@ class Peer {
   // For judges and reports: the views of the arcs that it serves, in ring order.
   std::vector<View> served() const;
   ReportReply report() const;
+  // Does it serve the arc that holds the position, and is that arc on its way to another peer?
+  bool is_moving(Position position) const;
   // Its last look at the loads of others found nothing to ask for.
   bool settled() const;
 

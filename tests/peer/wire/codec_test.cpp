@@ -182,8 +182,8 @@ BOOST_AUTO_TEST_CASE(lists_end_at_their_named_bounds) {
   BOOST_TEST(is_malformed(closer(closer_sent_max + 1)));
 
   const auto found = [&](std::size_t count) {
-    return encoded_unchecked(
-        ArcFound{1, some_view(), std::vector<View>(count, some_view()), std::nullopt, 0, PeerLoad{}});
+    return encoded_unchecked(ArcFound{1, some_view(), std::vector<View>(count, some_view()),
+                                      std::nullopt, 0, PeerLoad{}});
   };
   BOOST_TEST(!is_malformed(found(successors_sent_max)));
   BOOST_TEST(is_malformed(found(successors_sent_max + 1)));

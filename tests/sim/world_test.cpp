@@ -1,0 +1,105 @@
+#include "sim/world.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "sim/ring_checker.hpp"
+#include "sim/workload.hpp"
+
+using namespace hopring;
+using namespace hopring::sim;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Fixture {
+  World world{WorldOptions{}};
+
+  // A ring of `count` peers, settled.
+  std::vector<ProcessId> ring(std::size_t count) {
+    std::vector<ProcessId> peers{world.start_peer({})};
+    world.run_for(1100ms);
+    while (peers.size() < count) peers.push_back(world.start_peer({world.endpoint(peers[0])}));
+    BOOST_REQUIRE(world.run_until_true(30s, [&] { return settled(); }));
+    return peers;
+  }
+
+  bool settled() const {
+    const auto peers = world.alive_peers();
+    const auto rests = [&](ProcessId id) { return world.is_ready(id) && world.peer(id).settled(); };
+    return std::all_of(peers.begin(), peers.end(), rests) && check_tiling(world).empty();
+  }
+
+  std::size_t arcs_of(ProcessId peer) const { return world.peer(peer).served().size(); }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(world, Fixture)
+
+BOOST_AUTO_TEST_CASE(rings_of_one_two_and_three_peers_tile_and_share) {
+  for (const std::size_t count : {1u, 2u, 3u}) {
+    Fixture fresh;
+    for (const ProcessId peer : fresh.ring(count)) BOOST_TEST(fresh.arcs_of(peer) >= 16u);
+    BOOST_TEST(check_tiling(fresh.world).empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(twenty_peers_that_join_at_one_moment_end_in_one_ring) {
+  const auto peers = ring(21);
+  for (const ProcessId peer : peers) BOOST_TEST(arcs_of(peer) > 0u);
+  BOOST_TEST(check_tiling(world).empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_last_peer_that_leaves_says_what_is_lost_with_it) {
+  const ProcessId only = ring(1)[0];
+  world.leave(only);
+  BOOST_TEST(!world.is_alive(only));
+  BOOST_REQUIRE(world.left(only).has_value());
+  BOOST_TEST(world.left(only)->not_handed_over.size() == 32u);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_leaves_hands_every_arc_over) {
+  const auto peers = ring(3);
+  world.leave(peers[1]);
+  BOOST_TEST(world.run_until_true(10s, [&] { return !world.is_alive(peers[1]); }));
+  BOOST_TEST(world.left(peers[1])->not_handed_over.empty());
+  BOOST_TEST(world.run_until_true(5s, [&] { return check_tiling(world).empty(); }));
+}
+
+// Goal: kill -9 of one peer is mended within 5 s; only its own keys are gone.
+BOOST_AUTO_TEST_CASE(a_crashed_peer_is_taken_over_within_five_seconds) {
+  const auto peers = ring(5);
+  Workload load(world, {}, {world.endpoint(peers[0]), world.endpoint(peers[1])});
+  load.start();
+  world.run_for(2s);
+  load.stop();
+  BOOST_REQUIRE(world.run_until_true(10s, [&] { return load.is_idle(); }));
+  load.on_crash(peers[3]);
+  world.crash(peers[3]);
+  BOOST_TEST(world.run_until_true(5s, [&] { return check_tiling(world).empty(); }));
+  world.run_for(3s);
+  load.verify_all(world.endpoint(peers[2]));
+  for (const std::string& each : load.violations()) BOOST_ERROR(each);
+  BOOST_TEST(load.figures().keys_lost > 0u);
+}
+
+// Goal: the first peer, restarted with its own command, does not stay in a ring of its own.
+BOOST_AUTO_TEST_CASE(the_first_peer_restarted_comes_back_into_the_ring) {
+  const auto peers = ring(4);
+  const Endpoint address = world.endpoint(peers[0]);
+  world.crash(peers[0]);
+  world.run_for(400ms);
+  const ProcessId again = world.start_peer_at(address, {});
+  BOOST_TEST(world.run_until_true(20s, [&] { return settled(); }));
+  BOOST_TEST(world.peer(again).ring()->ring_id == world.peer(peers[1]).ring()->ring_id);
+  BOOST_TEST(arcs_of(again) > 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_joiner_that_nobody_answers_fails_with_a_reason_in_time) {
+  const ProcessId lonely = world.start_peer({ipv4_endpoint(0x0a0a0a0a, 1)});
+  BOOST_TEST(world.run_until_true(31s, [&] { return !world.is_alive(lonely); }));
+  BOOST_TEST(world.failure(lonely).find("nobody answers") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
