@@ -51,6 +51,16 @@ World::World(WorldOptions options) : options_(std::move(options)), rng_(options_
 
 World::~World() = default;
 
+// The first ring is ring_config()'s; one that is created later is another.
+RingConfig World::new_ring() {
+  RingConfig ring = options_.ring;
+  if (rings_++ > 0) {
+    ring.ring_id = rng_.next() | 1;
+    ring.hash_key = HashKey{{rng_.next(), rng_.next()}};
+  }
+  return ring;
+}
+
 Now World::now() const {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time_.since_start).count();
   return Now{time_, WallTime{wall_start_ms + ms}};
@@ -70,8 +80,7 @@ ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> c
   fresh->self = PeerRef{endpoint, rng_.next() | 1};
   Peer::Options options;
   options.self = fresh->self;
-  options.ring = options_.ring;
-  if (!contacts.empty()) options.ring = RingConfig{};
+  if (contacts.empty()) options.ring = new_ring();
   options.contacts = std::move(contacts);
   options.limits = options_.limits;
   options.memory_bytes_max = options_.memory_bytes_max;

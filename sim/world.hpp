@@ -141,6 +141,7 @@ class World {
 
   Process& process(ProcessId id) { return *processes_[id]; }
   const Process& process(ProcessId id) const { return *processes_[id]; }
+  RingConfig new_ring();
   Process* alive_at(const Endpoint& endpoint);
   Link* find_link(ProcessId from, const PeerRef& to);
   Link& dial(ProcessId from, const PeerRef& to);
@@ -161,6 +162,7 @@ class World {
   std::map<Endpoint, ProcessId> at_;
   std::unordered_map<LinkId, std::unique_ptr<Link>> links_;
   LinkId last_link_ = 0;
+  std::uint32_t rings_ = 0;
   std::uint64_t peer_messages_ = 0;
 };
 

@@ -81,6 +81,10 @@ Balancer::Estimate Balancer::estimate(const PeerRef& self, const PeerLoad& own) 
       totals.add(load, 1 / share / static_cast<double>(round_.size()));
     }
     if (own.ring_parts == 0) totals.add(own, 1);
+    // Peers that have just come are hit too rarely to be counted that way.
+    const auto known = static_cast<double>(samples_.size() + (samples_.contains(self) ? 0 : 1));
+    totals.weight *= std::max(totals.peers, known) / std::max(totals.peers, 1.0);
+    totals.peers = std::max(totals.peers, known);
   }
   totals.peers = std::max(totals.peers, 1.0);
   totals.weight = std::max(totals.weight, 1.0);

@@ -8,7 +8,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto busy_pause = 50ms;  // before a giver that was busy is asked again; jittered
+constexpr auto busy_pause = 50ms;         // before a giver that was busy is asked again; jittered
+constexpr auto look_again_pause = 200ms;  // after arcs have come; jittered
 constexpr auto arrival_patience =
     10s;                             // a promised arc that has not come by then is not waited for
 constexpr auto refusal_memory = 2s;  // a peer that refused an arc is passed over this long
@@ -98,6 +99,8 @@ void Membership::on(Now now, const PeerRef& from, const WantArc& message, GroupH
       end = at;
     }
     if (host.move(now, end, from, groups)) answer.verdict = WantArcAnswer::Verdict::coming;
+  } else if (giving > 0) {
+    answer.verdict = WantArcAnswer::Verdict::busy;  // the loads are about to change
   }
   out.push_back(SendPeer{from, RingMessage(answer)});
 }
@@ -126,6 +129,7 @@ void Membership::on(Now now, const PeerRef& from, const WantArcAnswer& message) 
 
 void Membership::on_arc_came(Now now) {
   if (!coming_.empty()) coming_.erase(coming_.begin());
+  came_ = true;
   next_step_ = now.monotonic;
 }
 
@@ -135,7 +139,13 @@ void Membership::ask_givers(Now now, const GroupHost& host, Outbox& out) {
     const Balancer::Estimate estimate = balancer_.estimate(self_, load(host));
     const PeerLoad own = expected(host, estimate);
     const auto giver = balancer_.giver(now.monotonic, own, estimate);
-    settled_ = !giver && coming_.empty() && wants_.empty();
+    const bool idle = (!giver || *giver == self_) && coming_.empty() && wants_.empty();
+    settled_ = idle && !came_;
+    if (idle && came_) {
+      // What has come has changed the loads: look again soon.
+      came_ = false;
+      next_round_ = std::min(next_round_, now.monotonic + rng_.jittered(look_again_pause));
+    }
     if (!giver || *giver == self_) return;
     const auto asked = [&](const auto& each) { return each.second == *giver; };
     if (std::any_of(wants_.begin(), wants_.end(), asked)) return;

@@ -66,6 +66,7 @@ class Membership {
   Rng rng_;
   Balancer balancer_;
   std::size_t lookups_open_ = 0;
+  bool came_ = false;     // arcs have come since the last look
   bool settled_ = false;  // the last look found nothing to ask for
   Time next_round_{};
   Time next_step_ = Time::never();          // asking givers, or handing over, goes on
