@@ -194,7 +194,8 @@ class ManyKeys(ring.RingTest):
         self.assertEqual(pages, [line.split(b"\t")[0] for line in whole])
 
     def test_ring_and_stats(self) -> None:
-        self.expect(0, "import", "--format", "words", input=b"".join(b"%d\n" % n for n in range(900)))
+        words = b"".join(b"%d\n" % n for n in range(900))
+        self.expect(0, "import", "--format", "words", input=words)
         told = json.loads(self.expect(0, "ring", options=["--json"]))
         self.assertEqual({p["peer"] for p in told["peers"]}, {p.address for p in self.peers})
         self.assertEqual({p["id"] for p in told["peers"]}, {p.id for p in self.peers})
