@@ -56,6 +56,7 @@ void RingMember::sync(Now now, std::span<const View> served) {
     for (const ChordNode& each : nodes_) inherit(each, node);
     for (const ChordNode& each : fresh) inherit(each, node);
     urgent_.push_back(view.arc.end);
+    newcomers_.push_back(view.arc.end);
     fresh.push_back(std::move(node));
   }
   nodes_ = std::move(fresh);
@@ -415,6 +416,18 @@ void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEve
   search_gap(now, node, beyond, hints, out, events);
 }
 
+// Nobody can say who follows the node: the one after that is asked who comes before it.
+void RingMember::look_from_beyond(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
+  const auto entries = node.successors().entries();
+  for (const View& view : entries.subspan(std::min<std::size_t>(entries.size(), 1))) {
+    const PeerRef& primary = primary_of(view);
+    if (primary == self_ || !health_.is_routable(primary)) continue;
+    const Hint hint{view.arc, primary};
+    return search_gap(now, node, view.arc.end, {&hint, 1}, out, events);
+  }
+  close_gap(now, node, found(now, node_after(node), 0), out, events);
+}
+
 void RingMember::search_gap(Now now, const ChordNode& node, Position position,
                             std::span<const Hint> hints, Outbox& out, RingEvents& events) {
   search(now, Search{Search::Purpose::gap, Lookup(position, hints), node.arc().end, 0, 0}, out,
@@ -449,6 +462,9 @@ void RingMember::close_gap(Now now, ChordNode& node, const ArcFound& live, Outbo
 void RingMember::claim(const ChordNode& node, Position limit, Duration unnoticed,
                        RingEvents& events) {
   const Arc gap{node.arc().end, limit};
+  // Nobody that the list names there is known to be dead: whoever it is has longer to turn up.
+  const bool suspected = !node.dead_run(health_).empty();
+  if (!suspected && unnoticed < limits_.claim_delay * departed_patience) return;
   Position claimed = gap.begin;
   std::uint64_t generation = node.view().number.generation;
   for (const View& listed : node.dead_run(health_)) {
@@ -580,6 +596,8 @@ void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbo
     // Nobody that is known lives beyond the gap: its end is looked for from the other side.
     if (search.purpose == Search::Purpose::gap) {
       close_gap(now, *node, found(now, node_after(*node), 0), out, events);
+    } else if (search.purpose == Search::Purpose::successor) {
+      look_from_beyond(now, *node, out, events);
     }
     return;
   }
@@ -623,6 +641,9 @@ void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
   const std::vector<Position> urgent = std::exchange(urgent_, {});
   for (const Position end : urgent) {
     if (ChordNode* node = node_at(end)) round(now, *node, out, events);
+  }
+  for (const Position end : std::exchange(newcomers_, {})) {
+    if (const ChordNode* node = node_at(end)) announce(now, *node, out, events);
   }
   if (urgent.empty() && !nodes_.empty()) {
     round(now, nodes_[turn_++ % nodes_.size()], out, events);

@@ -134,6 +134,7 @@ class RingMember {
   void refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out, RingEvents& events);
+  void look_from_beyond(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void search_gap(Now now, const ChordNode& node, Position position, std::span<const Hint> hints,
                   Outbox& out, RingEvents& events);
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
@@ -174,6 +175,7 @@ class RingMember {
   std::size_t turn_ = 0;
   Time next_round_{};
   Time next_claim_check_ = Time::never();  // when a peer has been dead for claim_delay
+  std::vector<Position> newcomers_;        // nodes that the one before does not know yet
   std::vector<Position> urgent_;           // nodes that must not wait for their turn
 };
 
