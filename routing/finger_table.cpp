@@ -21,6 +21,9 @@ std::optional<unsigned> FingerTable::next_to_refresh(Position end, Position reac
 
 void FingerTable::set(Position end, unsigned i, const KnownArc& found) {
   if (!contains(found.arc, target(end, i))) return;
+  const bool same = std::find(known_.begin(), known_.end(), found) != known_.end();
+  pause_rounds_ = same ? std::min(2 * pause_rounds_, pause_rounds_max) : 1;
+  if (same) return;
   std::erase_if(known_, [&](const KnownArc& known) { return overlaps(known.arc, found.arc); });
   const auto nearer = [end](const KnownArc& a, const KnownArc& b) {
     return distance(end, a.arc.end) < distance(end, b.arc.end);

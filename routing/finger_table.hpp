@@ -31,6 +31,12 @@ class FingerTable {
     return advance(end, std::uint64_t{1} << i);
   }
 
+  // Is it time to refresh one? To be asked once a round. Fingers that turn out unchanged are looked
+  // at ever more rarely, up to every pause_rounds_max rounds; one that has changed brings the next
+  // one forward, since the ring is changing.
+  bool is_due() noexcept { return ++rounds_waited_ >= pause_rounds_ && (rounds_waited_ = 0, true); }
+  static constexpr unsigned pause_rounds_max = 16;
+
   // The finger to refresh next, in turn, among those that look beyond `reach` (what the successor
   // list covers); nullopt if none does. Fingers that are not known come first.
   std::optional<unsigned> next_to_refresh(Position end, Position reach);
@@ -48,6 +54,8 @@ class FingerTable {
  private:
   std::vector<KnownArc> known_;  // ascending distance of arc.end from the node's end
   unsigned turn_ = 0;
+  unsigned pause_rounds_ = 1;
+  unsigned rounds_waited_ = 0;
 };
 
 }  // namespace hopring

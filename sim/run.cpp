@@ -17,6 +17,7 @@ constexpr auto settle_timeout = 120s;  // virtual; a ring that takes longer does
 constexpr auto settle_look = 250ms;    // between looks whether it has
 constexpr auto ownership_look = 10ms;  // between looks for a position served twice
 constexpr auto load_timeout = 300s;    // virtual; a load that takes longer has stalled
+constexpr auto lookups_after = 60s;      // virtual, from the run's beginning
 constexpr auto lookup_timeout = 10s;
 constexpr std::uint32_t lookups_at_once = 100;
 
@@ -177,6 +178,8 @@ void Run::load() {
 }
 
 void Run::look_up() {
+  // Fingers are learnt in turn, a few in each round: a ring is looked at when it has been up a while.
+  world_.run_until(Time{lookups_after});
   std::vector<std::uint32_t> hops;
   std::uint32_t ended = 0;
   const auto one = [&] {

@@ -10,7 +10,6 @@ namespace hopring {
 namespace {
 
 constexpr std::size_t early_hints_max = 64;  // transfers that may be coming at once, and some
-constexpr std::uint64_t finger_every = 8;    // rounds of a node for one finger, once all are known
 constexpr std::chrono::milliseconds claim_check_interval{250};
 constexpr int departed_patience = 4;       // claim_delays before a departed peer's arcs are claimed
 constexpr int rounds_unnoticed_max = 3;    // without a predecessor that makes itself known
@@ -379,17 +378,13 @@ void RingMember::refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvent
   const auto successors = node.successors().entries();
   const Position reach = successors.empty() ? end : successors.back().arc.end;
   if (is_whole_ring(node.arc()) || reach == node.arc().begin) return;
-  const std::size_t known = node.fingers().known().size();
+  if (!node.fingers().is_due()) return;
   const auto i = node.fingers().next_to_refresh(end, reach);
   if (!i) return;
   const Position target = FingerTable::target(end, *i);
   if (const ChordNode* own = node_holding(target)) {
     return node.fingers().set(end, *i, KnownArc{own->arc(), self_});
   }
-  const bool missing =
-      std::none_of(node.fingers().known().begin(), node.fingers().known().end(),
-                   [&](const KnownArc& each) { return contains(each.arc, target); });
-  if (!missing && known > 0 && rng_.below(finger_every) != 0) return;
   search(now, Search{Search::Purpose::finger, Lookup(target, closest(target)), end, *i, 0}, out,
          events);
 }
@@ -513,8 +508,9 @@ void RingMember::declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEve
 
 void RingMember::on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out,
                                 RingEvents& events) {
-  if (peer.endpoint == self_.endpoint) return;  // a probe of an address that has become our own
-  const bool dead = why == Unreachable::refused || why == Unreachable::other_incarnation ||
+  const bool here = peer.endpoint == self_.endpoint;  // an address that has become our own
+  if (here && (peer.incarnation == 0 || peer == self_)) return;
+  const bool dead = here || why == Unreachable::refused || why == Unreachable::other_incarnation ||
                     why == Unreachable::other_ring;
   if (dead) {
     declare_dead(now, peer, out, events);
