@@ -19,6 +19,10 @@ struct PeerRef {
   void serialize(Archive& archive, unsigned) {
     archive& endpoint.address& endpoint.port& incarnation;
   }
+  // The incarnation tells most peers apart, in one comparison.
+  friend constexpr bool operator==(const PeerRef& a, const PeerRef& b) {
+    return a.incarnation == b.incarnation && a.endpoint == b.endpoint;
+  }
   friend constexpr auto operator<=>(const PeerRef&, const PeerRef&) = default;
 };
 

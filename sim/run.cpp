@@ -178,7 +178,7 @@ void Run::load() {
 }
 
 void Run::look_up() {
-  // Fingers are learnt in turn, a few in each round: a ring is looked at when it has been up a while.
+  // Fingers are learnt in turn, a few in each round: the ring is given time for that.
   world_.run_until(Time{lookups_after});
   std::vector<std::uint32_t> hops;
   std::uint32_t ended = 0;

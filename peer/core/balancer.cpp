@@ -82,7 +82,11 @@ Balancer::Estimate Balancer::estimate(const PeerRef& self, const PeerLoad& own) 
     }
     if (own.ring_parts == 0) totals.add(own, 1);
     // Peers that have just come are hit too rarely to be counted that way.
-    const auto known = static_cast<double>(samples_.size() + (samples_.contains(self) ? 0 : 1));
+    const auto is_other = [&](const auto& each) {
+      return each.first != self && each.second.load.ring_parts > 0;
+    };
+    const auto known =
+        1.0 + static_cast<double>(std::count_if(samples_.begin(), samples_.end(), is_other));
     totals.weight *= std::max(totals.peers, known) / std::max(totals.peers, 1.0);
     totals.peers = std::max(totals.peers, known);
   }

@@ -103,6 +103,7 @@ class RingMember {
     Position node_end;        // all others: for which node
     unsigned finger = 0;      // finger: which
     std::uint64_t token = 0;  // caller: whose
+    bool walking = false;     // gap: a step of the walk from behind, which begins only once
   };
   struct Ask {
     enum class Kind : std::uint8_t { stabilize, search };
@@ -136,7 +137,7 @@ class RingMember {
   void close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out, RingEvents& events);
   void look_from_beyond(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void search_gap(Now now, const ChordNode& node, Position position, std::span<const Hint> hints,
-                  Outbox& out, RingEvents& events);
+                  bool walking, Outbox& out, RingEvents& events);
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
   void claim(const ChordNode& node, Position limit, Duration unnoticed, RingEvents& events);

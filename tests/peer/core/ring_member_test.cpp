@@ -325,10 +325,8 @@ BOOST_AUTO_TEST_CASE(the_lower_half_of_a_split_is_a_node_of_its_own) {
   hears(b, found(ask_b(), view(20, 30, b)));
   serve({view(10, 15, self, 2), view(15, 20, self, 2)});
   BOOST_TEST(member.nodes().size() == 2u);
-  BOOST_TEST(successors().empty(), "it is followed by the upper half");
-  BOOST_TEST(member.nodes().back().successors().entries().size() == 1u);
-  deadline();
   BOOST_TEST(successors() == std::vector{view(15, 20, self, 2)}, per_element());
+  BOOST_TEST(member.nodes().back().successors().entries().size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
