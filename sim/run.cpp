@@ -17,7 +17,7 @@ constexpr auto settle_timeout = 120s;  // virtual; a ring that takes longer does
 constexpr auto settle_look = 250ms;    // between looks whether it has
 constexpr auto ownership_look = 10ms;  // between looks for a position served twice
 constexpr auto load_timeout = 300s;    // virtual; a load that takes longer has stalled
-constexpr auto lookups_after = 60s;      // virtual, from the run's beginning
+constexpr auto lookups_after = 60s;    // virtual, from the run's beginning
 constexpr auto lookup_timeout = 10s;
 constexpr std::uint32_t lookups_at_once = 100;
 
