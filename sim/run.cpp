@@ -53,7 +53,7 @@ class Run {
   }
 
   void violation(std::string text) { figures_.violations.push_back(std::move(text)); }
-  void violations(std::vector<std::string> found, const std::string& when) {
+  void violations(const std::vector<std::string>& found, const std::string& when) {
     for (const std::string& each : found) violation(when + ": " + each);
   }
 
@@ -150,6 +150,7 @@ void Run::churn_once() {
 
 void Run::load() {
   std::vector<Endpoint> contacts;
+  contacts.reserve(3);
   for (int i = 0; i < 3; ++i) contacts.push_back(some_contact());
   WorkloadOptions load;
   // A dead peer's arcs are not served until they have been claimed.

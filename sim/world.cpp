@@ -44,7 +44,7 @@ struct World::Link {
   std::vector<PeerMessage> waiting;  // for the hello
 };
 
-World::World(WorldOptions options) : options_(std::move(options)), rng_(options_.seed) {
+World::World(const WorldOptions& options) : options_(options), rng_(options_.seed) {
   options_.ring.ring_id = rng_.next() | 1;
   options_.ring.hash_key = HashKey{{rng_.next(), rng_.next()}};
 }
@@ -95,7 +95,7 @@ ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> c
   return id;
 }
 
-ProcessId World::start_client(std::vector<Endpoint> contacts) {
+ProcessId World::start_client(const std::vector<Endpoint>& contacts) {
   auto fresh = std::make_unique<Process>();
   fresh->id = static_cast<ProcessId>(processes_.size());
   fresh->client = std::make_unique<OpMachine>(options_.client_limits, contacts, rng_.fork());
@@ -226,7 +226,7 @@ void World::handle(DialArrives&& event) {
       perform(target->id, out);
     }
   }
-  events_.add(arrival(link.last_back), std::move(ends));
+  events_.add(arrival(link.last_back), ends);
 }
 
 void World::handle(DialEnds&& event) {

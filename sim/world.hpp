@@ -43,7 +43,7 @@ using ProcessId = std::uint32_t;  // a peer or a client; never used twice
 
 class World {
  public:
-  explicit World(WorldOptions options);
+  explicit World(const WorldOptions& options);
   ~World();
 
   Now now() const;
@@ -68,7 +68,7 @@ class World {
   std::vector<ProcessId> alive_peers() const;
 
   // A client that knows `contacts`.
-  ProcessId start_client(std::vector<Endpoint> contacts);
+  ProcessId start_client(const std::vector<Endpoint>& contacts);
   OpMachine& client(ProcessId client);
   // Called with whatever the client's operations end in.
   void on_finish(ProcessId client, std::function<void(Finish&&)> handler);

@@ -123,6 +123,7 @@ std::vector<PeerRef> Balancer::lightest(Time now) const {
   }
   std::sort(sorted.begin(), sorted.end());
   std::vector<PeerRef> peers;
+  peers.reserve(sorted.size());
   for (const auto& each : sorted) peers.push_back(each.second);
   return peers;
 }

@@ -87,10 +87,10 @@ void Membership::on(Now now, const PeerRef& from, const WantArc& message, GroupH
     staying.bytes -= bytes;
     staying.ring_parts -= ring_parts(view.arc);
   });
-  if (leaving_) {
-    answer.verdict = WantArcAnswer::Verdict::nothing;
-  } else if (giving >= giving_max) {
-    answer.verdict = WantArcAnswer::Verdict::busy;
+  // While arcs are on their way the loads are about to change: ask again.
+  if (giving > 0 && !leaving_) answer.verdict = WantArcAnswer::Verdict::busy;
+  if (leaving_ || giving >= giving_max) {
+    // Nothing to give at present.
   } else if (const auto gift = balancer_.gift(staying, candidates, message)) {
     Position end = gift->end;
     for (unsigned i = 0; i < gift->cuts; ++i) {
@@ -99,8 +99,6 @@ void Membership::on(Now now, const PeerRef& from, const WantArc& message, GroupH
       end = at;
     }
     if (host.move(now, end, from, groups)) answer.verdict = WantArcAnswer::Verdict::coming;
-  } else if (giving > 0) {
-    answer.verdict = WantArcAnswer::Verdict::busy;  // the loads are about to change
   }
   out.push_back(SendPeer{from, RingMessage(answer)});
 }

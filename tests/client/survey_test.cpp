@@ -13,7 +13,8 @@ PeerReport report_of(std::uint8_t n, const std::vector<Arc>& arcs) {
   PeerReport report;
   report.self = peer(n);
   for (const Arc& arc : arcs) {
-    report.arcs.push_back({view(arc.begin, arc.end, 1, peer(n)), 10u * n, 100u * n});
+    report.arcs.push_back(
+        {view(arc.begin, arc.end, 1, peer(n)), std::uint64_t{10} * n, std::uint64_t{100} * n});
   }
   return report;
 }

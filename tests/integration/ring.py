@@ -20,8 +20,9 @@ class Peer:
 
     def __init__(self, bin_dir: Path, *options: str) -> None:
         self.log = tempfile.TemporaryFile()
+        listen = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(
-            [bin_dir / "hopring-peer", "--listen", "127.0.0.1:0", *options],
+            [bin_dir / "hopring-peer", *listen, *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline().rstrip("\n")
         match = READY.match(line)

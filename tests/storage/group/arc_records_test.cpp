@@ -13,7 +13,7 @@ struct Records {
   OpResultSink sink;
 
   Position of(const std::string& key) const { return records.position_of(key); }
-  void store(const std::string& key, Value value) {
+  void store(const std::string& key, const Value& value) {
     OpResultSink ignored;
     BOOST_REQUIRE(records.put(of(key), Put{key, value, {}}, {}, ignored) == Change::made);
   }

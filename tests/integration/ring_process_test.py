@@ -1,0 +1,134 @@
+"""Rings of real processes: joins, crashes, restarts and hostile connections. Run by CTest."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import ring
+
+JOINERS = 20
+TAKE_OVER_S = 5
+SETTLE_S = 30
+IDLE_CONNECTIONS = 2000
+SERVED_WITHIN_S = 1
+RESIDENT_MAX_KIB = 200 * 1024
+
+
+class RingProcessTest(unittest.TestCase):
+    """Each case starts its own peers; they are stopped by their own process ids."""
+
+    bin_dir = Path("build/bin")
+
+    def setUp(self) -> None:
+        self.peers: list[ring.Peer] = []
+        self.addCleanup(lambda: [peer.close() for peer in self.peers])
+
+    def start(self, *options: str) -> ring.Peer:
+        self.peers.append(ring.Peer(self.bin_dir, *options))
+        return self.peers[-1]
+
+    def start_ring(self, count: int) -> list[ring.Peer]:
+        first = self.start()
+        for _ in range(count - 1):
+            self.start("--join", first.address)
+        self.wait_until_whole(first, count)
+        return list(self.peers)
+
+    def hopring(self, at: ring.Peer, *words: str, stdin: str = "") -> subprocess.CompletedProcess:
+        command = [self.bin_dir / "hopring", "--at", at.address, *words]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+    def survey(self, at: ring.Peer) -> dict:
+        return json.loads(self.hopring(at, "ring", "--json").stdout)
+
+    def wait_until_whole(self, at: ring.Peer, count: int, seconds: float = SETTLE_S) -> dict:
+        end = time.monotonic() + seconds
+        while True:
+            seen = self.survey(at)
+            if seen["whole"] and len(seen["peers"]) == count:
+                return seen
+            self.assertLess(time.monotonic(), end, f"not whole: {seen}")
+
+    def fill(self, at: ring.Peer, count: int) -> None:
+        words = "".join(f"word-{i}\n" for i in range(count))
+        done = self.hopring(at, "import", "--format", "words", "-", stdin=words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def keys(self, at: ring.Peer) -> int:
+        done = self.hopring(at, "export")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return len(done.stdout.splitlines())
+
+    def test_twenty_peers_that_join_at_one_moment_through_one_end_in_one_ring(self) -> None:
+        first = self.start()
+        command = [self.bin_dir / "hopring-peer", "--listen", "127.0.0.1:0",
+                   "--join", first.address]
+        joiners = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                   for _ in range(JOINERS)]
+        try:
+            self.wait_until_whole(first, JOINERS + 1)
+        finally:
+            for joiner in joiners:
+                joiner.kill()
+                joiner.wait()
+                joiner.stdout.close()
+
+    def test_a_killed_peer_is_taken_over_and_only_its_own_keys_are_lost(self) -> None:
+        peers = self.start_ring(5)
+        self.fill(peers[0], 5000)
+        held = {each["id"]: each["keys"] for each in self.survey(peers[0])["peers"]}
+        peers[3].kill()
+        seen = self.wait_until_whole(peers[0], 4, TAKE_OVER_S)
+        self.assertGreater(seen["arcs_taken_over"], 0)
+        self.assertEqual(self.keys(peers[1]), 5000 - held[peers[3].id])
+        self.assertIn("event=take_over", "".join(peer.log_text() for peer in peers))
+
+    def test_the_first_peer_restarted_with_its_own_command_comes_back(self) -> None:
+        peers = self.start_ring(3)
+        self.fill(peers[1], 1000)
+        name = self.survey(peers[1])["ring"]
+        peers[0].kill()
+        again = self.start("--listen", peers[0].address)
+        seen = self.wait_until_whole(again, 3)
+        self.assertEqual(seen["ring"], name)
+
+    def test_a_peer_that_leaves_under_load_loses_nothing(self) -> None:
+        peers = self.start_ring(3)
+        self.fill(peers[0], 2000)
+        load = subprocess.Popen([self.bin_dir / "hopring", "--at", peers[0].address, "import",
+                                 "--format", "words", "-"], stdin=subprocess.PIPE, text=True,
+                                stderr=subprocess.PIPE)
+        load.stdin.write("".join(f"late-{i}\n" for i in range(50000)))
+        self.assertEqual(peers[1].leave(), 0, peers[1].log_text())
+        _, errors = load.communicate()
+        self.assertEqual(load.returncode, 0, errors)
+        self.assertEqual(self.keys(peers[2]), 52000)
+
+    def test_idle_garbage_and_unfinished_connections_do_not_keep_others_waiting(self) -> None:
+        peer = self.start()
+        host, port = peer.address.rsplit(":", 1)
+        sockets = []
+        self.addCleanup(lambda: [each.close() for each in sockets])
+        for _ in range(IDLE_CONNECTIONS):
+            sockets.append(socket.create_connection((host, int(port))))
+        begun = b"\x10\x00\x00\x00\x01"  # a frame that never ends
+        for junk in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, b"\x00" * 64, begun):
+            sockets.append(socket.create_connection((host, int(port))))
+            sockets[-1].sendall(junk)
+        began = time.monotonic()
+        self.assertEqual(self.hopring(peer, "put", "key", "value").returncode, 0)
+        self.assertEqual(self.hopring(peer, "get", "key").stdout.strip(), "value")
+        self.assertLess(time.monotonic() - began, 2 * SERVED_WITHIN_S)
+        status = Path(f"/proc/{peer.process.pid}/status").read_text()
+        resident = int(next(line.split()[1] for line in status.splitlines() if "VmRSS" in line))
+        self.assertLess(resident, RESIDENT_MAX_KIB)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        RingProcessTest.bin_dir = Path(sys.argv.pop(1))
+    unittest.main(verbosity=2)
