@@ -13,7 +13,7 @@ namespace {
 Config config(const std::vector<std::string>& arguments) {
   const auto read = read_config(arguments);
   const auto* bad = std::get_if<BadConfig>(&read);
-  BOOST_REQUIRE_MESSAGE(bad == nullptr, bad->problem);
+  BOOST_REQUIRE_MESSAGE(bad == nullptr, (bad == nullptr ? "" : bad->problem));
   return std::get<Config>(read);
 }
 
