@@ -45,8 +45,9 @@ NodeHints ChordNode::hints() const {
   hints.end = view_.arc.end;
   const auto entries = successors_.entries();
   hints.successors.assign(entries.begin(), entries.end());
-  for (const KnownArc& known : fingers_.known())
-    hints.fingers.push_back(Hint{known.arc, known.peer});
+  const auto fingers = fingers_.known();
+  hints.fingers.assign(fingers.begin(), fingers.end());
+  hints.predecessor = predecessor_;
   return hints;
 }
 
@@ -55,10 +56,17 @@ void ChordNode::take_hints(const PeerRef& self, const NodeHints& hints) {
     const std::span<const View> views(hints.successors);
     on_successor(self, views.front(), views.subspan(1));
   }
+  const std::optional<View>& before = hints.predecessor;
+  const bool fits =
+      before && before->arc.end == view_.arc.begin && !overlaps(before->arc, view_.arc);
+  if (!predecessor_ && fits) {
+    predecessor_ = before;
+    confirmed_at_ = noticed_at_;
+  }
   for (const Hint& hint : hints.fingers) {
     for (unsigned i = 0; i < FingerTable::bits; ++i) {
       if (!contains(hint.arc, FingerTable::target(view_.arc.end, i))) continue;
-      fingers_.set(view_.arc.end, i, KnownArc{hint.arc, hint.peer});
+      fingers_.set(view_.arc.end, i, hint);
       break;
     }
   }

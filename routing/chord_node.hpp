@@ -36,8 +36,13 @@ class ChordNode {
   // Has somebody who answers the question "whose is successor_position()?" Returns whether the list
   // changed.
   bool on_successor(const PeerRef& self, const View& successor, std::span<const View> rest) {
+    unfound_ = 0;
     return successors_.assign(view_.arc, self, successor, rest);
   }
+  // A search for the successor has found nobody. Returns whether that has happened so often in turn
+  // that it cannot be an arc that was just between two peers.
+  bool on_successor_unfound() { return ++unfound_ >= unfound_max; }
+  static constexpr unsigned unfound_max = 2;
 
   // Chord's notify: `candidate` ends where this arc begins. Taken unless a better one is known that
   // is not dead.
@@ -71,6 +76,7 @@ class ChordNode {
   std::optional<View> predecessor_;
   Time confirmed_at_{};  // when the predecessor last made itself known
   Time noticed_at_;      // when anybody last did so
+  unsigned unfound_ = 0;
 };
 
 }  // namespace hopring

@@ -12,27 +12,27 @@ std::optional<unsigned> FingerTable::next_to_refresh(Position end, Position reac
   if (lowest >= bits) return std::nullopt;
   for (unsigned i = lowest; i < bits; ++i) {
     const Position position = target(end, i);
-    const auto holds = [&](const KnownArc& known) { return contains(known.arc, position); };
+    const auto holds = [&](const Hint& known) { return contains(known.arc, position); };
     if (std::none_of(known_.begin(), known_.end(), holds)) return i;
   }
   turn_ = turn_ < lowest || turn_ + 1 >= bits ? lowest : turn_ + 1;
   return turn_;
 }
 
-void FingerTable::set(Position end, unsigned i, const KnownArc& found) {
+void FingerTable::set(Position end, unsigned i, const Hint& found) {
   if (!contains(found.arc, target(end, i))) return;
   const bool same = std::find(known_.begin(), known_.end(), found) != known_.end();
-  pause_rounds_ = same ? std::min(2 * pause_rounds_, pause_rounds_max) : 1;
+  pause_rounds_ = same ? std::min(2 * pause_rounds_, pause_rounds_max) : pause_rounds_min;
   if (same) return;
-  std::erase_if(known_, [&](const KnownArc& known) { return overlaps(known.arc, found.arc); });
-  const auto nearer = [end](const KnownArc& a, const KnownArc& b) {
+  std::erase_if(known_, [&](const Hint& known) { return overlaps(known.arc, found.arc); });
+  const auto nearer = [end](const Hint& a, const Hint& b) {
     return distance(end, a.arc.end) < distance(end, b.arc.end);
   };
   known_.insert(std::lower_bound(known_.begin(), known_.end(), found, nearer), found);
 }
 
 void FingerTable::forget(const PeerRef& peer) {
-  std::erase_if(known_, [&](const KnownArc& known) { return known.peer == peer; });
+  std::erase_if(known_, [&](const Hint& known) { return known.peer == peer; });
 }
 
 }  // namespace hopring

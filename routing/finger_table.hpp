@@ -14,14 +14,6 @@
 
 namespace hopring {
 
-// An arc and its primary, as far as is known: what a finger or any other passing remark tells.
-struct KnownArc {
-  Arc arc;
-  PeerRef peer;
-
-  friend bool operator==(const KnownArc&, const KnownArc&) = default;
-};
-
 class FingerTable {
  public:
   static constexpr unsigned bits = 64;
@@ -35,26 +27,27 @@ class FingerTable {
   // at ever more rarely, up to every pause_rounds_max rounds; one that has changed brings the next
   // one forward, since the ring is changing.
   bool is_due() noexcept { return ++rounds_waited_ >= pause_rounds_ && (rounds_waited_ = 0, true); }
+  static constexpr unsigned pause_rounds_min = 2;
   static constexpr unsigned pause_rounds_max = 16;
 
   // The finger to refresh next, in turn, among those that look beyond `reach` (what the successor
   // list covers); nullopt if none does. Fingers that are not known come first.
   std::optional<unsigned> next_to_refresh(Position end, Position reach);
 
-  // Finger i's position lies in `arc`, whose primary is `peer`. So does that of every higher finger
+  // Finger i's position lies in `found.arc`. So does that of every higher finger
   // whose position the arc holds.
-  void set(Position end, unsigned i, const KnownArc& found);
+  void set(Position end, unsigned i, const Hint& found);
 
   // The peer is dead: its fingers are unknown again.
   void forget(const PeerRef& peer);
 
   // In ascending order of i, without repetition.
-  std::span<const KnownArc> known() const noexcept { return known_; }
+  std::span<const Hint> known() const noexcept { return known_; }
 
  private:
-  std::vector<KnownArc> known_;  // ascending distance of arc.end from the node's end
+  std::vector<Hint> known_;  // ascending distance of arc.end from the node's end
   unsigned turn_ = 0;
-  unsigned pause_rounds_ = 1;
+  unsigned pause_rounds_ = 1;  // the first comes at once
   unsigned rounds_waited_ = 0;
 };
 

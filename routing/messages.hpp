@@ -31,17 +31,21 @@ struct PeerLoad {
   friend bool operator==(const PeerLoad&, const PeerLoad&) = default;
 };
 
-// A peer that is known to hold `arc`: a finger, or an entry of a successor list.
+// A peer that is known to hold `arc`, in the view of this number: a finger, or an entry of a
+// successor list. Numbers only grow at a position, so of two hints the higher one is the later.
 struct Hint {
   Arc arc;
   PeerRef peer;
+  ViewNumber number = {};  // all zero: not known
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& arc& peer;
+    archive& arc& peer& number;
   }
   friend bool operator==(const Hint&, const Hint&) = default;
 };
+
+inline Hint hint_of(const View& view) { return Hint{view.arc, primary_of(view), view.number}; }
 
 // Whose is `position`? Answered by ArcFound (the owner itself) or Closer.
 struct FindArc {
@@ -103,10 +107,11 @@ struct NodeHints {
   Position end;
   std::vector<View> successors;
   std::vector<Hint> fingers;
+  std::optional<View> predecessor;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& end& successors& fingers;
+    archive& end& successors& fingers& predecessor;
   }
   friend bool operator==(const NodeHints&, const NodeHints&) = default;
 };

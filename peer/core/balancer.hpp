@@ -8,9 +8,9 @@
 //
 // Sans-IO, no messages of its own. Thread rule: belongs to its peer.
 
+#include <boost/container/flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -84,7 +84,7 @@ class Balancer {
     bool passed_over = false;
   };
   std::uint32_t nodes_per_peer_;
-  std::map<PeerRef, Sample> samples_;
+  boost::container::flat_map<PeerRef, Sample> samples_;  // walked often, changed seldom
   std::vector<PeerLoad> round_;
 };
 

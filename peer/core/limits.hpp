@@ -15,8 +15,9 @@ struct Limits {
   // Time.
   std::chrono::milliseconds ask_timeout{1000};         // an answer this late counts as silence
   std::chrono::milliseconds stabilize_interval{1000};  // each node asks its successor once in this
-  std::chrono::milliseconds balance_interval{2000};    // between looks at the loads of others
-  std::chrono::milliseconds join_timeout{30000};       // --join-timeout; then it fails
+  std::chrono::milliseconds balance_interval{
+      2000};                                      // between looks at others' loads; twice at rest
+  std::chrono::milliseconds join_timeout{30000};  // --join-timeout; then it fails
   std::chrono::milliseconds join_retry_interval{250};  // between rounds over the contacts
   std::chrono::milliseconds fresh_for{1000};           // a creator takes no writes: see design D5
   std::chrono::milliseconds takeover_after{60000};     // --takeover-after: silence that means death

@@ -208,11 +208,14 @@ void Membership::hand_over(Now now, GroupHost& host, GroupOutbox& groups, Outbox
 void Membership::begin_round(Now now, RingMember& ring, const GroupHost& host, Outbox& out,
                              RingEvents& events) {
   const bool first = arcs_of(host) == 0 || leaving_;
-  next_round_ = now.monotonic + rng_.jittered(limits_.balance_interval);
+  const Duration pause = limits_.balance_interval;
+  next_round_ = now.monotonic + rng_.jittered(settled_ ? 2 * pause : pause);
   balancer_.begin_round();
   lookups_open_ = first ? samples_to_join : samples_a_round;
   for (std::size_t i = lookups_open_; i > 0; --i) {
-    ring.start_lookup(now, Position{rng_.next()}, 0, out, events);
+    // Who holds an arc near a random position is known at best: asking there takes one hop.
+    const Position random{rng_.next()};
+    ring.start_lookup(now, first ? random : ring.known_end_near(random), 0, out, events);
   }
 }
 

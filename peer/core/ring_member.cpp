@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "routing/router.hpp"
 
 namespace hopring {
 namespace {
@@ -52,6 +51,7 @@ void RingMember::sync(Now now, std::span<const View> served) {
     }
     for (const ChordNode& each : nodes_) inherit(each, node);
     for (const ChordNode& each : fresh) inherit(each, node);
+    locations_.forget(view.arc);
     urgent_.push_back(view.arc.end);
     newcomers_.push_back(view.arc.end);
     fresh.push_back(std::move(node));
@@ -76,6 +76,7 @@ void RingMember::inherit(const ChordNode& from, ChordNode& node) const {
 void RingMember::on_moved(const View& view, Outbox& out) {
   if (moved_.size() == moved_max) moved_.pop_front();
   moved_.push_back(view);
+  locations_.learn(hint_of(view));
   const ChordNode* node = node_at(view.arc.end);
   if (node == nullptr) return;
   send(primary_of(view), node->hints(), out);
@@ -139,11 +140,34 @@ ArcFound RingMember::found(Now now, const ChordNode& node, std::uint32_t nonce) 
                   load_};
 }
 
+// What passing answers tell may grow without end: then only what the nodes themselves know is kept.
+void RingMember::learn(const Hint& hint) {
+  const bool own = hint.peer == self_ || node_holding(hint.arc.end) != nullptr;
+  if (own || health_.is_dead(hint.peer)) return;
+  locations_.learn(hint);
+  if (locations_.size() > locations_max_) learn_anew();
+}
+
+void RingMember::learn_anew() {
+  const auto keep = [this](const Hint& hint) {
+    if (hint.peer != self_ && !health_.is_dead(hint.peer)) locations_.learn(hint);
+  };
+  locations_.clear();
+  for (const ChordNode& node : nodes_) {
+    for (const View& view : node.successors().entries()) keep(hint_of(view));
+    for (const Hint& finger : node.fingers().known()) keep(finger);
+  }
+  for (const View& view : moved_) keep(hint_of(view));
+  locations_max_ = std::max(locations_min, 2 * locations_.size());
+}
+
+void RingMember::forget(const PeerRef& dead) {
+  locations_.forget(dead);
+  for (ChordNode& node : nodes_) node.forget(dead);
+}
+
 std::vector<Hint> RingMember::closest(Position position) const {
-  ClosestPeers best(position, self_, health_);
-  for (const ChordNode& node : nodes_) best.consider(node);
-  for (const View& view : moved_) best.consider(view.arc, primary_of(view));
-  std::vector<Hint> hints = best.take();
+  std::vector<Hint> hints = locations_.closest(position, health_);
   for (const PeerRef& contact : contacts_) {
     if (!hints.empty() || contact == self_ || !health_.is_routable(contact)) continue;
     hints.push_back(Hint{Arc{}, contact});
@@ -172,7 +196,7 @@ std::vector<PeerRef> RingMember::known_peers() const {
   };
   for (const ChordNode& node : nodes_) {
     for (const View& view : node.successors().entries()) take(primary_of(view));
-    for (const KnownArc& known : node.fingers().known()) take(known.peer);
+    for (const Hint& finger : node.fingers().known()) take(finger.peer);
   }
   for (const View& view : moved_) take(primary_of(view));
   for (const PeerRef& contact : contacts_) take(contact);
@@ -205,6 +229,7 @@ void RingMember::on(Now now, const PeerRef& from, const FindArc& message, Outbox
 
 void RingMember::on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out,
                     RingEvents& events) {
+  learn(hint_of(message.node));
   if (primary_of(message.node) == from) hear(message.node, events);
   const Position position = advance(message.node.arc.end, 1);
   if (ChordNode* node = node_holding(position)) {
@@ -224,6 +249,8 @@ void RingMember::answer_position(Now now, const PeerRef& from, std::uint32_t non
 
 void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbox& out,
                     RingEvents& events) {
+  for (const View& view : message.successors) learn(hint_of(view));
+  learn(hint_of(message.view));
   if (primary_of(message.view) == from) hear(message.view, events);
   if (message.predecessor) hear_of(*message.predecessor, out);
   const std::optional<Ask> ask = answered(message.nonce, from);
@@ -240,11 +267,13 @@ void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbo
 
 void RingMember::on(Now now, const PeerRef& from, const Closer& message, Outbox& out,
                     RingEvents& events) {
+  for (const Hint& hint : message.hints) learn(hint);
   const std::optional<Ask> ask = answered(message.nonce, from);
   if (!ask) return;
   if (ask->kind == Ask::Kind::search) {
     const auto at = searches_.find(ask->search);
     if (at == searches_.end()) return;
+    locations_.deny(at->second.lookup.target(), from);
     at->second.lookup.on_closer(message.hints);
     return step(now, ask->search, out, events);
   }
@@ -258,6 +287,8 @@ void RingMember::on(Now now, const PeerRef& from, const Closer& message, Outbox&
 }
 
 void RingMember::on(Now, const PeerRef&, const NodeHints& message, Outbox&, RingEvents&) {
+  for (const Hint& hint : message.fingers) learn(hint);
+  for (const View& view : message.successors) learn(hint_of(view));
   if (ChordNode* node = node_at(message.end)) {
     node->take_hints(self_, message);
   } else if (early_hints_.size() < early_hints_max) {
@@ -269,6 +300,7 @@ void RingMember::on(Now now, const PeerRef& from, const ArcNews& message, Outbox
                     RingEvents& events) {
   if (primary_of(message.view) == from) hear(message.view, events);
   if (health_.is_dead(primary_of(message.view))) return;
+  learn(hint_of(message.view));
   for (ChordNode& node : nodes_) {
     node.on_notify(now.monotonic, message.view, health_);
     const bool follows = message.view.arc.begin == node.arc().end;
@@ -341,6 +373,15 @@ void RingMember::round(Now now, ChordNode& node, Outbox& out, RingEvents& events
   if (node.unnoticed_for(now.monotonic) >= patience) announce(now, node, out, events);
 }
 
+// A new node makes itself known to the one before, whose list may name another peer there.
+void RingMember::introduce(Now now, const ChordNode& node, Outbox& out, RingEvents& events) {
+  const std::optional<View>& before = node.predecessor();
+  if (!before || !health_.is_routable(primary_of(*before))) {
+    return announce(now, node, out, events);
+  }
+  tell(primary_of(*before), node.view(), out);
+}
+
 // The node before does not know this one: it is looked for and told.
 void RingMember::announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events) {
   const Position before = node.arc().begin;
@@ -381,7 +422,7 @@ void RingMember::refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvent
   if (!i) return;
   const Position target = FingerTable::target(end, *i);
   if (const ChordNode* own = node_holding(target)) {
-    return node.fingers().set(end, *i, KnownArc{own->arc(), self_});
+    return node.fingers().set(end, *i, hint_of(own->view()));
   }
   search(now, Search{Search::Purpose::finger, Lookup(target, closest(target)), end, *i, 0}, out,
          events);
@@ -393,7 +434,7 @@ void RingMember::declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEve
   events.push_back(PeerDied{peer});
   std::erase(contacts_, peer);
   std::erase_if(moved_, [&](const View& view) { return primary_of(view) == peer; });
-  for (ChordNode& node : nodes_) node.forget(peer);
+  forget(peer);
   check_all_successors(now, out, events);
 }
 
@@ -483,7 +524,7 @@ void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbo
     // Nobody that is known lives beyond the gap: its end is looked for from the other side.
     if (search.purpose == Search::Purpose::gap && !search.walking) {
       close_gap(now, *node, found(now, node_after(*node), 0), out, events);
-    } else if (search.purpose == Search::Purpose::successor) {
+    } else if (search.purpose == Search::Purpose::successor && node->on_successor_unfound()) {
       look_from_beyond(now, *node, out, events);
     }
     return;
@@ -491,8 +532,7 @@ void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbo
   if (search.purpose == Search::Purpose::gap) {
     close_gap(now, *node, *answer, out, events);
   } else if (search.purpose == Search::Purpose::finger) {
-    node->fingers().set(search.node_end, search.finger,
-                        KnownArc{answer->view.arc, primary_of(answer->view)});
+    node->fingers().set(search.node_end, search.finger, hint_of(answer->view));
   } else if (search.purpose == Search::Purpose::predecessor) {
     send(primary_of(answer->view), ArcNews{node->view()}, out);
   } else if (answer->view.arc.begin == node->arc().end) {
@@ -516,7 +556,7 @@ void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
     }
     for (const PeerRef& peer : due.dead) {
       events.push_back(PeerDied{peer});
-      for (ChordNode& node : nodes_) node.forget(peer);
+      forget(peer);
     }
     if (!due.dead.empty()) check_all_successors(now, out, events);
   }
@@ -530,7 +570,7 @@ void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
     if (ChordNode* node = node_at(end)) round(now, *node, out, events);
   }
   for (const Position end : std::exchange(newcomers_, {})) {
-    if (const ChordNode* node = node_at(end)) announce(now, *node, out, events);
+    if (const ChordNode* node = node_at(end)) introduce(now, *node, out, events);
   }
   if (urgent.empty() && !nodes_.empty()) {
     round(now, nodes_[turn_++ % nodes_.size()], out, events);

@@ -25,6 +25,7 @@
 #include "peer/core/effects.hpp"
 #include "peer/core/limits.hpp"
 #include "routing/chord_node.hpp"
+#include "routing/location_table.hpp"
 #include "routing/lookup.hpp"
 #include "routing/peer_health.hpp"
 
@@ -59,6 +60,8 @@ class RingMember {
   static constexpr std::size_t asks_max = 1024;    // beyond it a lookup fails at once
   static constexpr std::size_t moved_max = 256;    // arcs handed over that are still pointed to
   static constexpr std::size_t contacts_max = 16;  // of a peer without an arc
+  // Arcs remembered from passing answers, until what the nodes know is all that is kept.
+  static constexpr std::size_t locations_min = 1024;
 
   RingMember(const PeerRef& self, const Limits& limits, Rng rng);
 
@@ -92,6 +95,8 @@ class RingMember {
   std::vector<Hint> closest(Position position) const;
   // The best known view of the arc that holds the position.
   const View* known_view(Position position) const;
+  // The end of an arc whose holder this peer believes to know, about there; else `position`.
+  Position known_end_near(Position position) const { return locations_.end_near(position); }
   // Peers that the caches name, without repetition, `self` and the dead.
   std::vector<PeerRef> known_peers() const;
 
@@ -114,6 +119,9 @@ class RingMember {
     std::uint64_t search = 0;  // search: which
   };
 
+  void learn(const Hint& hint);
+  void learn_anew();
+  void forget(const PeerRef& dead);
   ChordNode* node_at(Position end);
   const ChordNode& node_after(const ChordNode& node) const;
   ChordNode* node_holding(Position position);
@@ -145,6 +153,7 @@ class RingMember {
                   RingEvents& events) const;
   void hear(const View& view, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
+  void introduce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
   void announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
   void inherit(const ChordNode& from, ChordNode& node) const;
   bool follow_own(Now now, ChordNode& node);
@@ -165,6 +174,8 @@ class RingMember {
   PeerHealth health_;
   PeerLoad load_;
   std::vector<ChordNode> nodes_;
+  LocationTable locations_;
+  std::size_t locations_max_ = locations_min;  // then they are learnt anew
   std::vector<PeerRef> contacts_;
   std::deque<View> moved_;
   std::vector<PeerRef> acquainted_;            // of a peer that leaves

@@ -30,7 +30,7 @@ void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEve
   if (std::any_of(searches_.begin(), searches_.end(), same)) return;
   std::vector<Hint> hints = closest(beyond);
   if (run.size() < entries.size()) {
-    hints.insert(hints.begin(), Hint{entries[run.size()].arc, primary_of(entries[run.size()])});
+    hints.insert(hints.begin(), hint_of(entries[run.size()]));
   }
   search_gap(now, node, beyond, hints, false, out, events);
 }
@@ -41,7 +41,7 @@ void RingMember::look_from_beyond(Now now, ChordNode& node, Outbox& out, RingEve
   for (const View& view : entries.subspan(std::min<std::size_t>(entries.size(), 1))) {
     const PeerRef& primary = primary_of(view);
     if (primary == self_ || !health_.is_routable(primary)) continue;
-    const Hint hint{view.arc, primary};
+    const Hint hint = hint_of(view);
     return search_gap(now, node, view.arc.end, {&hint, 1}, false, out, events);
   }
   close_gap(now, node, found(now, node_after(node), 0), out, events);
@@ -67,7 +67,7 @@ void RingMember::close_gap(Now now, ChordNode& node, const ArcFound& live, Outbo
   const bool nearer = before && before->arc.end == limit && covers(gap, before->arc) &&
                       !health_.is_dead(primary_of(*before));
   if (nearer && primary_of(*before) != self_) {
-    const Hint hint{before->arc, primary_of(*before)};
+    const Hint hint = hint_of(*before);
     return search_gap(now, node, before->arc.end, {&hint, 1}, true, out, events);
   }
   if (const ChordNode* own = nearer ? node_holding(before->arc.end) : nullptr) {

@@ -104,8 +104,8 @@ BOOST_AUTO_TEST_CASE(the_dead_run_ends_at_the_first_successor_that_is_not_dead) 
 // Method: hand one node's hints to a fresh node of the same arc; both know the same.
 BOOST_AUTO_TEST_CASE(hints_give_the_next_primary_what_the_last_one_knew) {
   node.on_successor(self, view(20, 30, a), std::vector{view(30, 40, b)});
-  node.fingers().set(Position{20}, 6, KnownArc{arc(70, 100), c});
-  node.fingers().set(Position{20}, 8, KnownArc{arc(200, 300), b});
+  node.fingers().set(Position{20}, 6, Hint{arc(70, 100), c});
+  node.fingers().set(Position{20}, 8, Hint{arc(200, 300), b});
   const NodeHints hints = node.hints();
   BOOST_TEST(hints.end == Position{20});
   ChordNode next(view(10, 20, c, 2), Time{});
@@ -116,20 +116,20 @@ BOOST_AUTO_TEST_CASE(hints_give_the_next_primary_what_the_last_one_knew) {
 
 BOOST_AUTO_TEST_CASE(hints_do_not_replace_successors_that_have_answered) {
   node.on_successor(self, view(20, 30, a), {});
-  node.take_hints(self, NodeHints{Position{20}, {view(20, 30, b)}, {}});
+  node.take_hints(self, NodeHints{Position{20}, {view(20, 30, b)}, {}, {}});
   BOOST_TEST(successors() == std::vector{view(20, 30, a)}, per_element());
 }
 
 BOOST_AUTO_TEST_CASE(hints_that_do_not_fit_are_ignored) {
-  node.take_hints(self, NodeHints{Position{20}, {view(30, 40, b)}, {Hint{arc(20, 20), a}}});
+  node.take_hints(self, NodeHints{Position{20}, {view(30, 40, b)}, {Hint{arc(20, 20), a}}, {}});
   BOOST_TEST(successors().empty());
-  node.take_hints(self, NodeHints{Position{20}, {}, {Hint{arc(22, 23), b}}});
+  node.take_hints(self, NodeHints{Position{20}, {}, {Hint{arc(22, 23), b}}, {}});
   BOOST_TEST(node.fingers().known().size() == 1u, "no finger looks at 23");
 }
 
 BOOST_AUTO_TEST_CASE(the_dead_are_forgotten_as_fingers_but_stay_in_the_list) {
   node.on_successor(self, view(20, 30, a), {});
-  node.fingers().set(Position{20}, 6, KnownArc{arc(70, 100), a});
+  node.fingers().set(Position{20}, 6, Hint{arc(70, 100), a});
   node.forget(a);
   BOOST_TEST(node.fingers().known().empty());
   BOOST_TEST(successors().size() == 1u, "its arc may be this node's to claim");

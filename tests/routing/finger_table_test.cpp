@@ -18,7 +18,7 @@ struct Fixture {
   FingerTable fingers;
 
   void set(unsigned i, std::uint64_t begin, std::uint64_t arc_end, std::uint16_t n) {
-    fingers.set(end, i, KnownArc{arc(begin, arc_end), peer(n)});
+    fingers.set(end, i, Hint{arc(begin, arc_end), peer(n)});
   }
 };
 

@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(answers_for_its_own_arc_and_names_closer_peers_for_others) 
   BOOST_TEST(only<ArcFound>(d).view == view(10, 20, self));
   BOOST_TEST(only<ArcFound>(d).nonce == 9u);
   hears(d, FindArc{10, Position{25}});
-  BOOST_TEST(only<Closer>(d).hints == (std::vector{Hint{arc(20, 30), b}}), per_element());
+  BOOST_TEST(only<Closer>(d).hints == (std::vector{hint_of(view(20, 30, b))}), per_element());
 }
 
 BOOST_AUTO_TEST_CASE(one_that_knows_nobody_says_so) {
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(the_next_primary_gets_the_nodes_hints_and_the_neighbours_th
 }
 
 BOOST_AUTO_TEST_CASE(hints_that_come_before_the_arc_are_kept_for_it) {
-  hears(b, NodeHints{Position{20}, {view(20, 30, c)}, {}});
+  hears(b, NodeHints{Position{20}, {view(20, 30, c)}, {}, {}});
   serve({view(10, 20, self)});
   BOOST_TEST(successors() == std::vector{view(20, 30, c)}, per_element());
 }
