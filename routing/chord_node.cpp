@@ -1,5 +1,7 @@
 #include "routing/chord_node.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 
 namespace hopring {
@@ -8,15 +10,15 @@ void ChordNode::set_view(const View& view) {
   HOPRING_CHECK(view.arc.end == view_.arc.end);
   view_ = view;
   successors_.rebase(view_.arc);
-  if (predecessor_ && predecessor_->arc.end != view_.arc.begin) predecessor_.reset();
 }
 
 void ChordNode::on_notify(Time now, const View& candidate, const PeerHealth& health) {
-  if (candidate.arc.end != view_.arc.begin || overlaps(candidate.arc, view_.arc)) return;
-  noticed_at_ = now;
-  if (predecessor_ && !health.is_dead(primary_of(*predecessor_)) &&
-      beats(*predecessor_, candidate)) {
-    return;
+  if (overlaps(candidate.arc, view_.arc)) return;
+  const std::uint64_t gap = distance(candidate.arc.end, view_.arc.begin);
+  if (gap == 0) noticed_at_ = now;
+  if (predecessor_ && !health.is_dead(primary_of(*predecessor_))) {
+    const std::uint64_t known_gap = distance(predecessor_->arc.end, view_.arc.begin);
+    if (known_gap < gap || (known_gap == gap && beats(*predecessor_, candidate))) return;
   }
   predecessor_ = candidate;
   confirmed_at_ = now;
@@ -40,7 +42,13 @@ std::span<const View> ChordNode::dead_run(const PeerHealth& health) const {
   return entries.first(count);
 }
 
-NodeHints ChordNode::hints() const {
+std::uint32_t ChordNode::unnoticed_ms(Time now) const {
+  using std::chrono::milliseconds;
+  const auto ms = std::chrono::duration_cast<milliseconds>(unnoticed_for(now)).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, ~0u));
+}
+
+NodeHints ChordNode::hints(Time now) const {
   NodeHints hints;
   hints.end = view_.arc.end;
   const auto entries = successors_.entries();
@@ -48,10 +56,11 @@ NodeHints ChordNode::hints() const {
   const auto fingers = fingers_.known();
   hints.fingers.assign(fingers.begin(), fingers.end());
   hints.predecessor = predecessor_;
+  hints.unnoticed_ms = unnoticed_ms(now);
   return hints;
 }
 
-void ChordNode::take_hints(const PeerRef& self, const NodeHints& hints) {
+void ChordNode::take_hints(Time now, const PeerRef& self, const NodeHints& hints) {
   if (successors_.empty() && !hints.successors.empty()) {
     const std::span<const View> views(hints.successors);
     on_successor(self, views.front(), views.subspan(1));
@@ -61,7 +70,9 @@ void ChordNode::take_hints(const PeerRef& self, const NodeHints& hints) {
       before && before->arc.end == view_.arc.begin && !overlaps(before->arc, view_.arc);
   if (!predecessor_ && fits) {
     predecessor_ = before;
-    confirmed_at_ = noticed_at_;
+    confirmed_at_ = now;
+    noticed_at_ =
+        std::min(noticed_at_, now + -Duration(std::chrono::milliseconds(hints.unnoticed_ms)));
   }
   for (const Hint& hint : hints.fingers) {
     for (unsigned i = 0; i < FingerTable::bits; ++i) {

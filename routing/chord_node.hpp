@@ -44,15 +44,17 @@ class ChordNode {
   bool on_successor_unfound() { return ++unfound_ >= unfound_max; }
   static constexpr unsigned unfound_max = 2;
 
-  // Chord's notify: `candidate` ends where this arc begins. Taken unless a better one is known that
-  // is not dead.
+  // Chord's notify: `candidate` is the nearest before this arc that its primary knows. Taken unless
+  // a nearer one, or a better one that ends there, is known that is not dead.
   void on_notify(Time now, const View& candidate, const PeerHealth& health);
   // Forgets a predecessor that has not been confirmed for `patience`. One that lives says so every
   // round; a view that is out of date would otherwise stand for ever against a claim that it seems
   // to precede (see beats()), and before an arc that is to be claimed.
   void expire_predecessor(Time now, Duration patience);
-  // How long ago a predecessor last made itself known, counted from the node's beginning.
+  // How long ago a node that ends where this arc begins last made itself known, counted from the
+  // node's beginning, wherever it was.
   Duration unnoticed_for(Time now) const { return now - noticed_at_; }
+  std::uint32_t unnoticed_ms(Time now) const;  // as it is sent
 
   // Whom to ask for the successor: the first entry's primary if it is reachable. nullopt: the list
   // is empty, or its first entry is silent.
@@ -64,8 +66,8 @@ class ChordNode {
   bool adopt(const View& view) { return successors_.adopt(view); }
 
   // What the arc's next primary needs to route at once, and taking it.
-  NodeHints hints() const;
-  void take_hints(const PeerRef& self, const NodeHints& hints);
+  NodeHints hints(Time now) const;
+  void take_hints(Time now, const PeerRef& self, const NodeHints& hints);
 
   void forget(const PeerRef& dead) { fingers_.forget(dead); }
 
@@ -75,7 +77,7 @@ class ChordNode {
   FingerTable fingers_;
   std::optional<View> predecessor_;
   Time confirmed_at_{};  // when the predecessor last made itself known
-  Time noticed_at_;      // when anybody last did so
+  Time noticed_at_;      // when anybody last did so that ends where this arc begins
   unsigned unfound_ = 0;
 };
 

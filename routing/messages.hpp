@@ -108,10 +108,11 @@ struct NodeHints {
   std::vector<View> successors;
   std::vector<Hint> fingers;
   std::optional<View> predecessor;
+  std::uint32_t unnoticed_ms = 0;  // as in ArcFound
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& end& successors& fingers& predecessor;
+    archive& end& successors& fingers& predecessor& unnoticed_ms;
   }
   friend bool operator==(const NodeHints&, const NodeHints&) = default;
 };

@@ -22,9 +22,10 @@ bool is_well_formed(const View& view) {
 
 namespace {
 
-// Had `older` moved on before the incarnation that `claim` names was found dead?
+// Had the arc moved on, in `older`, from what the claimant knew of it?
 bool had_moved_on(const View& older, const View& claim) {
   if (claim.taken_from == 0 || older.number.generation >= claim.number.generation) return false;
+  if (older.number <= claim.taken_at) return false;
   return older.members.size() != 1 || older.members.front().incarnation != claim.taken_from;
 }
 
@@ -34,6 +35,11 @@ bool beats(const View& challenger, const View& holder) {
   if (had_moved_on(challenger, holder)) return true;
   if (had_moved_on(holder, challenger)) return false;
   return challenger.number > holder.number;
+}
+
+View claim_of(const Arc& arc, const View& last, const PeerRef& claimant) {
+  const ViewNumber number{last.number.generation + 1, claimant.incarnation, 1};
+  return View{arc, number, primary_of(last).incarnation, {claimant}, last.number};
 }
 
 std::string to_string(const View& view) {

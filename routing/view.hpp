@@ -39,13 +39,15 @@ struct View {
   Arc arc;
   ViewNumber number;
   // The incarnation whose arc was claimed when the generation was raised; 0 in a generation that
-  // no take-over began. A claim beats only views whose sole member is that incarnation.
+  // no take-over began. Of an arc whose holder nobody knew it is the claimant's own.
   std::uint64_t taken_from = 0;
   std::vector<PeerRef> members;  // 1 to members_max; the first is the primary as far as is known
+  // A claim's: the last view of the dead that the claimant knew. What came later had moved on.
+  ViewNumber taken_at = {};
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& arc& number& taken_from& members;
+    archive& arc& number& taken_from& members& taken_at;
   }
   friend bool operator==(const View&, const View&) = default;
 };
@@ -61,9 +63,12 @@ inline bool is_member(const View& view, const PeerRef& peer) {
 bool is_well_formed(const View& view);
 
 // Which of two views that share a position holds there. Mostly the higher number; but a claim
-// (taken_from != 0) yields to a view of a lower generation that had moved on before the claim, that
-// is, one whose sole member is not the incarnation that the claim names.
+// (taken_from != 0) yields to a view of a lower generation that the claimant had missed: one later
+// than taken_at whose sole member is not the incarnation that the claim names.
 bool beats(const View& challenger, const View& holder);
+
+// `claimant` takes over `arc`, whose last known view was `last`, from its dead primary.
+View claim_of(const Arc& arc, const View& last, const PeerRef& claimant);
 
 // "(0x1fff.., 0x3fff..] 1.0.7 {127.0.0.1:7000#..}", as it stands in logs.
 std::string to_string(const View& view);

@@ -385,7 +385,7 @@ void Peer::Parts::carry_out(Now now, GroupOutbox& groups, Outbox& out) {
       continue;
     }
     if (const auto* moved = std::get_if<ArcMoved>(&effect)) {
-      member.on_moved(moved->view, out);
+      member.on_moved(now, moved->view, out);
       changed = true;
     } else if (const auto* opened = std::get_if<ArcOpened>(&effect)) {
       arc_came(now, opened->view, out);
@@ -394,11 +394,7 @@ void Peer::Parts::carry_out(Now now, GroupOutbox& groups, Outbox& out) {
                std::holds_alternative<ArcLost>(effect)) {
       changed = true;
     } else if (const auto* kept = std::get_if<CopyKept>(&effect)) {
-      View claim = kept->view;
-      claim.taken_from = primary_of(kept->view).incarnation;
-      claim.number = ViewNumber{kept->view.number.generation + 1, options.self.incarnation, 1};
-      claim.members = {options.self};
-      events.push_back(ClaimArc{std::move(claim)});
+      events.push_back(ClaimArc{claim_of(kept->view.arc, kept->view, options.self)});
     } else if (const auto* ended = std::get_if<MoveEnded>(&effect)) {
       in->membership.on_move_ended(now, ended->to, ended->done);
     }

@@ -43,10 +43,10 @@ void RingMember::sync(Now now, std::span<const View> served) {
     ChordNode node(view, now.monotonic);
     // The half of a split, or an arc beside one of ours, inherits what our node there knows.
     if (ChordNode* sibling = node_holding(view.arc.end)) {
-      node.take_hints(self_, sibling->hints());
+      node.take_hints(now.monotonic, self_, sibling->hints(now.monotonic));
     }
     if (const auto hints = early_hints_.find(view.arc.end); hints != early_hints_.end()) {
-      node.take_hints(self_, hints->second);
+      node.take_hints(now.monotonic, self_, hints->second);
       early_hints_.erase(hints);
     }
     for (const ChordNode& each : nodes_) inherit(each, node);
@@ -73,13 +73,13 @@ void RingMember::inherit(const ChordNode& from, ChordNode& node) const {
                     entries.subspan(static_cast<std::size_t>(at - entries.begin()) + 1));
 }
 
-void RingMember::on_moved(const View& view, Outbox& out) {
+void RingMember::on_moved(Now now, const View& view, Outbox& out) {
   if (moved_.size() == moved_max) moved_.pop_front();
   moved_.push_back(view);
   locations_.learn(hint_of(view));
   const ChordNode* node = node_at(view.arc.end);
   if (node == nullptr) return;
-  send(primary_of(view), node->hints(), out);
+  send(primary_of(view), node->hints(now.monotonic), out);
   if (ChordNode* before = node_at(view.arc.begin)) {
     before->on_successor(self_, view, node->successors().entries());
   }
@@ -128,15 +128,12 @@ ChordNode* RingMember::node_holding(Position position) {
 }
 
 ArcFound RingMember::found(Now now, const ChordNode& node, std::uint32_t nonce) const {
-  using std::chrono::milliseconds;
   const auto successors = node.successors().entries();
-  const auto unnoticed =
-      std::chrono::duration_cast<milliseconds>(node.unnoticed_for(now.monotonic)).count();
   return ArcFound{nonce,
                   node.view(),
                   {successors.begin(), successors.end()},
                   node.predecessor(),
-                  static_cast<std::uint32_t>(std::min<std::int64_t>(unnoticed, ~0u)),
+                  node.unnoticed_ms(now.monotonic),
                   load_};
 }
 
@@ -286,11 +283,11 @@ void RingMember::on(Now now, const PeerRef& from, const Closer& message, Outbox&
   }
 }
 
-void RingMember::on(Now, const PeerRef&, const NodeHints& message, Outbox&, RingEvents&) {
+void RingMember::on(Now now, const PeerRef&, const NodeHints& message, Outbox&, RingEvents&) {
   for (const Hint& hint : message.fingers) learn(hint);
   for (const View& view : message.successors) learn(hint_of(view));
   if (ChordNode* node = node_at(message.end)) {
-    node->take_hints(self_, message);
+    node->take_hints(now.monotonic, self_, message);
   } else if (early_hints_.size() < early_hints_max) {
     early_hints_[message.end] = message;
   }

@@ -68,7 +68,7 @@ class RingMember {
   // The arcs that are served now, in ring order of their ends. Nodes come, change and go with them.
   void sync(Now now, std::span<const View> served);
   // An arc of ours has another primary now: its node's hints go there.
-  void on_moved(const View& view, Outbox& out);
+  void on_moved(Now now, const View& view, Outbox& out);
   void set_load(const PeerLoad& load) { load_ = load; }
   // It is leaving: remembers those who name it, while it has nodes that know them.
   void begin_leaving() { acquainted_ = known_peers(); }
@@ -149,8 +149,7 @@ class RingMember {
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
   void claim(const ChordNode& node, Position limit, Duration unnoticed, RingEvents& events);
-  void push_claim(const Arc& arc, std::uint64_t generation, std::uint64_t taken_from,
-                  RingEvents& events) const;
+  void push_claim(View claim, RingEvents& events) const;
   void hear(const View& view, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
   void introduce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);

@@ -63,9 +63,13 @@ void RingMember::close_gap(Now now, ChordNode& node, const ArcFound& live, Outbo
   const Position limit = live.view.arc.begin;
   if (limit == node.arc().end) return follow(now, node, live.view, live.successors);
   const std::optional<View>& before = live.predecessor;
+  // Others before the same gap must learn that it begins here.
+  tell(primary_of(live.view), node.view(), out);
+  if (ChordNode* own = node_at(live.view.arc.end)) {
+    own->on_notify(now.monotonic, node.view(), health_);
+  }
   const Arc gap{node.arc().end, limit};
-  const bool nearer = before && before->arc.end == limit && covers(gap, before->arc) &&
-                      !health_.is_dead(primary_of(*before));
+  const bool nearer = before && covers(gap, before->arc) && !health_.is_dead(primary_of(*before));
   if (nearer && primary_of(*before) != self_) {
     const Hint hint = hint_of(*before);
     return search_gap(now, node, before->arc.end, {&hint, 1}, true, out, events);
@@ -99,23 +103,23 @@ void RingMember::claim(const ChordNode& node, Position limit, Duration unnoticed
     if (!health_.is_dead(peer)) continue;
     // Who has departed gave its arcs to others, who make themselves known unless they died, too.
     if (health_.has_departed(peer) && unnoticed < limits_.claim_delay * departed_patience) continue;
-    push_claim(Arc{listed.arc.begin, claimed}, last.number.generation + 1, peer.incarnation,
-               events);
+    push_claim(claim_of(Arc{listed.arc.begin, claimed}, last, self_), events);
   }
-  if (claimed != limit) push_claim(Arc{claimed, limit}, generation + 1, 0, events);
+  if (claimed == limit) return;
+  const ViewNumber number{generation + 1, self_.incarnation, 1};
+  push_claim(View{Arc{claimed, limit}, number, self_.incarnation, {self_}}, events);
 }
 
-void RingMember::push_claim(const Arc& arc, std::uint64_t generation, std::uint64_t taken_from,
-                            RingEvents& events) const {
-  const ViewNumber number{generation, self_.incarnation, 1};
+void RingMember::push_claim(View claim, RingEvents& events) const {
   // No arc holds both the last position and the first.
   constexpr Position last{~0ull};
-  if (can_cut(arc, last)) {
-    events.push_back(ClaimArc{View{Arc{arc.begin, last}, number, taken_from, {self_}}});
-    events.push_back(ClaimArc{View{Arc{last, arc.end}, number, taken_from, {self_}}});
-  } else {
-    events.push_back(ClaimArc{View{arc, number, taken_from, {self_}}});
+  if (can_cut(claim.arc, last)) {
+    View first = claim;
+    first.arc.end = last;
+    claim.arc.begin = last;
+    events.push_back(ClaimArc{std::move(first)});
   }
+  events.push_back(ClaimArc{std::move(claim)});
 }
 
 void RingMember::check_all_successors(Now now, Outbox& out, RingEvents& events) {

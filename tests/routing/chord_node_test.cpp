@@ -74,12 +74,30 @@ BOOST_AUTO_TEST_CASE(a_predecessor_that_repeats_itself_stays) {
   BOOST_TEST(node.predecessor().value() == view(0, 10, a, 7), "it had moved on, and lives");
 }
 
-BOOST_AUTO_TEST_CASE(a_split_forgets_the_predecessor_of_what_is_now_another_node) {
-  node.on_notify(Time{}, view(0, 10, a), health);
-  node.set_view(view(10, 20, self, 2));
-  BOOST_TEST(node.predecessor().has_value());
+BOOST_AUTO_TEST_CASE(after_a_split_the_part_between_becomes_the_predecessor) {
+  node.on_notify(Time{}, view(0, 10, a, 9), health);
   node.set_view(view(15, 20, self, 3));
-  BOOST_TEST(!node.predecessor().has_value());
+  BOOST_TEST(node.predecessor().value() == view(0, 10, a, 9), "the nearest that is known");
+  node.on_notify(Time{}, view(10, 15, self, 3), health);
+  BOOST_TEST(node.predecessor().value() == view(10, 15, self, 3));
+}
+
+// Goal: nodes before a gap learn of each other through the node after it.
+BOOST_AUTO_TEST_CASE(of_predecessors_beyond_a_gap_the_nearest_is_known) {
+  node.on_notify(Time{}, view(0, 3, a), health);
+  node.on_notify(Time{}, view(3, 5, b), health);
+  node.on_notify(Time{}, view(0, 3, a, 9), health);
+  BOOST_TEST(node.predecessor().value() == view(3, 5, b));
+  health.on_dead(Time{}, b);
+  node.on_notify(Time{}, view(0, 3, a), health);
+  BOOST_TEST(node.predecessor().value() == view(0, 3, a));
+}
+
+BOOST_AUTO_TEST_CASE(a_predecessor_beyond_a_gap_does_not_count_as_noticed) {
+  node.on_notify(Time{3s}, view(0, 5, a), health);
+  BOOST_TEST(bool(node.unnoticed_for(Time{4s}) == Duration(4s)));
+  node.on_notify(Time{3s}, view(5, 10, b), health);
+  BOOST_TEST(bool(node.unnoticed_for(Time{4s}) == Duration(1s)));
 }
 
 BOOST_AUTO_TEST_CASE(asks_its_first_successor_unless_that_one_is_silent) {
@@ -106,24 +124,28 @@ BOOST_AUTO_TEST_CASE(hints_give_the_next_primary_what_the_last_one_knew) {
   node.on_successor(self, view(20, 30, a), std::vector{view(30, 40, b)});
   node.fingers().set(Position{20}, 6, Hint{arc(70, 100), c});
   node.fingers().set(Position{20}, 8, Hint{arc(200, 300), b});
-  const NodeHints hints = node.hints();
+  node.on_notify(Time{1s}, view(0, 10, b), health);
+  const NodeHints hints = node.hints(Time{3s});
   BOOST_TEST(hints.end == Position{20});
-  ChordNode next(view(10, 20, c, 2), Time{});
-  next.take_hints(c, hints);
-  BOOST_TEST(next.hints().successors == hints.successors, per_element());
-  BOOST_TEST(next.hints().fingers == hints.fingers, per_element());
+  ChordNode next(view(10, 20, c, 2), Time{5s});
+  next.take_hints(Time{5s}, c, hints);
+  BOOST_TEST(next.predecessor().value() == view(0, 10, b));
+  BOOST_TEST(next.unnoticed_ms(Time{6s}) == 3000u, "two seconds there, and one here");
+  BOOST_TEST(next.hints(Time{}).successors == hints.successors, per_element());
+  BOOST_TEST(next.hints(Time{}).fingers == hints.fingers, per_element());
 }
 
 BOOST_AUTO_TEST_CASE(hints_do_not_replace_successors_that_have_answered) {
   node.on_successor(self, view(20, 30, a), {});
-  node.take_hints(self, NodeHints{Position{20}, {view(20, 30, b)}, {}, {}});
+  node.take_hints(Time{}, self, NodeHints{Position{20}, {view(20, 30, b)}, {}, {}, 0});
   BOOST_TEST(successors() == std::vector{view(20, 30, a)}, per_element());
 }
 
 BOOST_AUTO_TEST_CASE(hints_that_do_not_fit_are_ignored) {
-  node.take_hints(self, NodeHints{Position{20}, {view(30, 40, b)}, {Hint{arc(20, 20), a}}, {}});
+  node.take_hints(Time{}, self,
+                  NodeHints{Position{20}, {view(30, 40, b)}, {Hint{arc(20, 20), a}}, {}, 0});
   BOOST_TEST(successors().empty());
-  node.take_hints(self, NodeHints{Position{20}, {}, {Hint{arc(22, 23), b}}, {}});
+  node.take_hints(Time{}, self, NodeHints{Position{20}, {}, {Hint{arc(22, 23), b}}, {}, 0});
   BOOST_TEST(node.fingers().known().size() == 1u, "no finger looks at 23");
 }
 

@@ -45,13 +45,14 @@ inline View view(std::uint64_t begin, std::uint64_t end, const PeerRef& primary,
   return View{arc(begin, end), ViewNumber{1, 0, number}, 0, {primary}};
 }
 
-// `claimant` has taken the arc over from `dead`.
+// `claimant` has taken the arc over from `dead`, whose last view known to it had this number.
 inline View claim(std::uint64_t begin, std::uint64_t end, const PeerRef& claimant,
-                  const PeerRef& dead, std::uint64_t generation = 2) {
+                  const PeerRef& dead, std::uint64_t generation = 2, ViewNumber taken_at = {}) {
   return View{arc(begin, end),
               ViewNumber{generation, claimant.incarnation, 1},
               dead.incarnation,
-              {claimant}};
+              {claimant},
+              taken_at};
 }
 
 // The seed of a random test: 1, or HOPRING_TEST_SEED from the environment.

@@ -34,6 +34,20 @@ BOOST_AUTO_TEST_CASE(a_claim_yields_to_an_arc_that_had_moved_on) {
   BOOST_TEST(!beats(claim(0, 9, c, a), moved_on));
 }
 
+// Goal: a cache that has missed a view does not stand against a valid claim.
+// Method: a gave the arc to b in view 8; b died, and c claims it. Views up to 8 are out of date,
+// whoever they name; view 9 of d is what the claimant has missed.
+BOOST_AUTO_TEST_CASE(a_claim_beats_what_its_claimant_knew_to_be_out_of_date) {
+  const View claimed = claim(0, 9, c, b, 2, ViewNumber{1, 0, 8});
+  BOOST_TEST(beats(claimed, view(0, 9, a, 7)));
+  BOOST_TEST(!beats(view(0, 9, a, 7), claimed));
+  BOOST_TEST(beats(view(0, 9, d, 9), claimed));
+}
+
+BOOST_AUTO_TEST_CASE(a_claim_of_what_nobody_was_known_to_hold_yields_to_whoever_held_it) {
+  BOOST_TEST(beats(view(0, 9, a, 1), claim(0, 9, c, c)));
+}
+
 BOOST_AUTO_TEST_CASE(a_claim_yields_to_more_than_one_member) {
   View two = view(0, 9, a, 8);
   two.members.push_back(b);
@@ -73,6 +87,7 @@ BOOST_AUTO_TEST_CASE(of_two_views_with_different_numbers_exactly_one_beats_the_o
       if (drawn.number.generation > 1) {
         drawn.number.claimant = 1 + rng.below(4);
         drawn.taken_from = rng.below(5);
+        drawn.taken_at = ViewNumber{rng.below(drawn.number.generation), 0, rng.below(4)};
       }
       return drawn;
     };

@@ -306,7 +306,7 @@ BOOST_AUTO_TEST_CASE(the_next_primary_gets_the_nodes_hints_and_the_neighbours_th
   hears(b, found(ask_b(), view(20, 30, b)));
   hears(d, Stabilize{1, view(0, 10, d)});
   clear();
-  member.on_moved(view(10, 20, c, 2), out);
+  member.on_moved(now, view(10, 20, c, 2), out);
   BOOST_TEST(only<NodeHints>(c).successors == std::vector{view(20, 30, b)}, per_element());
   const auto news = sent<ArcNews>(out);
   BOOST_TEST(news.size() == 2u);
@@ -316,7 +316,7 @@ BOOST_AUTO_TEST_CASE(the_next_primary_gets_the_nodes_hints_and_the_neighbours_th
 }
 
 BOOST_AUTO_TEST_CASE(hints_that_come_before_the_arc_are_kept_for_it) {
-  hears(b, NodeHints{Position{20}, {view(20, 30, c)}, {}, {}});
+  hears(b, NodeHints{Position{20}, {view(20, 30, c)}, {}, {}, 0});
   serve({view(10, 20, self)});
   BOOST_TEST(successors() == std::vector{view(20, 30, c)}, per_element());
 }
