@@ -1,6 +1,7 @@
 #include "sim/world.hpp"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdio>
 #include <utility>
 
@@ -16,6 +17,19 @@ constexpr std::uint16_t peer_port = 7700;
 
 }  // namespace
 
+struct LinkKey {
+  PeerRef to;
+  Lane lane = Lane::control;
+
+  friend bool operator==(const LinkKey&, const LinkKey&) = default;
+};
+
+struct LinkKeyHash {
+  std::size_t operator()(const LinkKey& key) const noexcept {
+    return std::hash<PeerRef>{}(key.to) ^ static_cast<std::size_t>(key.lane);
+  }
+};
+
 struct World::Process {
   ProcessId id = 0;
   PeerRef self;  // all zero incarnation for a client
@@ -27,13 +41,14 @@ struct World::Process {
   std::unique_ptr<OpMachine> client;
   std::function<void(Finish&&)> on_finish;
   Time timer = Time::never();  // the earliest Timer event that is queued
-  std::unordered_map<PeerRef, LinkId> dialled;
+  boost::unordered_flat_map<LinkKey, LinkId, LinkKeyHash> dialled;
   std::vector<LinkId> accepted;
 };
 
 struct World::Link {
   LinkId id = 0;
   ProcessId from = 0;
+  Lane lane = Lane::control;
   PeerRef asked;   // as it was dialled
   PeerRef actual;  // who answered
   ProcessId to = 0;
@@ -113,8 +128,10 @@ void World::leave(ProcessId id) {
 }
 
 void World::cut(ProcessId from, ProcessId to) {
-  const Link* link = find_link(from, process(to).self);
-  if (link != nullptr) close(link->id, true);
+  for (const Lane lane : {Lane::control, Lane::bulk}) {
+    const Link* link = find_link(from, process(to).self, lane);
+    if (link != nullptr) close(link->id, true);
+  }
 }
 
 void World::end(ProcessId id) {
@@ -154,9 +171,14 @@ World::Process* World::alive_at(const Endpoint& endpoint) {
 
 // Links.
 
-World::Link* World::find_link(ProcessId from, const PeerRef& to) {
-  const auto at = process(from).dialled.find(to);
-  return at == process(from).dialled.end() ? nullptr : links_.at(at->second).get();
+World::Link* World::find(LinkId id) {
+  const auto& link = links_[id & 0xffffffff];
+  return link && link->id == id ? link.get() : nullptr;
+}
+
+World::Link* World::find_link(ProcessId from, const PeerRef& to, Lane lane) {
+  const auto at = process(from).dialled.find(LinkKey{to, lane});
+  return at == process(from).dialled.end() ? nullptr : find(at->second);
 }
 
 Time World::arrival(Time& last) {
@@ -168,26 +190,35 @@ Time World::arrival(Time& last) {
   return last;
 }
 
-World::Link& World::dial(ProcessId from, const PeerRef& to) {
-  auto link = std::make_unique<Link>();
-  link->id = ++last_link_;
-  link->from = from;
-  link->asked = to;
-  Link& reference = *link;
-  process(from).dialled[to] = link->id;
-  links_.emplace(link->id, std::move(link));
+World::Link& World::dial(ProcessId from, const PeerRef& to, Lane lane) {
+  if (free_links_.empty()) {
+    free_links_.push_back(static_cast<std::uint32_t>(links_.size()));
+    links_.emplace_back();
+  }
+  const std::uint32_t index = free_links_.back();
+  free_links_.pop_back();
+  links_[index] = std::make_unique<Link>();
+  Link& reference = *links_[index];
+  reference.id = ++links_dialled_ << 32 | index;
+  reference.from = from;
+  reference.lane = lane;
+  reference.asked = to;
+  process(from).dialled[LinkKey{to, lane}] = reference.id;
   events_.add(arrival(reference.last_there), DialArrives{reference.id});
   return reference;
 }
 
 // What is under way on it is lost. The dialler hears of it a little later.
 void World::close(LinkId id, bool tell_dialler) {
-  const auto at = links_.find(id);
-  if (at == links_.end()) return;
-  const std::unique_ptr<Link> link = std::move(at->second);
-  links_.erase(at);
+  if (find(id) == nullptr) return;
+  const auto index = static_cast<std::uint32_t>(id);
+  const std::unique_ptr<Link> link = std::move(links_[index]);
+  free_links_.push_back(index);
   auto& dialled = process(link->from).dialled;
-  std::erase_if(dialled, [&](const auto& each) { return each.second == id; });
+  for (const PeerRef& to : {link->asked, link->actual}) {
+    const auto at = dialled.find(LinkKey{to, link->lane});
+    if (at != dialled.end() && at->second == id) dialled.erase(at);
+  }
   if (link->open) std::erase(process(link->to).accepted, id);
   if (!tell_dialler || !process(link->from).alive) return;
   Time any{};
@@ -196,9 +227,9 @@ void World::close(LinkId id, bool tell_dialler) {
 }
 
 void World::handle(DialArrives&& event) {
-  const auto at = links_.find(event.link);
-  if (at == links_.end()) return;
-  Link& link = *at->second;
+  Link* const found = find(event.link);
+  if (found == nullptr) return;
+  Link& link = *found;
   DialEnds ends{link.id, {}, true};
   Process* target = alive_at(link.asked.endpoint);
   if (target != nullptr) {
@@ -230,9 +261,9 @@ void World::handle(DialArrives&& event) {
 }
 
 void World::handle(DialEnds&& event) {
-  const auto at = links_.find(event.link);
-  if (at == links_.end()) return;
-  Link& link = *at->second;
+  Link* const found = find(event.link);
+  if (found == nullptr) return;
+  Link& link = *found;
   using Verdict = HelloAnswer::Verdict;
   if (event.refused) return end_dial(link, Unreachable::refused);
   if (event.answer.verdict == Verdict::other_incarnation) {
@@ -243,7 +274,7 @@ void World::handle(DialEnds&& event) {
   link.established = true;
   Process& from = process(link.from);
   if (from.client) {
-    from.dialled[link.actual] = link.id;
+    from.dialled[LinkKey{link.actual, link.lane}] = link.id;
     from.client->on_connected(now(), link.asked, link.actual, event.answer.ring);
     return perform(from.id);
   }
@@ -287,9 +318,9 @@ void World::handle(LinkLost&& event) {
 // Messages.
 
 void World::handle(PeerMessageArrives&& event) {
-  const auto at = links_.find(event.link);
-  if (at == links_.end()) return;
-  const Link& link = *at->second;
+  const Link* const found = find(event.link);
+  if (found == nullptr) return;
+  const Link& link = *found;
   ++peer_messages_;
   trace_.add(link.from << 16 | link.to);
   trace_.add(std::visit([](const auto& family) { return family.index(); }, event.message));
@@ -301,9 +332,9 @@ void World::handle(PeerMessageArrives&& event) {
 }
 
 void World::handle(RequestArrives&& event) {
-  const auto at = links_.find(event.link);
-  if (at == links_.end()) return;
-  Link& link = *at->second;
+  Link* const found = find(event.link);
+  if (found == nullptr) return;
+  Link& link = *found;
   const ProcessId to = link.to;
   Outbox out;
   ClientReplyMessage reply = process(to).peer->answer(now(), event.message, out);
@@ -313,10 +344,10 @@ void World::handle(RequestArrives&& event) {
 }
 
 void World::handle(ReplyArrives&& event) {
-  const auto at = links_.find(event.link);
-  if (at == links_.end()) return;
-  Process& from = process(at->second->from);
-  from.client->on_reply(now(), at->second->actual, event.id, std::move(event.message));
+  const Link* const link = find(event.link);
+  if (link == nullptr) return;
+  Process& from = process(link->from);
+  from.client->on_reply(now(), link->actual, event.id, std::move(event.message));
   perform(from.id);
 }
 
@@ -372,8 +403,9 @@ void World::perform(ProcessId id, Outbox& out) {
 
 void World::perform(Process& from, SendPeer& effect) {
   HOPRING_CHECK(effect.to != from.self);
-  Link* link = find_link(from.id, effect.to);
-  if (link == nullptr) link = &dial(from.id, effect.to);
+  const Lane lane = lane_of(effect.message);
+  Link* link = find_link(from.id, effect.to, lane);
+  if (link == nullptr) link = &dial(from.id, effect.to, lane);
   if (!link->established) {
     link->waiting.push_back(std::move(effect.message));
   } else {

@@ -15,7 +15,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -56,7 +55,7 @@ class World {
   void crash(ProcessId peer);
   // SIGTERM: it hands its arcs over and is gone when it has.
   void leave(ProcessId peer);
-  // Breaks the connection that `from` has dialled to `to`, if there is one. It may dial again.
+  // Breaks the connections that `from` has dialled to `to`, if there are any. It may dial again.
   void cut(ProcessId from, ProcessId to);
 
   bool is_alive(ProcessId process) const;
@@ -90,7 +89,7 @@ class World {
   const RingConfig& ring_config() const { return options_.ring; }
 
  private:
-  using LinkId = std::uint64_t;
+  using LinkId = std::uint64_t;  // never used twice; the lower half is the index in links_
   struct Process;
   struct Link;
 
@@ -143,8 +142,9 @@ class World {
   const Process& process(ProcessId id) const { return *processes_[id]; }
   RingConfig new_ring();
   Process* alive_at(const Endpoint& endpoint);
-  Link* find_link(ProcessId from, const PeerRef& to);
-  Link& dial(ProcessId from, const PeerRef& to);
+  Link* find(LinkId id);
+  Link* find_link(ProcessId from, const PeerRef& to, Lane lane = Lane::control);
+  Link& dial(ProcessId from, const PeerRef& to, Lane lane = Lane::control);
   void close(LinkId id, bool tell_dialler);
   void end(ProcessId process);
   void end_dial(Link& link, Unreachable why);
@@ -160,8 +160,9 @@ class World {
   EventQueue<Event> events_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::map<Endpoint, ProcessId> at_;
-  std::unordered_map<LinkId, std::unique_ptr<Link>> links_;
-  LinkId last_link_ = 0;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::vector<std::uint32_t> free_links_;  // indices in links_
+  std::uint64_t links_dialled_ = 0;
   std::uint32_t rings_ = 0;
   std::uint64_t peer_messages_ = 0;
 };

@@ -14,9 +14,20 @@ namespace hopring {
 
 using PeerMessage = std::variant<RingMessage, GroupMessage>;
 
-// Send it over the connection to this peer, opening one if there is none (Hello with our ring id,
-// `to.incarnation`). If that fails, or the connection is lost: Peer::on_unreachable(). What was
-// sent is then lost or not; the cores send again.
+// Two connections lead to each peer, so that an arc on its way does not keep waiting what must come
+// in time. Messages keep their order within a lane only.
+enum class Lane : std::uint8_t {
+  control,  // of the ring: small
+  bulk,     // of groups: chunks and entries of arcs on the move
+};
+
+inline Lane lane_of(const PeerMessage& message) {
+  return std::holds_alternative<RingMessage>(message) ? Lane::control : Lane::bulk;
+}
+
+// Send it over its lane's connection to this peer, opening one if there is none (Hello with our
+// ring id, `to.incarnation`). If that fails, or the connection is lost: Peer::on_unreachable().
+// What was sent is then lost or not; the cores send again.
 struct SendPeer {
   PeerRef to;  // incarnation 0: whoever listens there (a contact, or a lost address)
   PeerMessage message;

@@ -46,8 +46,11 @@ bool is_connected_to_itself(const tcp::socket& socket) {
 
 class Links::Link final : public Connection::Owner, public std::enable_shared_from_this<Link> {
  public:
-  Link(Links& links, const PeerRef& peer)
-      : links_(links), peer_(peer), dialer_(links.owner_.hello_dialer(peer)), socket_(links.io_) {}
+  Link(Links& links, const Key& key)
+      : links_(links),
+        key_(key),
+        dialer_(links.owner_.hello_dialer(key.peer)),
+        socket_(links.io_) {}
 
   ~Link() {
     if (connection_) connection_->abandon();
@@ -72,7 +75,7 @@ class Links::Link final : public Connection::Owner, public std::enable_shared_fr
   void give_up(Unreachable why);
 
   Links& links_;
-  PeerRef peer_;
+  Key key_;
   HelloDialer dialer_;
   tcp::socket socket_;                      // until it is connected
   std::shared_ptr<Connection> connection_;  // then
@@ -84,9 +87,10 @@ class Links::Link final : public Connection::Owner, public std::enable_shared_fr
 };
 
 void Links::Link::dial() {
-  socket_.async_connect(to_asio(peer_.endpoint), [link = weak_from_this()](const error_code& ec) {
-    if (const auto self = link.lock()) self->on_dialled(ec);
-  });
+  socket_.async_connect(to_asio(key_.peer.endpoint),
+                        [link = weak_from_this()](const error_code& ec) {
+                          if (const auto self = link.lock()) self->on_dialled(ec);
+                        });
 }
 
 void Links::Link::on_dialled(const error_code& ec) {
@@ -109,20 +113,20 @@ void Links::Link::on_frame(const Frame& frame) {
 void Links::Link::on_welcome(const Connected& connected) {
   is_welcome_ = true;
   for (const PeerMessage& message : std::exchange(waiting_, {})) write(message);
-  links_.owner_.on_connected(peer_, connected);
+  links_.owner_.on_connected(key_.peer, connected);
 }
 
 void Links::Link::on_refusal(Refusal refusal) {
   // The others are every day's: a peer that starts, or that has been started again.
   const bool is_wrong = refusal == Refusal::no_common_version || refusal == Refusal::malformed;
   links_.log_.write(is_wrong ? LogLevel::warning : LogLevel::debug,
-                    "event=hello_refused to=" + to_string(peer_) + " why=" + name(refusal));
+                    "event=hello_refused to=" + to_string(key_.peer) + " why=" + name(refusal));
   give_up(unreachable_of(refusal));
 }
 
 void Links::Link::on_closed(std::string_view why) {
   if (links_.log_.takes(LogLevel::debug)) {
-    links_.log_.write(LogLevel::debug, "event=link_closed to=" + to_string(peer_) + " why=\"" +
+    links_.log_.write(LogLevel::debug, "event=link_closed to=" + to_string(key_.peer) + " why=\"" +
                                            std::string(why) + "\"");
   }
   give_up(Unreachable::lost);
@@ -135,8 +139,8 @@ void Links::Link::give_up(Unreachable why) {
     const auto self = link.lock();
     if (!self) return;
     Links& links = self->links_;
-    links.remove(self->peer_);
-    if (!links.is_finishing_) links.owner_.on_unreachable(self->peer_, why);
+    links.remove(self->key_);
+    if (!links.is_finishing_) links.owner_.on_unreachable(self->key_.peer, why);
   });
 }
 
@@ -173,9 +177,10 @@ Links::~Links() = default;
 
 void Links::send(const PeerRef& to, PeerMessage&& message) {
   if (is_finishing_) return;
-  std::shared_ptr<Link>& link = links_[to];
+  const Key key{to, lane_of(message)};
+  std::shared_ptr<Link>& link = links_[key];
   if (!link) {
-    link = std::make_shared<Link>(*this, to);
+    link = std::make_shared<Link>(*this, key);
     link->dial();
   }
   link->send(std::move(message));

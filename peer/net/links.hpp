@@ -5,7 +5,7 @@
 // Of two peers that talk each dials the other: a peer sends on the connection that it dialled and
 // receives on the one that it accepted. So it needs no rule for two that dial at the same moment,
 // each direction is cut and noticed by itself, and the hello of the dialler names for good who
-// speaks on a connection.
+// speaks on a connection. To each peer there is one for each lane (peer/core/effects.hpp).
 //
 // Thread rule: the thread that runs the io_context.
 
@@ -31,7 +31,8 @@ class Links {
     virtual HelloDialer hello_dialer(const PeerRef& to) const = 0;
     // `asked` as it was handed to send().
     virtual void on_connected(const PeerRef& asked, const Connected& actual) = 0;
-    // The same, or a connection that was open is no longer. The next send() dials again.
+    // The same, or a connection that was open is no longer: of either lane, each for itself. The
+    // next send() dials again.
     virtual void on_unreachable(const PeerRef& peer, Unreachable why) = 0;
 
    protected:
@@ -42,7 +43,7 @@ class Links {
   Links(boost::asio::io_context& io, Owner& owner, const Limits& limits, Log& log);
   ~Links();
 
-  // Dials if there is no connection. What is sent while it is dialled waits, at most
+  // Dials if its lane has no connection. What is sent while it is dialled waits, at most
   // dialling_messages_max of it; more is dropped, as if it had been lost on the way.
   // Incarnation 0: whoever listens there.
   void send(const PeerRef& to, PeerMessage&& message);
@@ -57,15 +58,26 @@ class Links {
 
  private:
   class Link;
+  struct Key {
+    PeerRef peer;
+    Lane lane = Lane::control;
 
-  void remove(const PeerRef& peer) { links_.erase(peer); }
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const noexcept {
+      return std::hash<PeerRef>{}(key.peer) ^ static_cast<std::size_t>(key.lane);
+    }
+  };
+
+  void remove(const Key& key) { links_.erase(key); }
 
   boost::asio::io_context& io_;
   Owner& owner_;
   const Limits& limits_;
   Log& log_;
   bool is_finishing_ = false;
-  std::unordered_map<PeerRef, std::shared_ptr<Link>> links_;
+  std::unordered_map<Key, std::shared_ptr<Link>, KeyHash> links_;
 };
 
 }  // namespace hopring
