@@ -15,7 +15,10 @@ void ChordNode::set_view(const View& view) {
 void ChordNode::on_notify(Time now, const View& candidate, const PeerHealth& health) {
   if (overlaps(candidate.arc, view_.arc)) return;
   const std::uint64_t gap = distance(candidate.arc.end, view_.arc.begin);
-  if (gap == 0) noticed_at_ = now;
+  if (gap == 0) {
+    noticed_at_ = now;
+    is_noticed_ = true;
+  }
   if (predecessor_ && !health.is_dead(primary_of(*predecessor_))) {
     const std::uint64_t known_gap = distance(predecessor_->arc.end, view_.arc.begin);
     if (known_gap < gap || (known_gap == gap && beats(*predecessor_, candidate))) return;
@@ -50,7 +53,7 @@ std::uint32_t ChordNode::unnoticed_ms(Time now) const {
 
 NodeHints ChordNode::hints(Time now) const {
   NodeHints hints;
-  hints.end = view_.arc.end;
+  hints.arc = view_.arc;
   const auto entries = successors_.entries();
   hints.successors.assign(entries.begin(), entries.end());
   const auto fingers = fingers_.known();
@@ -66,13 +69,13 @@ void ChordNode::take_hints(Time now, const PeerRef& self, const NodeHints& hints
     on_successor(self, views.front(), views.subspan(1));
   }
   const std::optional<View>& before = hints.predecessor;
-  const bool fits =
-      before && before->arc.end == view_.arc.begin && !overlaps(before->arc, view_.arc);
-  if (!predecessor_ && fits) {
+  if (!predecessor_ && before && !overlaps(before->arc, view_.arc)) {
     predecessor_ = before;
     confirmed_at_ = now;
-    noticed_at_ =
-        std::min(noticed_at_, now + -Duration(std::chrono::milliseconds(hints.unnoticed_ms)));
+  }
+  if (!is_noticed_ && hints.arc.begin == view_.arc.begin) {
+    const Duration unnoticed = std::chrono::milliseconds(hints.unnoticed_ms);
+    noticed_at_ = std::min(noticed_at_, now + -unnoticed);
   }
   for (const Hint& hint : hints.fingers) {
     for (unsigned i = 0; i < FingerTable::bits; ++i) {

@@ -76,8 +76,9 @@ class ChordNode {
   SuccessorList successors_;
   FingerTable fingers_;
   std::optional<View> predecessor_;
-  Time confirmed_at_{};  // when the predecessor last made itself known
-  Time noticed_at_;      // when anybody last did so that ends where this arc begins
+  Time confirmed_at_{};      // when the predecessor last made itself known
+  Time noticed_at_;          // when anybody last did so that ends where this arc begins
+  bool is_noticed_ = false;  // here, at this peer
   unsigned unfound_ = 0;
 };
 

@@ -76,6 +76,22 @@ Position LocationTable::end_near(Position position) const {
   return at != entries_.end() ? at->arc.end : position;
 }
 
+const Hint* LocationTable::first_from(Position position, const PeerHealth& health) const {
+  auto at = from(position);
+  for (std::size_t left = entries_.size(); left > 0; --left, ++at) {
+    if (at == entries_.end()) at = entries_.begin();
+    if (health.is_routable(at->peer)) return &*at;
+  }
+  return nullptr;
+}
+
+const Hint* LocationTable::last_until(Position position) const {
+  if (entries_.empty()) return nullptr;
+  const auto after = [](Position p, const Hint& each) { return p < each.arc.end; };
+  const auto at = std::upper_bound(entries_.begin(), entries_.end(), position, after);
+  return at != entries_.begin() ? &*(at - 1) : &entries_.back();
+}
+
 void LocationTable::audit() const {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     HOPRING_CHECK(is_straight(entries_[i].arc));

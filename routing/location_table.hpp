@@ -41,6 +41,11 @@ class LocationTable {
   // The end of the first known arc that does not end before the position; else the position.
   Position end_near(Position position) const;
 
+  // Clockwise the first known arc of a peer that is not silent and that does not end before the
+  // position; and the last one, of whomever, that does not end after it. nullptr: none is known.
+  const Hint* first_from(Position position, const PeerHealth& health) const;
+  const Hint* last_until(Position position) const;
+
   std::size_t size() const noexcept { return entries_.size(); }
   void clear() noexcept { entries_.clear(); }
   void audit() const;

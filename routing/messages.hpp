@@ -104,7 +104,7 @@ struct Closer {
 // An arc's new primary gets the caches of its node from the old one, so that it need not learn
 // them anew. Not answered.
 struct NodeHints {
-  Position end;
+  Arc arc;
   std::vector<View> successors;
   std::vector<Hint> fingers;
   std::optional<View> predecessor;
@@ -112,7 +112,7 @@ struct NodeHints {
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& end& successors& fingers& predecessor& unnoticed_ms;
+    archive& arc& successors& fingers& predecessor& unnoticed_ms;
   }
   friend bool operator==(const NodeHints&, const NodeHints&) = default;
 };

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t early_hints_max = 64;    // transfers that may be coming at once, and some
 constexpr int rounds_unnoticed_max = 3;        // without a predecessor that makes itself known
-constexpr int rounds_unconfirmed_max = 5;      // without a word of the predecessor that is known
 constexpr std::size_t known_peers_max = 1024;  // of one report
 
 PeerHealth::Options health_options(const Limits& limits) {
@@ -19,15 +18,15 @@ PeerHealth::Options health_options(const Limits& limits) {
   return options;
 }
 
-void send(const PeerRef& to, RingMessage message, Outbox& out) {
-  HOPRING_CHECK(to.endpoint.port != 0);
-  out.push_back(SendPeer{to, std::move(message)});
-}
-
 }  // namespace
 
 RingMember::RingMember(const PeerRef& self, const Limits& limits, Rng rng)
     : self_(self), limits_(limits), rng_(rng), health_(health_options(limits)) {}
+
+void RingMember::send(const PeerRef& to, RingMessage message, Outbox& out) {
+  HOPRING_CHECK(to.endpoint.port != 0);
+  out.push_back(SendPeer{to, std::move(message)});
+}
 
 // Nodes.
 
@@ -83,6 +82,9 @@ void RingMember::on_moved(Now now, const View& view, Outbox& out) {
   if (ChordNode* before = node_at(view.arc.begin)) {
     before->on_successor(self_, view, node->successors().entries());
   }
+  if (ChordNode* after = node_holding(node->successor_position())) {
+    after->on_notify(now.monotonic, view, health_);
+  }
   // Those whose lists name the old view: the node before, and the one after for its predecessor.
   if (node->predecessor()) tell(primary_of(*node->predecessor()), view, out);
   if (!node->successors().empty()) tell(primary_of(node->successors().entries()[0]), view, out);
@@ -107,16 +109,28 @@ void RingMember::add_contact(const PeerRef& contact) {
   contacts_.push_back(contact);
 }
 
-ChordNode* RingMember::node_at(Position end) {
+const ChordNode* RingMember::node_at(Position end) const {
   const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
   const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), end, before);
   return at != nodes_.end() && at->arc().end == end ? &*at : nullptr;
 }
 
-// Clockwise the next node of this peer; the same one if there is no other.
-const ChordNode& RingMember::node_after(const ChordNode& node) const {
-  const auto at = static_cast<std::size_t>(&node - nodes_.data());
-  return nodes_[(at + 1) % nodes_.size()];
+ChordNode* RingMember::node_at(Position end) {
+  return const_cast<ChordNode*>(std::as_const(*this).node_at(end));
+}
+
+// Clockwise the first node that does not end before the position. REQUIRES: there is a node.
+const ChordNode& RingMember::first_node_from(Position position) const {
+  const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
+  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), position, before);
+  return at != nodes_.end() ? *at : nodes_.front();
+}
+
+// The last node that does not end after it.
+const ChordNode& RingMember::last_node_until(Position position) const {
+  const auto after = [](Position p, const ChordNode& node) { return p < node.arc().end; };
+  const auto at = std::upper_bound(nodes_.begin(), nodes_.end(), position, after);
+  return at != nodes_.begin() ? *(at - 1) : nodes_.back();
 }
 
 // No arc holds both 2^64-1 and 0, so the first node whose end is not before the position is the
@@ -127,12 +141,20 @@ ChordNode* RingMember::node_holding(Position position) {
   return at != nodes_.end() && contains(at->arc(), position) ? &*at : nullptr;
 }
 
+// Not a view of this peer's own that has gone elsewhere since.
+std::optional<View> RingMember::believed_predecessor(const ChordNode& node) const {
+  const std::optional<View>& before = node.predecessor();
+  if (!before || primary_of(*before) != self_) return before;
+  const ChordNode* own = node_at(before->arc.end);
+  return own != nullptr ? std::optional(own->view()) : std::nullopt;
+}
+
 ArcFound RingMember::found(Now now, const ChordNode& node, std::uint32_t nonce) const {
   const auto successors = node.successors().entries();
   return ArcFound{nonce,
                   node.view(),
                   {successors.begin(), successors.end()},
-                  node.predecessor(),
+                  believed_predecessor(node),
                   node.unnoticed_ms(now.monotonic),
                   load_};
 }
@@ -227,11 +249,14 @@ void RingMember::on(Now now, const PeerRef& from, const FindArc& message, Outbox
 void RingMember::on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out,
                     RingEvents& events) {
   learn(hint_of(message.node));
-  if (primary_of(message.node) == from) hear(message.node, events);
+  if (primary_of(message.node) == from) hear(message.node, out, events);
   const Position position = advance(message.node.arc.end, 1);
   if (ChordNode* node = node_holding(position)) {
     node->on_notify(now.monotonic, message.node, health_);
   }
+  // What went elsewhere from here, perhaps to one that is dead by now.
+  const View* gone = node_holding(position) == nullptr ? known_view(position) : nullptr;
+  if (gone != nullptr && primary_of(*gone) != from) send(from, ArcNews{*gone}, out);
   answer_position(now, from, message.nonce, position, out);
 }
 
@@ -246,13 +271,13 @@ void RingMember::answer_position(Now now, const PeerRef& from, std::uint32_t non
 
 void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbox& out,
                     RingEvents& events) {
-  for (const View& view : message.successors) learn(hint_of(view));
   learn(hint_of(message.view));
-  if (primary_of(message.view) == from) hear(message.view, events);
+  if (primary_of(message.view) == from) hear(message.view, out, events);
   if (message.predecessor) hear_of(*message.predecessor, out);
   const std::optional<Ask> ask = answered(message.nonce, from);
   if (!ask) return;
   if (ask->kind == Ask::Kind::search) return finish(now, ask->search, &message, out, events);
+  for (const View& view : message.successors) learn(hint_of(view));
   ChordNode* node = node_at(ask->node_end);
   if (node == nullptr) return;
   if (message.view.arc.begin == node->arc().end) {
@@ -286,23 +311,27 @@ void RingMember::on(Now now, const PeerRef& from, const Closer& message, Outbox&
 void RingMember::on(Now now, const PeerRef&, const NodeHints& message, Outbox&, RingEvents&) {
   for (const Hint& hint : message.fingers) learn(hint);
   for (const View& view : message.successors) learn(hint_of(view));
-  if (ChordNode* node = node_at(message.end)) {
+  if (ChordNode* node = node_at(message.arc.end)) {
     node->take_hints(now.monotonic, self_, message);
   } else if (early_hints_.size() < early_hints_max) {
-    early_hints_[message.end] = message;
+    early_hints_[message.arc.end] = message;
   }
 }
 
-void RingMember::on(Now now, const PeerRef& from, const ArcNews& message, Outbox&,
+void RingMember::on(Now now, const PeerRef& from, const ArcNews& message, Outbox& out,
                     RingEvents& events) {
-  if (primary_of(message.view) == from) hear(message.view, events);
-  if (health_.is_dead(primary_of(message.view))) return;
-  learn(hint_of(message.view));
+  const View& view = message.view;
+  if (primary_of(view) == from) hear(view, out, events);
+  const bool dead = health_.is_dead(primary_of(view));
+  if (!dead) learn(hint_of(view));
   for (ChordNode& node : nodes_) {
-    node.on_notify(now.monotonic, message.view, health_);
-    const bool follows = message.view.arc.begin == node.arc().end;
-    if (follows) follow(now, node, message.view, {});
-    if (!follows) node.adopt(message.view);
+    if (!dead) node.on_notify(now.monotonic, view, health_);
+    const auto known = node.successors().entries();
+    if (view.arc.begin != node.arc().end) {
+      node.adopt(view);
+    } else if (known.empty() || beats(view, known.front())) {
+      follow(now, node, view, {});
+    }
   }
 }
 
@@ -316,12 +345,16 @@ void RingMember::on(Now, const PeerRef& from, const Ping& message, Outbox& out, 
   send(from, Pong{message.nonce}, out);
 }
 
-// A view of others that beats one of ours takes what they share.
-void RingMember::hear(const View& view, RingEvents& events) {
+// A view of others that beats one of ours takes what they share; and one that is beaten is told.
+void RingMember::hear(const View& view, Outbox& out, RingEvents& events) {
   if (primary_of(view) == self_ || health_.is_dead(primary_of(view))) return;
   for (const ChordNode& node : nodes_) {
-    if (!overlaps(view.arc, node.arc()) || !beats(view, node.view())) continue;
-    events.push_back(LoseArc{common(node.arc(), view.arc), view});
+    if (!overlaps(view.arc, node.arc())) continue;
+    if (beats(view, node.view())) {
+      events.push_back(LoseArc{common(node.arc(), view.arc), view});
+    } else {
+      tell(primary_of(view), node.view(), out);
+    }
   }
 }
 
@@ -362,8 +395,7 @@ void RingMember::soon(Now now, Position end) {
 // Rounds.
 
 void RingMember::round(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
-  node.expire_predecessor(now.monotonic,
-                          Duration(limits_.stabilize_interval) * rounds_unconfirmed_max);
+  node.expire_predecessor(now.monotonic, limits_.claim_delay);
   stabilize(now, node, out, events);
   refresh_finger(now, node, out, events);
   const auto patience = Duration(limits_.stabilize_interval) * rounds_unnoticed_max;
@@ -430,7 +462,6 @@ void RingMember::declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEve
   if (peer.incarnation == 0 || !health_.on_dead(now.monotonic, peer)) return;
   events.push_back(PeerDied{peer});
   std::erase(contacts_, peer);
-  std::erase_if(moved_, [&](const View& view) { return primary_of(view) == peer; });
   forget(peer);
   check_all_successors(now, out, events);
 }
@@ -453,88 +484,6 @@ void RingMember::on_unreachable(Now now, const PeerRef& peer, Unreachable why, O
     return true;
   });
   for (const Ask& each : failed) fail(now, each, out, events);
-}
-
-// Questions.
-
-std::uint32_t RingMember::ask(Now now, Ask ask) {
-  if (asks_.size() >= asks_max) return 0;
-  last_nonce_ = last_nonce_ == ~0u ? 1 : last_nonce_ + 1;
-  ask.deadline = now.monotonic + limits_.ask_timeout;
-  asks_[last_nonce_] = ask;
-  return last_nonce_;
-}
-
-std::optional<RingMember::Ask> RingMember::answered(std::uint32_t nonce, const PeerRef& from) {
-  const auto at = asks_.find(nonce);
-  if (at == asks_.end() || at->second.to.endpoint != from.endpoint) return std::nullopt;
-  const Ask ask = at->second;
-  asks_.erase(at);
-  return ask;
-}
-
-void RingMember::fail(Now now, const Ask& ask, Outbox& out, RingEvents& events) {
-  if (ask.kind == Ask::Kind::search) step(now, ask.search, out, events);
-}
-
-void RingMember::start_lookup(Now now, Position target, std::uint64_t token, Outbox& out,
-                              RingEvents& events) {
-  if (const ChordNode* own = node_holding(target)) {
-    events.push_back(LookupDone{token, found(now, *own, 0), 0});
-    return;
-  }
-  search(now, Search{Search::Purpose::caller, Lookup(target, closest(target)), {}, 0, token}, out,
-         events);
-}
-
-void RingMember::search(Now now, Search search, Outbox& out, RingEvents& events) {
-  const std::uint64_t id = ++last_search_;
-  searches_.emplace(id, std::move(search));
-  step(now, id, out, events);
-}
-
-void RingMember::step(Now now, std::uint64_t id, Outbox& out, RingEvents& events) {
-  const auto at = searches_.find(id);
-  if (at == searches_.end()) return;
-  auto peer = at->second.lookup.next(health_);
-  while (peer && *peer == self_) peer = at->second.lookup.next(health_);  // a stale hint of others
-  const std::uint32_t nonce = peer ? ask(now, Ask{Ask::Kind::search, *peer, {}, {}, id}) : 0;
-  if (nonce == 0) return finish(now, id, nullptr, out, events);
-  send(*peer, FindArc{nonce, at->second.lookup.target()}, out);
-}
-
-void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbox& out,
-                        RingEvents& events) {
-  const auto at = searches_.find(id);
-  if (at == searches_.end()) return;
-  const Search search = std::move(at->second);
-  searches_.erase(at);
-  if (search.purpose == Search::Purpose::caller) {
-    LookupDone done{search.token, std::nullopt, search.lookup.asked()};
-    if (answer != nullptr) done.found = *answer;
-    events.push_back(std::move(done));
-    return;
-  }
-  ChordNode* node = node_at(search.node_end);
-  if (node == nullptr) return;
-  if (answer == nullptr) {
-    // Nobody that is known lives beyond the gap: its end is looked for from the other side.
-    if (search.purpose == Search::Purpose::gap && !search.walking) {
-      close_gap(now, *node, found(now, node_after(*node), 0), out, events);
-    } else if (search.purpose == Search::Purpose::successor && node->on_successor_unfound()) {
-      look_from_beyond(now, *node, out, events);
-    }
-    return;
-  }
-  if (search.purpose == Search::Purpose::gap) {
-    close_gap(now, *node, *answer, out, events);
-  } else if (search.purpose == Search::Purpose::finger) {
-    node->fingers().set(search.node_end, search.finger, hint_of(answer->view));
-  } else if (search.purpose == Search::Purpose::predecessor) {
-    send(primary_of(answer->view), ArcNews{node->view()}, out);
-  } else if (answer->view.arc.begin == node->arc().end) {
-    follow(now, *node, answer->view, answer->successors);
-  }
 }
 
 // Time.

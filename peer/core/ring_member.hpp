@@ -108,7 +108,8 @@ class RingMember {
     Position node_end;        // all others: for which node
     unsigned finger = 0;      // finger: which
     std::uint64_t token = 0;  // caller: whose
-    bool walking = false;     // gap: a step of the walk from behind, which begins only once
+    // gap: the live arc that the walk has come to; none while one is looked for
+    std::optional<ArcFound> beyond = {};
   };
   struct Ask {
     enum class Kind : std::uint8_t { stabilize, search };
@@ -119,12 +120,16 @@ class RingMember {
     std::uint64_t search = 0;  // search: which
   };
 
+  static void send(const PeerRef& to, RingMessage message, Outbox& out);
   void learn(const Hint& hint);
   void learn_anew();
   void forget(const PeerRef& dead);
   ChordNode* node_at(Position end);
-  const ChordNode& node_after(const ChordNode& node) const;
+  const ChordNode* node_at(Position end) const;
+  const ChordNode& first_node_from(Position position) const;
+  const ChordNode& last_node_until(Position position) const;
   ChordNode* node_holding(Position position);
+  std::optional<View> believed_predecessor(const ChordNode& node) const;
   ArcFound found(Now now, const ChordNode& node, std::uint32_t nonce) const;
 
   void on(Now now, const PeerRef& from, const FindArc& message, Outbox& out, RingEvents& events);
@@ -142,15 +147,21 @@ class RingMember {
   void stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events);
+  void find_gap_end(Now now, ChordNode& node, Position from, Outbox& out, RingEvents& events);
+  void search_gap(Now now, const ChordNode& node, const Hint& hint,
+                  const std::optional<ArcFound>& beyond, Outbox& out, RingEvents& events);
+  void on_gap_unfound(Now now, ChordNode& node, const Search& search, Outbox& out,
+                      RingEvents& events);
   void close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out, RingEvents& events);
-  void look_from_beyond(Now now, ChordNode& node, Outbox& out, RingEvents& events);
-  void search_gap(Now now, const ChordNode& node, Position position, std::span<const Hint> hints,
-                  bool walking, Outbox& out, RingEvents& events);
+  void walk_gap(Now now, ChordNode& node, const ArcFound& live, Position until, Outbox& out,
+                RingEvents& events);
+  std::optional<Hint> last_known_in(const Arc& stretch, const std::optional<View>& told) const;
+  void check_claims_soon(Now now);
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
-  void claim(const ChordNode& node, Position limit, Duration unnoticed, RingEvents& events);
+  void claim(const ChordNode& node, const ArcFound& live, RingEvents& events);
   void push_claim(View claim, RingEvents& events) const;
-  void hear(const View& view, RingEvents& events);
+  void hear(const View& view, Outbox& out, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
   void introduce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
   void announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);

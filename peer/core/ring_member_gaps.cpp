@@ -9,7 +9,7 @@ namespace hopring {
 namespace {
 
 constexpr std::chrono::milliseconds claim_check_interval{250};
-constexpr int departed_patience = 4;  // claim_delays before a departed peer's arcs are claimed
+constexpr int departed_patience = 2;  // claim_delays before a departed peer's arcs are claimed
 
 }  // namespace
 
@@ -18,77 +18,116 @@ constexpr int departed_patience = 4;  // claim_delays before a departed peer's a
 // on before its old primary died is not claimed.
 void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
   const auto run = node.dead_run(health_);
-  if (run.empty()) return;
-  const auto entries = node.successors().entries();
-  const Position beyond = advance(run.back().arc.end, 1);
-  if (const ChordNode* own = node_holding(beyond)) {
-    return close_gap(now, node, found(now, *own, 0), out, events);
-  }
+  if (!run.empty()) find_gap_end(now, node, advance(run.back().arc.end, 1), out, events);
+}
+
+// Looks for an arc that lives: the nearest that is known not to end before `from`. If its holder
+// is not who it was thought to be, the next one.
+void RingMember::find_gap_end(Now now, ChordNode& node, Position from, Outbox& out,
+                              RingEvents& events) {
   const auto same = [&](const auto& each) {
     return each.second.purpose == Search::Purpose::gap && each.second.node_end == node.arc().end;
   };
   if (std::any_of(searches_.begin(), searches_.end(), same)) return;
-  std::vector<Hint> hints = closest(beyond);
-  if (run.size() < entries.size()) {
-    hints.insert(hints.begin(), hint_of(entries[run.size()]));
+  const ChordNode& own = first_node_from(from);
+  const Hint* known = locations_.first_from(from, health_);
+  // Seen from `from`, an own node that holds it is nearest of all.
+  const auto nearer = [&](Position a, Position b) {
+    return distance(from, a) <= distance(from, b);
+  };
+  if (known == nullptr || nearer(own.arc().end, known->arc.end)) {
+    return close_gap(now, node, found(now, own, 0), out, events);
   }
-  search_gap(now, node, beyond, hints, false, out, events);
+  search_gap(now, node, *known, std::nullopt, out, events);
 }
 
-// Nobody can say who follows the node: the one after that is asked who comes before it.
-void RingMember::look_from_beyond(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
-  const auto entries = node.successors().entries();
-  for (const View& view : entries.subspan(std::min<std::size_t>(entries.size(), 1))) {
-    const PeerRef& primary = primary_of(view);
-    if (primary == self_ || !health_.is_routable(primary)) continue;
-    const Hint hint = hint_of(view);
-    return search_gap(now, node, view.arc.end, {&hint, 1}, false, out, events);
-  }
-  close_gap(now, node, found(now, node_after(node), 0), out, events);
-}
-
-void RingMember::search_gap(Now now, const ChordNode& node, Position position,
-                            std::span<const Hint> hints, bool walking, Outbox& out,
+void RingMember::search_gap(Now now, const ChordNode& node, const Hint& hint,
+                            const std::optional<ArcFound>& beyond, Outbox& out,
                             RingEvents& events) {
-  Search gap{Search::Purpose::gap, Lookup(position, hints), node.arc().end, 0, 0};
-  gap.walking = walking;
+  Search gap{Search::Purpose::gap, Lookup(hint.arc.end, {&hint, 1}), node.arc().end, 0, 0, beyond};
   search(now, std::move(gap), out, events);
 }
 
-// `live` is the nearest arc after the node that is known to be alive. The gap before it is claimed
-// only if nobody has made itself known to its node as its predecessor for claim_delay: whoever
-// serves there would have.
+// Nobody who answers serves what was looked for.
+void RingMember::on_gap_unfound(Now now, ChordNode& node, const Search& search, Outbox& out,
+                                RingEvents& events) {
+  const Position target = search.lookup.target();
+  if (search.beyond) {
+    walk_gap(now, node, *search.beyond, Position{target.value - 1}, out, events);
+  } else if (contains(Arc{node.arc().end, node.arc().begin}, target) &&
+             !is_whole_ring(node.arc())) {
+    find_gap_end(now, node, advance(target, 1), out, events);
+  }
+}
+
+// `live` is the nearest arc after the node that is known to be alive.
 void RingMember::close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out,
                            RingEvents& events) {
-  const Position limit = live.view.arc.begin;
-  if (limit == node.arc().end) return follow(now, node, live.view, live.successors);
-  const std::optional<View>& before = live.predecessor;
+  if (live.view.arc.begin == node.arc().end) {
+    return follow(now, node, live.view, live.successors);
+  }
+  if (node.arc() != live.view.arc && overlaps(node.arc(), live.view.arc)) return;  // see hear()
   // Others before the same gap must learn that it begins here.
   tell(primary_of(live.view), node.view(), out);
   if (ChordNode* own = node_at(live.view.arc.end)) {
     own->on_notify(now.monotonic, node.view(), health_);
   }
-  const Arc gap{node.arc().end, limit};
-  const bool nearer = before && covers(gap, before->arc) && !health_.is_dead(primary_of(*before));
-  if (nearer && primary_of(*before) != self_) {
-    const Hint hint = hint_of(*before);
-    return search_gap(now, node, before->arc.end, {&hint, 1}, true, out, events);
-  }
-  if (const ChordNode* own = nearer ? node_holding(before->arc.end) : nullptr) {
-    return close_gap(now, node, found(now, *own, 0), out, events);
+  walk_gap(now, node, live, live.view.arc.begin, out, events);
+}
+
+// Asks, anticlockwise from `until`, whoever is thought to serve a part of the gap. Where nobody
+// does, it is claimed, but only if nobody has made itself known to the live node as its predecessor
+// for claim_delay: whoever serves there would have.
+void RingMember::walk_gap(Now now, ChordNode& node, const ArcFound& live, Position until,
+                          Outbox& out, RingEvents& events) {
+  const Arc gap{node.arc().end, live.view.arc.begin};
+  for (Position from = gap.end; from != gap.begin;) {
+    const std::optional<Hint> hint = last_known_in(Arc{gap.begin, from}, live.predecessor);
+    if (!hint) break;
+    const ChordNode* own = hint->peer == self_ ? node_at(hint->arc.end) : nullptr;
+    if (own != nullptr) return close_gap(now, node, found(now, *own, 0), out, events);
+    if (!health_.is_routable(hint->peer)) return check_claims_soon(now);
+    const bool asked = until == gap.begin || !contains(Arc{gap.begin, until}, hint->arc.end);
+    if (!asked) return search_gap(now, node, *hint, live, out, events);
+    from = Position{hint->arc.end.value - 1};
   }
   if (std::chrono::milliseconds(live.unnoticed_ms) >= limits_.claim_delay) {
-    return claim(node, limit, std::chrono::milliseconds(live.unnoticed_ms), events);
+    return claim(node, live, events);
   }
+  check_claims_soon(now);
+}
+
+void RingMember::check_claims_soon(Now now) {
   next_claim_check_ = std::min(next_claim_check_, now.monotonic + claim_check_interval);
 }
 
+// The last arc that ends in the stretch, by what the node behind it told and by what this peer
+// knows, and whose holder is not dead. Of the arcs at one end, the one that was told.
+std::optional<Hint> RingMember::last_known_in(const Arc& stretch,
+                                              const std::optional<View>& told) const {
+  std::optional<Hint> last;
+  const auto consider = [&](const Hint& hint) {
+    if (!contains(stretch, hint.arc.end) || health_.is_dead(hint.peer)) return;
+    const bool further =
+        !last || distance(stretch.begin, last->arc.end) < distance(stretch.begin, hint.arc.end);
+    if (further) last = hint;
+  };
+  const ChordNode& own = last_node_until(stretch.end);
+  if (contains(stretch, own.arc().end)) consider(hint_of(own.view()));
+  // A predecessor of this peer's own that it does not serve has just gone elsewhere.
+  if (told && primary_of(*told) != self_) consider(hint_of(*told));
+  if (const Hint* known = locations_.last_until(stretch.end)) consider(*known);
+  return last;
+}
+
 // Claims the arcs of the gap: those that the list names, and what is unnamed behind them.
-void RingMember::claim(const ChordNode& node, Position limit, Duration unnoticed,
-                       RingEvents& events) {
+void RingMember::claim(const ChordNode& node, const ArcFound& live, RingEvents& events) {
+  const Position limit = live.view.arc.begin;
   const Arc gap{node.arc().end, limit};
-  // Nobody that the list names there is known to be dead: whoever it is has longer to turn up.
-  const bool suspected = !node.dead_run(health_).empty();
+  const std::chrono::milliseconds unnoticed(live.unnoticed_ms);
+  // Nobody who was known on either side is dead: whoever serves there has longer to turn up.
+  const bool suspected = !node.dead_run(health_).empty() ||
+                         (live.predecessor && health_.is_dead(primary_of(*live.predecessor)));
   if (!suspected && unnoticed < limits_.claim_delay * departed_patience) return;
   Position claimed = gap.begin;
   std::uint64_t generation = node.view().number.generation;

@@ -179,7 +179,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_reads_too_slowly_is_lost) {
   boost::asio::write(socket, boost::asio::buffer(welcome));
   BOOST_REQUIRE(fixture.loop.until([&] { return fixture.dialler.connected.size() == 1; }));
   const Hint hint{Arc{}, slow};
-  const NodeHints large{Position{}, {}, std::vector<Hint>(fingers_sent_max, hint), {}, 0};
+  const NodeHints large{Arc{}, {}, std::vector<Hint>(fingers_sent_max, hint), {}, 0};
   BOOST_TEST(fixture.loop.until([&] {
     fixture.links.send(slow, RingMessage(large));
     return !fixture.dialler.unreached.empty();

@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(hints_give_the_next_primary_what_the_last_one_knew) {
   node.fingers().set(Position{20}, 8, Hint{arc(200, 300), b});
   node.on_notify(Time{1s}, view(0, 10, b), health);
   const NodeHints hints = node.hints(Time{3s});
-  BOOST_TEST(hints.end == Position{20});
+  BOOST_TEST(hints.arc == arc(10, 20));
   ChordNode next(view(10, 20, c, 2), Time{5s});
   next.take_hints(Time{5s}, c, hints);
   BOOST_TEST(next.predecessor().value() == view(0, 10, b));
@@ -135,17 +135,27 @@ BOOST_AUTO_TEST_CASE(hints_give_the_next_primary_what_the_last_one_knew) {
   BOOST_TEST(next.hints(Time{}).fingers == hints.fingers, per_element());
 }
 
+BOOST_AUTO_TEST_CASE(hints_that_come_late_do_not_hide_who_has_made_itself_known) {
+  ChordNode next(view(10, 20, c, 2), Time{5s});
+  next.on_notify(Time{5s}, view(0, 10, b), health);
+  next.take_hints(Time{5s}, c, NodeHints{arc(10, 20), {}, {}, std::nullopt, 3000});
+  BOOST_TEST(next.unnoticed_ms(Time{6s}) == 1000u);
+  ChordNode half(view(15, 20, c, 2), Time{5s});
+  half.take_hints(Time{5s}, c, NodeHints{arc(10, 20), {}, {}, std::nullopt, 3000});
+  BOOST_TEST(half.unnoticed_ms(Time{6s}) == 1000u, "of an arc that began elsewhere");
+}
+
 BOOST_AUTO_TEST_CASE(hints_do_not_replace_successors_that_have_answered) {
   node.on_successor(self, view(20, 30, a), {});
-  node.take_hints(Time{}, self, NodeHints{Position{20}, {view(20, 30, b)}, {}, {}, 0});
+  node.take_hints(Time{}, self, NodeHints{arc(10, 20), {view(20, 30, b)}, {}, {}, 0});
   BOOST_TEST(successors() == std::vector{view(20, 30, a)}, per_element());
 }
 
 BOOST_AUTO_TEST_CASE(hints_that_do_not_fit_are_ignored) {
   node.take_hints(Time{}, self,
-                  NodeHints{Position{20}, {view(30, 40, b)}, {Hint{arc(20, 20), a}}, {}, 0});
+                  NodeHints{arc(10, 20), {view(30, 40, b)}, {Hint{arc(20, 20), a}}, {}, 0});
   BOOST_TEST(successors().empty());
-  node.take_hints(Time{}, self, NodeHints{Position{20}, {}, {Hint{arc(22, 23), b}}, {}, 0});
+  node.take_hints(Time{}, self, NodeHints{arc(10, 20), {}, {Hint{arc(22, 23), b}}, {}, 0});
   BOOST_TEST(node.fingers().known().size() == 1u, "no finger looks at 23");
 }
 

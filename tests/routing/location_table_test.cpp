@@ -91,6 +91,29 @@ BOOST_AUTO_TEST_CASE(an_arc_across_the_last_position_is_not_taken) {
 
 // Goal: at every position the last remark stands, and the closest are the nearest before it.
 // Method: random arcs of few peers on a ring of 64 positions, against an array of who holds what.
+BOOST_AUTO_TEST_CASE(names_the_neighbours_of_a_position_around_the_ring) {
+  const auto first_from = [&](std::uint64_t p) {
+    const Hint* found = table.first_from(Position{p}, health);
+    return found != nullptr ? found->arc.end.value : 0;
+  };
+  const auto last_until = [&](std::uint64_t p) {
+    const Hint* found = table.last_until(Position{p});
+    return found != nullptr ? found->arc.end.value : 0;
+  };
+  BOOST_TEST(first_from(1) == 0u);
+  BOOST_TEST(last_until(1) == 0u);
+  for (const Hint& each : {hint(10, 20, 2), hint(30, 40, 3), hint(50, 60, 4)}) learn(each);
+  BOOST_TEST(first_from(20) == 20u);
+  BOOST_TEST(first_from(21) == 40u);
+  BOOST_TEST(first_from(61) == 20u);
+  BOOST_TEST(last_until(40) == 40u);
+  BOOST_TEST(last_until(39) == 20u);
+  BOOST_TEST(last_until(19) == 60u);
+  health.on_unanswered(Time{}, peer(3));
+  BOOST_TEST(first_from(21) == 60u, "the silent are passed over");
+  BOOST_TEST(last_until(49) == 40u, "and may still serve");
+}
+
 BOOST_AUTO_TEST_CASE(agrees_with_an_array_of_positions) {
   constexpr std::uint64_t positions = 64;
   BOOST_TEST_CONTEXT("seed " << test_seed()) {

@@ -1,82 +1,16 @@
 // A peer's part in the ring as dialogues: what it asks, what it answers, what it believes of late,
 // foreign, repeated and hostile messages. Peer 1 serves (10, 20]; b, c and d are the others.
 
-#include "peer/core/ring_member.hpp"
-
 #include <boost/test/unit_test.hpp>
 
-#include "tests/peer/core/core_support.hpp"
+#include "tests/peer/core/ring_member_fixture.hpp"
 
 namespace hopring {
 namespace {
 
 using boost::test_tools::per_element;
 
-struct Fixture {
-  PeerRef self = peer(1);
-  PeerRef b = peer(2);
-  PeerRef c = peer(3);
-  PeerRef d = peer(4);
-  Limits limits;
-  RingMember member{self, limits, Rng(1)};
-  Now now{Time{100s}, {}};
-  Outbox out;
-  RingEvents events;
-
-  void serve(const std::vector<View>& views) {
-    member.sync(now, views);
-    clear();
-  }
-  void clear() {
-    out.clear();
-    events.clear();
-  }
-  // One input; its effects are all that is left in `out` and `events`.
-  void hears(const PeerRef& from, const RingMessage& message) {
-    clear();
-    member.on_message(now, from, message, out, events);
-  }
-  void deadline() {
-    clear();
-    now.monotonic = std::max(now.monotonic, member.next_deadline());
-    member.on_deadline(now, out, events);
-  }
-  void lookup(std::uint64_t position, std::uint64_t token) {
-    clear();
-    member.start_lookup(now, Position{position}, token, out, events);
-  }
-  // The only message of its kind that was sent.
-  template <class Message>
-  Message only(const PeerRef& to) const {
-    const auto all = sent<Message>(out);
-    BOOST_REQUIRE(all.size() == 1u);
-    BOOST_TEST(all.front().first == to);
-    return all.front().second;
-  }
-  ArcFound found(std::uint32_t nonce, const View& view, std::vector<View> successors = {}) const {
-    return ArcFound{nonce, view, std::move(successors), std::nullopt, 0, {}};
-  }
-  std::vector<View> successors() const {
-    const auto entries = member.nodes().front().successors().entries();
-    return {entries.begin(), entries.end()};
-  }
-  // The first question: a fresh node looks for its successor, then for its fingers.
-  FindArc first_question(const PeerRef& to) const {
-    const auto all = sent<FindArc>(out);
-    BOOST_REQUIRE(!all.empty());
-    BOOST_TEST(all.front().first == to);
-    return all.front().second;
-  }
-  // Brings the node to where it asks b whose its successor's position is; the question's nonce.
-  std::uint32_t ask_b() {
-    serve({view(10, 20, self)});
-    member.add_contact(b);
-    deadline();
-    return first_question(b).nonce;
-  }
-};
-
-BOOST_FIXTURE_TEST_SUITE(ring_member, Fixture)
+BOOST_FIXTURE_TEST_SUITE(ring_member, RingMemberFixture)
 
 // Successors.
 
@@ -316,7 +250,7 @@ BOOST_AUTO_TEST_CASE(the_next_primary_gets_the_nodes_hints_and_the_neighbours_th
 }
 
 BOOST_AUTO_TEST_CASE(hints_that_come_before_the_arc_are_kept_for_it) {
-  hears(b, NodeHints{Position{20}, {view(20, 30, c)}, {}, {}, 0});
+  hears(b, NodeHints{arc(10, 20), {view(20, 30, c)}, {}, {}, 0});
   serve({view(10, 20, self)});
   BOOST_TEST(successors() == std::vector{view(20, 30, c)}, per_element());
 }
