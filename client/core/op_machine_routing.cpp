@@ -29,6 +29,7 @@ void OpMachine::walk(Now now, PartId id) {
 // After a redirect: what it names; if that is nothing new, a few others, and then a pause. Two
 // peers with stale hints that name each other are thereby left alone for a while.
 void OpMachine::follow(Now now, PartId id, const Redirect& redirect) {
+  if (redirect.nobody) return settle_error(now, id, *redirect.nobody);
   Part& part = parts_.at(id);
   part.state = State::walking;
   part.candidates.clear();

@@ -81,7 +81,7 @@ struct Peer::Parts {
   void arc_came(Now now, const View& view, Outbox& out);
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
-  std::variant<OpError, Redirect> elsewhere(Position position) const;
+  Redirect elsewhere(Position position) const;
   OpAnswer execute(Now now, const Operation& operation, GroupOutbox& groups, View* executed_in);
   ClientReplyMessage answer(Now now, const OpRequest& request, GroupOutbox& groups);
   ClientReplyMessage answer(Now now, const BatchRequest& request, GroupOutbox& groups);
@@ -447,20 +447,21 @@ void Peer::Parts::check_left(Now now, Outbox& out) {
 
 // What to say to a client whose position is not served here. The arc of a peer that is silent may
 // be served by nobody; that of a dead one turns up elsewhere or is claimed in a moment.
-std::variant<OpError, Redirect> Peer::Parts::elsewhere(Position position) const {
+Redirect Peer::Parts::elsewhere(Position position) const {
+  Redirect redirect;
+  redirect.hints = member.closest(position);
   for (const ChordNode& node : member.nodes()) {
     for (const View& view : node.successors().entries()) {
       const PeerRef& primary = primary_of(view);
       if (member.health().is_routable(primary)) break;
       if (!contains(view.arc, position)) continue;
-      return member.health().is_dead(primary) ? OpError::moving : OpError::unavailable;
+      redirect.nobody = member.health().is_dead(primary) ? OpError::moving : OpError::unavailable;
+      return redirect;
     }
   }
-  Redirect redirect;
   const View* view = member.known_view(position);
   if (view != nullptr && member.health().is_routable(primary_of(*view))) redirect.view = *view;
-  redirect.hints = member.closest(position);
-  if (!redirect.view && redirect.hints.empty()) return OpError::unavailable;
+  if (!redirect.view && redirect.hints.empty()) redirect.nobody = OpError::unavailable;
   return redirect;
 }
 
@@ -483,9 +484,7 @@ OpAnswer Peer::Parts::execute(Now now, const Operation& operation, GroupOutbox& 
     if (executed_in != nullptr) *executed_in = *view;
     return std::move(sink.result);
   }
-  auto instead = elsewhere(position);
-  if (const auto* error = std::get_if<OpError>(&instead)) return refuse(*error);
-  return std::get<Redirect>(std::move(instead));
+  return elsewhere(position);
 }
 
 ClientReplyMessage Peer::Parts::answer(Now now, const OpRequest& request, GroupOutbox& groups) {
@@ -523,9 +522,7 @@ ClientReplyMessage Peer::Parts::answer(Now now, const ScanRequest& request, Grou
     reply.view = *view;
     return reply;
   }
-  auto instead = elsewhere(scan.cursor.position);
-  if (const auto* error = std::get_if<OpError>(&instead)) return ErrorReply{*error};
-  reply.answer = std::get<Redirect>(std::move(instead));
+  reply.answer = elsewhere(scan.cursor.position);
   return reply;
 }
 

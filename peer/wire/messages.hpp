@@ -111,10 +111,12 @@ struct ReportRequest {
 struct Redirect {
   std::optional<View> view;
   std::vector<Hint> hints;  // at most closer_sent_max
+  // Nobody serves it for now, and why. The hints name peers to learn of, for later.
+  std::optional<OpError> nobody = {};
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& view& hints;
+    archive& view& hints& nobody;
   }
   friend bool operator==(const Redirect&, const Redirect&) = default;
 };

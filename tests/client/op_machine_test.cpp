@@ -165,6 +165,18 @@ BOOST_AUTO_TEST_CASE(a_write_that_was_refused_is_sent_again_after_a_pause) {
   BOOST_TEST(machine.in_flight() == 0u);
 }
 
+// Goal: a client that waits for an arc learns of more peers, should those that it knows die.
+BOOST_AUTO_TEST_CASE(peers_named_by_one_that_has_nobody_to_send_to_are_asked_after_the_pause) {
+  warm(arc_of("a", 3, peer(1)));
+  start(2, put_a);
+  const Redirect nobody{std::nullopt, {Hint{Arc{}, peer(2)}}, OpError::moving};
+  BOOST_TEST(reply(peer(1), 2, plain(nobody)).empty(), "a pause, not a walk");
+  down(peer(1), LinkDown::unreachable);
+  const ClientOutbox next = timer();
+  BOOST_REQUIRE(next.size() == 1u);
+  BOOST_TEST((std::get<Connect>(next[0]).to == peer(2)));
+}
+
 BOOST_AUTO_TEST_CASE(every_other_error_ends_an_operation_at_once) {
   warm(arc_of("a", 3, peer(1)));
   std::uint64_t id = 2;

@@ -164,6 +164,37 @@ BOOST_AUTO_TEST_CASE(a_connection_that_nobody_uses_is_closed_without_a_word) {
   BOOST_TEST(fixture.has_received(2));
 }
 
+// Goal: megabytes of an arc on the move do not delay a question about the ring.
+// Method: an other end that welcomes the connection with the chunk and reads no more of it; the
+// question arrives all the same.
+BOOST_FIXTURE_TEST_CASE(bulk_does_not_hold_up_control, Fixture) {
+  auto acceptor = listen_on(loop.io, ipv4_endpoint(0x7f000001, 0)).value();
+  const PeerRef peer{from_asio(acceptor.local_endpoint()), 5};
+  std::vector<std::unique_ptr<RawEnd>> ends;
+  const auto accept = [&] {
+    acceptor.async_accept([&](const boost::system::error_code& ec, tcp::socket socket) {
+      if (!ec) ends.push_back(std::make_unique<RawEnd>(std::move(socket)));
+    });
+    const std::size_t count = ends.size() + 1;
+    return loop.until([&] { return ends.size() == count && ends.back()->received().size() == 1; });
+  };
+  const auto welcome = [&](RawEnd& end) {
+    end.send_message(HelloAnswer{HelloAnswer::Verdict::welcome, 1, peer, some_ring()});
+  };
+  Chunk chunk;
+  chunk.records.push_back(Record{"key", {ValueType::string, std::string(16 << 20, 'x')}, {}});
+  links.send(peer, GroupMessage(std::move(chunk)));
+  BOOST_REQUIRE(accept());
+  welcome(*ends[0]);
+  BOOST_REQUIRE(loop.until([&] { return dialler.connected.size() == 1; }));
+  links.send(peer, RingMessage(Ping{7}));
+  BOOST_REQUIRE(accept());
+  welcome(*ends[1]);
+  BOOST_REQUIRE(loop.until([&] { return ends[1]->received().size() == 2; }));
+  const auto* ping = std::get_if<RingMessage>(&ends[1]->received()[1].message);
+  BOOST_TEST((ping != nullptr && *ping == RingMessage(Ping{7})));
+}
+
 // A peer that accepts and then reads nothing must not fill our memory.
 BOOST_AUTO_TEST_CASE(a_peer_that_reads_too_slowly_is_lost) {
   Limits limits;

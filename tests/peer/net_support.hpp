@@ -51,6 +51,7 @@ class RawEnd {
     socket_.connect(to_asio(to));
     socket_.non_blocking(true);
   }
+  explicit RawEnd(tcp::socket socket) : socket_(std::move(socket)) { socket_.non_blocking(true); }
 
   // As much as the socket takes; the rest follows with the next call of send_rest().
   void send(std::string_view bytes) {
