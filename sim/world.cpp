@@ -100,6 +100,8 @@ ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> c
   options.limits = options_.limits;
   options.memory_bytes_max = options_.memory_bytes_max;
   options.block_bytes = options_.block_bytes;
+  options.shards = options_.shards != 0 ? options_.shards : 1 + fresh->id % 3;
+  if (options.shards > 1) options.shard_delay_max = options_.shard_delay_max;
   fresh->peer = std::make_unique<Peer>(std::move(options), rng_.fork(), now());
   const ProcessId id = fresh->id;
   at_[endpoint] = id;
@@ -123,6 +125,7 @@ void World::crash(ProcessId id) { end(id); }
 void World::leave(ProcessId id) {
   if (!is_alive(id)) return;
   Outbox out;
+  process(id).ready = false;
   process(id).peer->leave(now(), out);
   perform(id, out);
 }

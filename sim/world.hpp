@@ -35,6 +35,9 @@ struct WorldOptions {
   std::size_t block_bytes = 4096;              // small, so that many peers fit into one process
   std::chrono::microseconds latency_min{100};  // one way
   std::chrono::microseconds latency_max{1000};
+  std::uint32_t shards = 0;  // of each peer; 0: one, two and three in turn
+  // Commands and news between the front and the shards of a peer that has several.
+  std::chrono::microseconds shard_delay_max{200};
   bool print_log = false;  // the peers' log lines, to stderr
 };
 
@@ -59,7 +62,8 @@ class World {
   void cut(ProcessId from, ProcessId to);
 
   bool is_alive(ProcessId process) const;
-  bool is_ready(ProcessId peer) const;               // has printed its `ready` line
+  // Has printed its `ready` line, and has not been told to leave.
+  bool is_ready(ProcessId peer) const;
   const std::string& failure(ProcessId peer) const;  // why it gave up; empty if it did not
   const std::optional<Left>& left(ProcessId peer) const;
   const Endpoint& endpoint(ProcessId process) const;

@@ -15,11 +15,11 @@ constexpr auto arrival_patience =
 constexpr auto refusal_memory = 2s;  // a peer that refused an arc is passed over this long
 constexpr auto hand_over_pause = 20ms;  // between looks for arcs that can be handed over
 
-std::uint64_t ring_parts(const Arc& arc) {
-  return static_cast<std::uint64_t>(std::llround(ring_share(arc) * 4294967296.0));
+// Where the first part ends once the arc has been cut in the middle so many times.
+Position part_of(Arc arc, unsigned cuts) {
+  for (; cuts > 0 && width_minus_one(arc) > 0; --cuts) arc.end = middle(arc);
+  return arc.end;
 }
-
-std::uint64_t arcs_of(const GroupHost& host) { return host.totals().arcs; }
 
 }  // namespace
 
@@ -32,20 +32,15 @@ Membership::Membership(const PeerRef& self, const Limits& limits, std::uint32_t 
       rng_(rng),
       balancer_(nodes_per_peer) {}
 
-PeerLoad Membership::load(const GroupHost& host) const {
-  PeerLoad load;
+PeerLoad Membership::load(const ArcDirectory& arcs) const {
+  PeerLoad load = arcs.load();
   load.weight = weight_;
-  host.for_each_arc([&](const View& view, std::uint64_t, std::uint64_t bytes) {
-    load.bytes += bytes;
-    load.ring_parts += ring_parts(view.arc);
-    load.arcs += 1;
-  });
   return load;
 }
 
 // What this peer will carry once the arcs that were promised have come.
-PeerLoad Membership::expected(const GroupHost& host, const Balancer::Estimate& estimate) const {
-  PeerLoad load = this->load(host);
+PeerLoad Membership::expected(const ArcDirectory& arcs, const Balancer::Estimate& estimate) const {
+  PeerLoad load = this->load(arcs);
   const double part = static_cast<double>(coming_.size()) / nodes_per_peer_;
   load.bytes += static_cast<std::uint64_t>(static_cast<double>(estimate.fair.bytes) * part);
   load.ring_parts +=
@@ -53,8 +48,8 @@ PeerLoad Membership::expected(const GroupHost& host, const Balancer::Estimate& e
   return load;
 }
 
-std::size_t Membership::peers_estimated(const GroupHost& host) const {
-  return static_cast<std::size_t>(std::llround(balancer_.estimate(self_, load(host)).peers));
+std::size_t Membership::peers_estimated(const ArcDirectory& arcs) const {
+  return static_cast<std::size_t>(std::llround(balancer_.estimate(self_, load(arcs)).peers));
 }
 
 void Membership::on_lookup(Now now, const LookupDone& done) {
@@ -72,35 +67,32 @@ void Membership::on_gone(const PeerRef& peer) {
 
 // Giving.
 
-void Membership::on(Now now, const PeerRef& from, const WantArc& message, GroupHost& host,
-                    GroupOutbox& groups, Outbox& out) {
-  WantArcAnswer answer{message.nonce, WantArcAnswer::Verdict::nothing, load(host)};
+std::optional<GiveArc> Membership::on(Now, const PeerRef& from, const WantArc& message,
+                                      ArcDirectory& arcs, Outbox& out) {
+  WantArcAnswer answer{message.nonce, WantArcAnswer::Verdict::nothing, load(arcs)};
   std::vector<Balancer::Candidate> candidates;
-  std::size_t giving = 0;
   PeerLoad staying = answer.load;  // without what is on its way to others
-  host.for_each_arc([&](const View& view, std::uint64_t, std::uint64_t bytes) {
-    if (!host.is_moving(view.arc.end)) {
-      candidates.push_back({view.arc, bytes});
-      return;
+  for (const ArcEntry& each : arcs.entries()) {
+    if (!arcs.is_moving(each.view.arc.end)) {
+      candidates.push_back({each.view.arc, each.bytes});
+      continue;
     }
-    ++giving;
-    staying.bytes -= bytes;
-    staying.ring_parts -= ring_parts(view.arc);
-  });
+    staying.bytes -= each.bytes;
+    staying.ring_parts -= ring_parts(each.view.arc);
+  }
   // While arcs are on their way the loads are about to change: ask again.
-  if (giving > 0 && !leaving_) answer.verdict = WantArcAnswer::Verdict::busy;
-  if (leaving_ || giving >= giving_max) {
-    // Nothing to give at present.
-  } else if (const auto gift = balancer_.gift(staying, candidates, message)) {
-    Position end = gift->end;
-    for (unsigned i = 0; i < gift->cuts; ++i) {
-      const Position at = middle(host.find(end)->arc);
-      if (!host.split(end, at, groups)) break;
-      end = at;
+  const bool giving = candidates.size() < arcs.entries().size();
+  if (giving && !leaving_) answer.verdict = WantArcAnswer::Verdict::busy;
+  std::optional<GiveArc> give;
+  if (!leaving_ && arcs.moves() < giving_max) {
+    if (const auto gift = balancer_.gift(staying, candidates, message)) {
+      give = GiveArc{gift->end, part_of(arcs.at(gift->end)->view.arc, gift->cuts), from};
+      arcs.begin_move(give->part);
+      answer.verdict = WantArcAnswer::Verdict::coming;
     }
-    if (host.move(now, end, from, groups)) answer.verdict = WantArcAnswer::Verdict::coming;
   }
   out.push_back(SendPeer{from, RingMessage(answer)});
+  return give;
 }
 
 // Taking.
@@ -131,11 +123,11 @@ void Membership::on_arc_came(Now now) {
   next_step_ = now.monotonic;
 }
 
-void Membership::ask_givers(Now now, const GroupHost& host, Outbox& out) {
+void Membership::ask_givers(Now now, const ArcDirectory& arcs, Outbox& out) {
   std::erase_if(coming_, [&](Time until) { return until <= now.monotonic; });
   while (coming_.size() + wants_.size() < coming_max) {
-    const Balancer::Estimate estimate = balancer_.estimate(self_, load(host));
-    const PeerLoad own = expected(host, estimate);
+    const Balancer::Estimate estimate = balancer_.estimate(self_, load(arcs));
+    const PeerLoad own = expected(arcs, estimate);
     const auto giver = balancer_.giver(now.monotonic, own, estimate);
     const bool idle = (!giver || *giver == self_) && coming_.empty() && wants_.empty();
     settled_ = idle && !came_;
@@ -175,39 +167,34 @@ void Membership::on_move_ended(Now now, const PeerRef& to, bool done) {
   if (leaving_) next_step_ = now.monotonic;
 }
 
-bool Membership::is_done_leaving(Now now, const GroupHost& host) const {
+bool Membership::is_done_leaving(Now now, const ArcDirectory& arcs) const {
   if (!leaving_) return false;
-  if (arcs_of(host) == 0 && host.transfers() == 0) {
+  if (arcs.entries().empty() && arcs.transfers() == 0) {
     return now.monotonic - last_progress_ >= limits_.linger;
   }
   return now.monotonic - last_progress_ >= limits_.leave_patience;
 }
 
-void Membership::hand_over(Now now, GroupHost& host, GroupOutbox& groups, Outbox&) {
+void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts) {
   std::erase_if(refused_, [&](const auto& each) { return each.second <= now.monotonic; });
   std::vector<PeerRef> takers = balancer_.lightest(now.monotonic);
   std::erase_if(takers,
                 [&](const PeerRef& peer) { return peer == self_ || refused_.contains(peer); });
-  std::vector<Position> staying;
-  std::size_t moving = 0;
-  host.for_each_arc([&](const View& view, std::uint64_t, std::uint64_t) {
-    if (host.is_moving(view.arc.end)) {
-      ++moving;
-    } else {
-      staying.push_back(view.arc.end);
-    }
-  });
-  for (std::size_t i = 0; i < staying.size() && moving < giving_max && !takers.empty(); ++i) {
-    const PeerRef& to = takers[(staying.size() + i) % takers.size()];
-    if (host.move(now, staying[i], to, groups)) ++moving;
+  std::size_t turn = arcs.entries().size();
+  for (const ArcEntry& each : arcs.entries()) {
+    const Position end = each.view.arc.end;
+    if (takers.empty() || arcs.moves() >= giving_max) break;
+    if (arcs.is_moving(end)) continue;
+    gifts.push_back(GiveArc{end, end, takers[turn++ % takers.size()]});
+    arcs.begin_move(end);
   }
 }
 
 // Time.
 
-void Membership::begin_round(Now now, RingMember& ring, const GroupHost& host, Outbox& out,
+void Membership::begin_round(Now now, RingMember& ring, const ArcDirectory& arcs, Outbox& out,
                              RingEvents& events) {
-  const bool first = arcs_of(host) == 0 || leaving_;
+  const bool first = arcs.entries().empty() || leaving_;
   const Duration pause = limits_.balance_interval;
   next_round_ = now.monotonic + rng_.jittered(settled_ ? 2 * pause : pause);
   balancer_.begin_round();
@@ -219,21 +206,21 @@ void Membership::begin_round(Now now, RingMember& ring, const GroupHost& host, O
   }
 }
 
-void Membership::on_deadline(Now now, RingMember& ring, GroupHost& host, GroupOutbox& groups,
-                             Outbox& out, RingEvents& events) {
+void Membership::on_deadline(Now now, RingMember& ring, ArcDirectory& arcs,
+                             std::vector<GiveArc>& gifts, Outbox& out, RingEvents& events) {
   if (wants_deadline_ <= now.monotonic) {
     for (const auto& [nonce, peer] : wants_) balancer_.pass_over(peer);
     wants_.clear();
     wants_deadline_ = Time::never();
   }
-  if (next_round_ <= now.monotonic) begin_round(now, ring, host, out, events);
+  if (next_round_ <= now.monotonic) begin_round(now, ring, arcs, out, events);
   if (next_step_ > now.monotonic) return;
   next_step_ = Time::never();
   if (leaving_) {
-    hand_over(now, host, groups, out);
+    hand_over(now, arcs, gifts);
     next_step_ = now.monotonic + hand_over_pause;
   } else {
-    ask_givers(now, host, out);
+    ask_givers(now, arcs, out);
   }
 }
 

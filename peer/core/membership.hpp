@@ -12,9 +12,10 @@
 #include <vector>
 
 #include "base/rng.hpp"
+#include "peer/core/arc_directory.hpp"
 #include "peer/core/balancer.hpp"
 #include "peer/core/ring_member.hpp"
-#include "storage/group/group_host.hpp"
+#include "peer/core/shard.hpp"
 
 namespace hopring {
 
@@ -29,11 +30,12 @@ class Membership {
              std::uint32_t weight, Rng rng);
 
   // What this peer carries now.
-  PeerLoad load(const GroupHost& host) const;
+  PeerLoad load(const ArcDirectory& arcs) const;
 
   void on_lookup(Now now, const LookupDone& done);
-  void on(Now now, const PeerRef& from, const WantArc& message, GroupHost& host,
-          GroupOutbox& groups, Outbox& out);
+  // Answers, and says what is to be given, if anything is; which then counts as on its way.
+  std::optional<GiveArc> on(Now now, const PeerRef& from, const WantArc& message,
+                            ArcDirectory& arcs, Outbox& out);
   void on(Now now, const PeerRef& from, const WantArcAnswer& message);
   void on_arc_came(Now now);
   void on_move_ended(Now now, const PeerRef& to, bool done);
@@ -42,22 +44,22 @@ class Membership {
   void leave(Now now);
   bool leaving() const noexcept { return leaving_; }
   // Nothing more can be handed over: no arc is left, or no peer takes one.
-  bool is_done_leaving(Now now, const GroupHost& host) const;
+  bool is_done_leaving(Now now, const ArcDirectory& arcs) const;
 
   // REQUIRES: now >= next_deadline().
-  void on_deadline(Now now, RingMember& ring, GroupHost& host, GroupOutbox& groups, Outbox& out,
-                   RingEvents& events);
+  void on_deadline(Now now, RingMember& ring, ArcDirectory& arcs, std::vector<GiveArc>& gifts,
+                   Outbox& out, RingEvents& events);
   Time next_deadline() const;
 
-  std::size_t peers_estimated(const GroupHost& host) const;
+  std::size_t peers_estimated(const ArcDirectory& arcs) const;
   bool settled() const noexcept { return settled_; }
 
  private:
-  void begin_round(Now now, RingMember& ring, const GroupHost& host, Outbox& out,
+  void begin_round(Now now, RingMember& ring, const ArcDirectory& arcs, Outbox& out,
                    RingEvents& events);
-  void ask_givers(Now now, const GroupHost& host, Outbox& out);
-  void hand_over(Now now, GroupHost& host, GroupOutbox& groups, Outbox& out);
-  PeerLoad expected(const GroupHost& host, const Balancer::Estimate& estimate) const;
+  void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);
+  void hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts);
+  PeerLoad expected(const ArcDirectory& arcs, const Balancer::Estimate& estimate) const;
 
   PeerRef self_;
   Limits limits_;

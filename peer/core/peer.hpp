@@ -19,26 +19,13 @@
 #include "base/rng.hpp"
 #include "base/time.hpp"
 #include "peer/core/effects.hpp"
-#include "peer/core/limits.hpp"
-#include "routing/ring_config.hpp"
+#include "peer/core/options.hpp"
 
 namespace hopring {
 
 class Peer {
  public:
-  struct Options {
-    PeerRef self;  // where others reach it; a random incarnation
-    // Creates this ring; or, with contacts, joins theirs and takes over their configuration.
-    RingConfig ring;
-    std::vector<Endpoint> contacts;  // one's own address among them is passed over
-    // Set by the operator and so to be compared with what the joined ring has.
-    bool nodes_given = false;
-    bool replicas_given = false;
-    Limits limits;
-    std::uint64_t memory_bytes_max = 0;  // --max-memory; 0: no limit
-    std::size_t block_bytes = 65536;     // what tables borrow memory in; small in a simulation
-    std::uint32_t weight = 1;
-  };
+  using Options = PeerOptions;
 
   // REQUIRES: problem(options.limits) and problem(options.ring) are empty.
   Peer(Options options, Rng rng, Now now);

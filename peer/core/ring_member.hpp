@@ -31,7 +31,8 @@
 
 namespace hopring {
 
-// This peer should serve `claim.arc`, whose sole member is dead: empty, or from a copy.
+// This peer should serve `claim.arc`, whose sole member is dead: empty, or from a copy. It may
+// reach across cells (shard.hpp).
 struct ClaimArc {
   View claim;
 };
@@ -160,7 +161,6 @@ class RingMember {
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
   void claim(const ChordNode& node, const ArcFound& live, RingEvents& events);
-  void push_claim(View claim, RingEvents& events) const;
   void hear(const View& view, Outbox& out, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
   void introduce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);

@@ -9,7 +9,7 @@ namespace hopring {
 namespace {
 
 constexpr std::chrono::milliseconds claim_check_interval{250};
-constexpr int departed_patience = 2;  // claim_delays before a departed peer's arcs are claimed
+constexpr double departed_patience = 1.5;  // claim_delays, before a departed peer's arcs go
 
 }  // namespace
 
@@ -133,32 +133,20 @@ void RingMember::claim(const ChordNode& node, const ArcFound& live, RingEvents& 
   std::uint64_t generation = node.view().number.generation;
   for (const View& listed : node.dead_run(health_)) {
     if (claimed == limit) break;
+    claimed = contains(gap, listed.arc.end) ? listed.arc.end : limit;
     // Another cache may know a later view of it: of one that lives, or of another dead one.
-    const View* known = known_view(listed.arc.end);
+    const View* known = known_view(claimed);
     const View& last = known != nullptr && known->number > listed.number ? *known : listed;
     const PeerRef& peer = primary_of(last);
-    claimed = contains(gap, listed.arc.end) ? listed.arc.end : limit;
     generation = std::max(generation, last.number.generation);
     if (!health_.is_dead(peer)) continue;
     // Who has departed gave its arcs to others, who make themselves known unless they died, too.
     if (health_.has_departed(peer) && unnoticed < limits_.claim_delay * departed_patience) continue;
-    push_claim(claim_of(Arc{listed.arc.begin, claimed}, last, self_), events);
+    events.push_back(ClaimArc{claim_of(Arc{listed.arc.begin, claimed}, last, self_)});
   }
   if (claimed == limit) return;
   const ViewNumber number{generation + 1, self_.incarnation, 1};
-  push_claim(View{Arc{claimed, limit}, number, self_.incarnation, {self_}}, events);
-}
-
-void RingMember::push_claim(View claim, RingEvents& events) const {
-  // No arc holds both the last position and the first.
-  constexpr Position last{~0ull};
-  if (can_cut(claim.arc, last)) {
-    View first = claim;
-    first.arc.end = last;
-    claim.arc.begin = last;
-    events.push_back(ClaimArc{std::move(first)});
-  }
-  events.push_back(ClaimArc{std::move(claim)});
+  events.push_back(ClaimArc{View{Arc{claimed, limit}, number, self_.incarnation, {self_}}});
 }
 
 void RingMember::check_all_successors(Now now, Outbox& out, RingEvents& events) {

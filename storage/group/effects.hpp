@@ -2,6 +2,8 @@
 
 // What the groups of a shard want done, in the order in which it must be done.
 
+#include <cstdint>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -19,6 +21,7 @@ struct SendGroup {
 // This peer serves `view` from now on: an arc it had no part in, or the lower half of a split.
 struct ArcOpened {
   View view;
+  std::optional<std::uint64_t> copied = {};  // records of the copy that a take-over starts from
   friend bool operator==(const ArcOpened&, const ArcOpened&) = default;
 };
 

@@ -26,6 +26,20 @@ Group* GroupHost::served_ending_at(Position end) const noexcept {
   return group != nullptr && group->view().arc.end == end ? group : nullptr;
 }
 
+GroupCounters& GroupCounters::operator+=(const GroupCounters& other) {
+  moves_begun += other.moves_begun;
+  moves_done += other.moves_done;
+  moves_given_up += other.moves_given_up;
+  arcs_received += other.arcs_received;
+  offers_refused += other.offers_refused;
+  copies_given_up += other.copies_given_up;
+  copies_used += other.copies_used;
+  splits += other.splits;
+  records_expired += other.records_expired;
+  records_dropped += other.records_dropped;
+  return *this;
+}
+
 bool GroupHost::serves_part_of(const Arc& arc) const {
   return std::any_of(served_.begin(), served_.end(),
                      [&](const Served& each) { return overlaps(each.group->view().arc, arc); });
@@ -52,19 +66,19 @@ std::unique_ptr<Group> GroupHost::stop_serving(Position end) {
   return group;
 }
 
-std::optional<std::uint64_t> GroupHost::open(Now, const View& view, GroupOutbox& out) {
+void GroupHost::open(Now, const View& view, GroupOutbox& out) {
   HOPRING_CHECK(!serves_part_of(view.arc));
   std::optional<Copy> copy = take_copy(view.arc, out);
   if (!copy) {
     serve(std::make_unique<Group>(options_, view, Group::Progress{},
                                   ArcRecords(pool_, hash_key_, view.arc)),
           out);
-    return std::nullopt;
+    return;
   }
   ++counters_.copies_used;
   const std::uint64_t records = copy->records.size();
   serve(std::make_unique<Group>(options_, view, copy->progress, std::move(copy->records)), out);
-  return records;
+  std::get<ArcOpened>(out.back()).copied = records;
 }
 
 void GroupHost::drop(Now, const Arc& arc, GroupOutbox& out) {

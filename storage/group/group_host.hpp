@@ -45,6 +45,8 @@ struct GroupCounters {
   std::uint64_t splits = 0;
   std::uint64_t records_expired = 0;
   std::uint64_t records_dropped = 0;  // by drop(): served before, not any more
+
+  GroupCounters& operator+=(const GroupCounters& other);
 };
 
 // What is served here.
@@ -62,9 +64,12 @@ class GroupHost {
   GroupHost& operator=(const GroupHost&) = delete;
 
   // Serves `view`: an arc of a new ring, or a take-over. Starts from the copy of exactly that arc
-  // if there is one, else empty. Returns how many records it starts with, nullopt if it is empty.
+  // if there is one, else empty: ArcOpened says which.
   // REQUIRES: view.members is this peer alone; the arc is straight; no served arc overlaps it.
-  std::optional<std::uint64_t> open(Now now, const View& view, GroupOutbox& out);
+  void open(Now now, const View& view, GroupOutbox& out);
+
+  // Is a position of the arc served here?
+  bool serves_part_of(const Arc& arc) const;
 
   // Is there a copy of exactly `arc` that does not serve, and from which open() would start?
   bool has_copy(const Arc& arc) const;
@@ -141,7 +146,6 @@ class GroupHost {
 
   Group* served_at(Position position) const noexcept;
   Group* served_ending_at(Position end) const noexcept;
-  bool serves_part_of(const Arc& arc) const;
   void serve(std::unique_ptr<Group> group, GroupOutbox& out);
   std::unique_ptr<Group> stop_serving(Position end);
   void cut(Group& group, Position at, GroupOutbox& out);

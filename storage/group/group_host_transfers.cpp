@@ -25,9 +25,10 @@ bool GroupHost::move(Now now, Position end, const PeerRef& to, GroupOutbox& out)
   if (group == nullptr || move_of(*group) != nullptr || to == self_) return false;
   if (moves_under_way() >= options_.moves_max) return false;
   ++counters_.moves_begun;
+  const TransferId transfer{end, rng_.next()};
   moves_.push_back(
-      std::make_unique<Move>(Move{TransferSource(options_, rng_.next(), to, now, *group, out),
-                                  group, group->view().number, nullptr}));
+      std::make_unique<Move>(Move{TransferSource(options_, transfer, to, now, *group, out), group,
+                                  group->view().number, nullptr}));
   return true;
 }
 
@@ -148,7 +149,7 @@ void GroupHost::on_each(Now now, const PeerRef& from, OfferArc&& offer, GroupOut
 bool GroupHost::accepts(const PeerRef& from, const OfferArc& offer) const {
   const View& view = offer.view;
   if (!is_well_formed(view) || !is_straight(view.arc)) return false;
-  if (primary_of(view) != from || from == self_) return false;
+  if (primary_of(view) != from || from == self_ || view.arc.end != offer.transfer.end) return false;
   const std::size_t bytes_max = options_.pool.bytes_max;
   if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
   if (learners_.size() >= options_.learners_max || serves_part_of(view.arc)) return false;

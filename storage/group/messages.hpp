@@ -70,12 +70,23 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-// Messages. A transfer brings one arc's copy to one learner; its id is drawn by the primary.
-using TransferId = std::uint64_t;
+// Messages. A transfer brings one arc's copy to one learner. Its name is given by the primary: the
+// arc's end, which does not change while it lasts and tells either peer's shard, and a number
+// drawn.
+struct TransferId {
+  Position end;
+  std::uint64_t number = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& end& number;
+  }
+  friend bool operator==(const TransferId&, const TransferId&) = default;
+};
 
 // Primary -> learner: take a copy of this arc. Entries after `index` will be appended.
 struct OfferArc {
-  TransferId transfer = 0;
+  TransferId transfer;
   View view;
   std::uint64_t term = 0;
   std::uint64_t index = 0;
@@ -89,7 +100,7 @@ struct OfferArc {
 };
 
 struct OfferAnswer {
-  TransferId transfer = 0;
+  TransferId transfer;
   bool accepted = false;  // false: no memory, too many transfers, or it has the arc already
 
   template <class Archive>
@@ -102,7 +113,7 @@ struct OfferAnswer {
 // Primary -> learner: the records of `interval` as they were when entry `index` had been applied.
 // Chunks come in ring order and tile the arc; the last one ends at the arc's end.
 struct Chunk {
-  TransferId transfer = 0;
+  TransferId transfer;
   Arc interval;
   std::uint64_t index = 0;
   std::vector<Record> records;
@@ -117,7 +128,7 @@ struct Chunk {
 // Learner -> primary: how far the copy has come. A chunk that does not begin at `missing`, or was
 // read before an entry that has been appended since, is not taken, and so is read again.
 struct ChunkAnswer {
-  TransferId transfer = 0;
+  TransferId transfer;
   std::optional<Position> missing;  // the first position that it lacks; nullopt: it has them all
 
   template <class Archive>
@@ -131,7 +142,7 @@ struct ChunkAnswer {
 // of them are committed, but for a ChangeView to the learner: it is the last one, and its
 // acknowledgement commits it.
 struct Append {
-  TransferId transfer = 0;
+  TransferId transfer;
   std::uint64_t previous = 0;
   std::vector<Entry> entries;
 
@@ -144,7 +155,7 @@ struct Append {
 
 // Sent unasked, too, when a learner has not heard from its primary for a while.
 struct AppendAnswer {
-  TransferId transfer = 0;
+  TransferId transfer;
   std::uint64_t index = 0;  // it has all entries up to this one
 
   template <class Archive>
@@ -156,7 +167,7 @@ struct AppendAnswer {
 
 // Old primary -> new member: the change of view is committed; serve.
 struct Serve {
-  TransferId transfer = 0;
+  TransferId transfer;
   View view;
 
   template <class Archive>
@@ -168,7 +179,7 @@ struct Serve {
 
 // New primary -> old one: it serves, or has served; the kept copy may be dropped.
 struct Serving {
-  TransferId transfer = 0;
+  TransferId transfer;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
@@ -180,7 +191,7 @@ struct Serving {
 // Either side: this transfer is over without a change of view; the learner drops its copy. Also the
 // answer to a message about a transfer that the receiver does not know. Never answered.
 struct Abandon {
-  TransferId transfer = 0;
+  TransferId transfer;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
@@ -191,5 +202,10 @@ struct Abandon {
 
 using GroupMessage = std::variant<OfferArc, OfferAnswer, Chunk, ChunkAnswer, Append, AppendAnswer,
                                   Serve, Serving, Abandon>;
+
+// The end of the arc that the message is about.
+inline Position arc_end_of(const GroupMessage& message) {
+  return std::visit([](const auto& each) { return each.transfer.end; }, message);
+}
 
 }  // namespace hopring

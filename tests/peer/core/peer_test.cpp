@@ -276,6 +276,69 @@ BOOST_AUTO_TEST_CASE(a_message_in_its_own_name_is_not_read) {
   BOOST_TEST(subject->served().size() == 4u);
 }
 
+// Shards.
+
+// Goal: keys, batches and scans know nothing of shards.
+BOOST_AUTO_TEST_CASE(several_shards_serve_what_one_would) {
+  options.shards = 3;
+  start();
+  pass(1s);
+  BOOST_TEST(subject->served().size() == 4u);
+  BatchRequest batch;
+  for (int i = 0; i < 50; ++i) batch.operations.push_back(put("key" + std::to_string(i)));
+  subject->answer(now, batch, out);
+  for (int i = 0; i < 50; ++i) {
+    BOOST_TEST(execute(Get{"key" + std::to_string(i)}).value.value().bytes == "v");
+  }
+  std::size_t scanned = 0;
+  for (std::optional<ScanCursor> cursor = ScanCursor{}; cursor;) {
+    const auto reply = std::get<ScanReply>(scan(Scan{*cursor, "", 10, true}));
+    scanned += std::get<ScanStep>(reply.answer).records.size();
+    cursor = std::get<ScanStep>(reply.answer).next;
+  }
+  BOOST_TEST(scanned == 50u);
+  BOOST_TEST(subject->report().arcs.size() == 4u);
+  BOOST_TEST(subject->report().load.arcs == 4u);
+}
+
+// Goal: what the front has asked for and no shard has done yet is not said to be elsewhere.
+BOOST_AUTO_TEST_CASE(commands_to_shards_that_take_their_time_are_carried_out_in_order) {
+  options.shards = 2;
+  options.shard_delay_max = 10ms;
+  start();
+  BOOST_TEST(subject->served().empty());
+  pass(20ms);
+  BOOST_TEST(subject->served().size() == 4u);
+  pass(1s);
+  BOOST_TEST(!execute(put("k")).error.has_value());
+  subject->leave(now, out);
+  BOOST_TEST(all_of<Left>(out).front().records_lost == 1u);
+}
+
+// Goal: no arc reaches across two cells, whoever offers it.
+BOOST_AUTO_TEST_CASE(an_arc_that_reaches_across_two_cells_is_not_taken) {
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  const auto accepted = [&](const Arc& arc) {
+    out.clear();
+    OfferArc offer;
+    offer.transfer = TransferId{arc.end, 5};
+    offer.view = View{arc, {1, 0, 3}, 0, {b}};
+    subject->on_message(now, b, GroupMessage(offer), out);
+    for (const SendPeer& send : all_of<SendPeer>(out)) {
+      const auto* group = std::get_if<GroupMessage>(&send.message);
+      if (group == nullptr || !std::holds_alternative<OfferAnswer>(*group)) continue;
+      BOOST_TEST((std::get<OfferAnswer>(*group).transfer == offer.transfer));
+      return std::get<OfferAnswer>(*group).accepted;
+    }
+    BOOST_FAIL("no answer");
+    return false;
+  };
+  BOOST_TEST(!accepted(Arc{middle(equal_arc(0, 4)), middle(equal_arc(1, 4))}));
+  BOOST_TEST(!accepted(equal_arc(0, 1)));
+  BOOST_TEST(accepted(equal_arc(1, 4)));
+}
+
 // Leaving.
 
 BOOST_AUTO_TEST_CASE(the_last_peer_of_a_ring_leaves_at_once_and_says_what_is_lost) {

@@ -78,6 +78,19 @@ BOOST_AUTO_TEST_CASE(nothing_is_claimed_of_one_that_is_silent) {
   BOOST_TEST(claims().empty());
 }
 
+// Goal: who serves the end of what the dead one had does not stand before the claim of the rest.
+// Method: this peer has a second node, whose predecessor c serves a part of it now.
+BOOST_AUTO_TEST_CASE(what_is_left_of_a_dead_ones_arc_is_claimed) {
+  const std::uint32_t nonce = ask_c();
+  serve({view(10, 20, self), view(40, 50, self)});
+  hears(c, Stabilize{1, view(26, 40, c, 9)});
+  ArcFound answer = found(nonce, view(26, 40, c, 9));
+  answer.unnoticed_ms = enough;
+  hears(c, answer);
+  BOOST_REQUIRE(claims().size() == 1u);
+  BOOST_TEST(claims().front().claim.arc == arc(20, 26));
+}
+
 // Goal: a claim reaches no further back than to the last arc that somebody is known to serve.
 BOOST_AUTO_TEST_CASE(who_is_known_to_serve_a_part_of_the_gap_is_asked_too) {
   const std::uint32_t nonce = ask_c();

@@ -209,18 +209,19 @@ BOOST_AUTO_TEST_CASE(lists_end_at_their_named_bounds) {
 
 BOOST_AUTO_TEST_CASE(a_view_needs_members_that_can_be_dialled) {
   View view = some_view();
-  BOOST_TEST(!is_malformed(encoded_unchecked(Serve{1, view})));
+  BOOST_TEST(!is_malformed(encoded_unchecked(Serve{TransferId{}, view})));
   view.members.clear();
-  BOOST_TEST(is_malformed(encoded_unchecked(Serve{1, view})));
+  BOOST_TEST(is_malformed(encoded_unchecked(Serve{TransferId{}, view})));
   view = some_view();
   view.members[0].incarnation = 0;
-  BOOST_TEST(is_malformed(encoded_unchecked(Serve{1, view})));
+  BOOST_TEST(is_malformed(encoded_unchecked(Serve{TransferId{}, view})));
   BOOST_TEST(is_malformed(encoded_unchecked(OpReply{Redirect{view, {}}, std::nullopt})));
 }
 
 BOOST_AUTO_TEST_CASE(a_stored_number_has_eight_bytes_and_a_stored_key_has_some) {
   const auto chunk = [](std::string key, Value value) {
-    return encoded_unchecked(Chunk{1, Arc{}, 1, {Record{std::move(key), std::move(value), 0}}});
+    return encoded_unchecked(
+        Chunk{TransferId{}, Arc{}, 1, {Record{std::move(key), std::move(value), 0}}});
   };
   BOOST_TEST(!is_malformed(chunk("k", Value{ValueType::integer, encode_integer(5)})));
   BOOST_TEST(is_malformed(chunk("k", Value{ValueType::integer, "5"})));
@@ -262,7 +263,8 @@ BOOST_AUTO_TEST_CASE(the_largest_operation_fits_into_a_frame) {
   const CompareAndSet cas{std::string(key_bytes_max, 'k'), Value{ValueType::string, value},
                           Value{ValueType::string, value}, Expiry{}};
   BOOST_TEST(encoded(OpRequest{cas}).size() <= frame_bytes_max(value.size()));
-  BOOST_TEST(encoded(Append{1, 0, {Entry{1, 1, cas}}}).size() <= frame_bytes_max(value.size()));
+  BOOST_TEST(encoded(Append{TransferId{}, 0, {Entry{1, 1, cas}}}).size() <=
+             frame_bytes_max(value.size()));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

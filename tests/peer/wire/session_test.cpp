@@ -143,7 +143,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_does_not_fit_is_refused) {
 BOOST_AUTO_TEST_CASE(a_client_may_only_ask_and_is_only_answered) {
   const WireMessage hello = HelloMessage{Hello{}};
   const WireMessage ring_message = RingMessage{Ping{1}};
-  const WireMessage group_message = GroupMessage{Serving{1}};
+  const WireMessage group_message = GroupMessage{Serving{TransferId{}}};
   const WireMessage request = ClientRequestMessage{ReportRequest{}};
   const WireMessage reply = ClientReplyMessage{ErrorReply{}};
   for (const WireMessage& message : {hello, ring_message, group_message, reply}) {

@@ -1,0 +1,63 @@
+#pragma once
+
+// The arcs that a peer serves, as its front knows them: told by the shards, which are the ones that
+// serve. It may lag behind them by what is still on its way. Sizes are as of the last look.
+//
+// Sans-IO. Thread rule: belongs to the front. Invariant: sorted by end; no two overlap.
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "routing/messages.hpp"
+#include "routing/view.hpp"
+
+namespace hopring {
+
+struct ArcEntry {
+  View view;
+  std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;  // of keys, values and their overhead
+};
+
+class ArcDirectory {
+ public:
+  // An arc is served, or what is served up to this end has this view now.
+  void set(const View& view);
+  // The arc that ends here is served no more.
+  void erase(Position end);
+  // How much the arc holds. Unknown ends are passed over. Cheapest if called in ring order.
+  void set_size(Position end, std::uint64_t keys, std::uint64_t bytes);
+
+  // On their way to another peer, from the command until a shard has said how that ended.
+  void begin_move(Position end) { moving_.insert(end); }
+  void end_move(Position end) { moving_.erase(end); }
+  bool is_moving(Position end) const { return moving_.contains(end); }
+  std::size_t moves() const noexcept { return moving_.size(); }
+
+  const std::vector<ArcEntry>& entries() const noexcept { return entries_; }
+  // The arc that ends here, or that holds the position; nullptr if there is none.
+  const ArcEntry* at(Position end) const;
+  const ArcEntry* holding(Position position) const;
+
+  std::uint64_t keys() const;
+  // Moves, learners and kept copies of all shards. 0: nothing here depends on another peer.
+  std::size_t transfers() const noexcept { return transfers_; }
+  void set_transfers(std::size_t count) noexcept { transfers_ = count; }
+
+  // What the peer carries; without its weight.
+  PeerLoad load() const;
+
+ private:
+  std::size_t index_from(Position end) const;
+
+  std::vector<ArcEntry> entries_;
+  std::set<Position> moving_;
+  std::size_t transfers_ = 0;
+  std::size_t next_sized_ = 0;  // where the next size is likely to go
+};
+
+// An arc's part of the ring, in 2^-32.
+std::uint64_t ring_parts(const Arc& arc);
+
+}  // namespace hopring

@@ -1,0 +1,428 @@
+#include "peer/core/front.hpp"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+void log(Outbox& out, LogLevel level, std::string text) {
+  out.push_back(LogLine{level, std::move(text)});
+}
+
+std::string hex(std::uint64_t value) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%016" PRIx64, value);
+  return text;
+}
+
+// The last position of the cell that the position lies in.
+Position last_of_cell(Position position, std::uint32_t cells) {
+  return equal_arc(cell_of(position, cells), cells).end;
+}
+
+}  // namespace
+
+Front::Front(PeerOptions options, Rng rng)
+    : options_(std::move(options)),
+      rng_(rng),
+      member_(options_.self, options_.limits, rng_.fork()) {
+  HOPRING_CHECK(!problem(options_.limits));
+  HOPRING_CHECK(!problem(options_.ring));
+  HOPRING_CHECK(options_.self.incarnation != 0);
+  HOPRING_CHECK(options_.shards >= 1 && options_.shards <= shards_max);
+  std::erase(options_.contacts, options_.self.endpoint);
+}
+
+// Creating and joining.
+
+void Front::start(Now now, Outbox& out) {
+  HOPRING_CHECK(state_ == State::idle);
+  member_.sync(now, {});
+  if (options_.contacts.empty()) {
+    create(now, out);
+  } else {
+    state_ = State::dialling;
+    join_deadline_ = now.monotonic + options_.limits.join_timeout;
+    dial(now, out);
+  }
+  settle(now, out);
+}
+
+void Front::enter(const RingConfig& ring) {
+  ring_ = ring;
+  membership_.emplace(options_.self, options_.limits, ring.nodes_per_peer, options_.weight,
+                      rng_.fork());
+  command_all(EnterRing{ring});
+}
+
+void Front::create(Now now, Outbox& out) {
+  RingConfig ring = options_.ring;
+  while (ring.ring_id == 0) ring.ring_id = rng_.next();
+  enter(ring);
+  state_ = State::fresh;
+  fresh_until_ = now.monotonic + options_.limits.fresh_for;
+  for (std::uint32_t i = 0; i < ring.nodes_per_peer; ++i) {
+    const View view{equal_arc(i, ring.nodes_per_peer), {1, 0, 1}, 0, {options_.self}};
+    command(view.arc.end, OpenArc{view});
+  }
+  log(out, LogLevel::info, "event=ring_created ring=" + hex(ring.ring_id));
+}
+
+void Front::dial(Now now, Outbox& out) {
+  for (const Endpoint& contact : options_.contacts) {
+    out.push_back(SendPeer{PeerRef{contact, 0}, RingMessage(Ping{})});
+  }
+  next_dial_ = now.monotonic + rng_.jittered(options_.limits.join_retry_interval);
+}
+
+void Front::fail(std::string reason, Outbox& out) {
+  state_ = State::gone;
+  out.push_back(Failed{std::move(reason)});
+}
+
+std::optional<std::string> Front::mismatch(const RingConfig& ring) const {
+  if (options_.nodes_given && options_.ring.nodes_per_peer != ring.nodes_per_peer) {
+    return "--nodes is " + std::to_string(options_.ring.nodes_per_peer) + " but the ring has " +
+           std::to_string(ring.nodes_per_peer) + "; leave the option out to take the ring's";
+  }
+  if (options_.replicas_given && options_.ring.replicas != ring.replicas) {
+    return "--replicas is " + std::to_string(options_.ring.replicas) + " but the ring has " +
+           std::to_string(ring.replicas) + "; leave the option out to take the ring's";
+  }
+  if (const auto wrong = problem(ring)) return "the ring cannot be joined: " + std::string(*wrong);
+  return std::nullopt;
+}
+
+void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring, Outbox& out) {
+  member_.on_heard(actual);
+  const bool another = state_ == State::joining && ring_->ring_id == ring.ring_id;
+  if (another) member_.add_contact(actual);  // should the first one die
+  if (state_ != State::dialling) return;
+  if (const auto wrong = mismatch(ring)) return fail(*wrong, out);
+  enter(ring);
+  state_ = State::joining;
+  member_.add_contact(actual);
+  log(out, LogLevel::info, "event=let_in ring=" + hex(ring.ring_id) + " by=" + to_string(actual));
+  settle(now, out);
+}
+
+void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outbox& out) {
+  const bool fresh = (state_ == State::fresh || state_ == State::serving) && !written_ &&
+                     options_.contacts.empty();
+  if (!fresh || from.incarnation == 0) return;
+  log(out, LogLevel::warning,
+      "event=ring_given_up ring=" + hex(ring_->ring_id) + " for=" + hex(ring_id) +
+          " of=" + to_string(from));
+  ring_.reset();
+  membership_.reset();
+  directory_ = {};
+  command_all(LeaveRing{});
+  member_ = RingMember(options_.self, options_.limits, rng_.fork());
+  member_.sync(now, {});
+  options_.contacts = {from.endpoint};
+  state_ = State::dialling;
+  fresh_until_ = Time::never();
+  join_deadline_ = now.monotonic + options_.limits.join_timeout;
+  dial(now, out);
+  settle(now, out);
+}
+
+// Messages.
+
+void Front::on_message(Now now, const PeerRef& from, PeerMessage&& message, Outbox& out) {
+  if (from.endpoint == options_.self.endpoint) return;  // nobody speaks in our name
+  written_ = true;
+  if (!ring_ || state_ == State::gone) return;
+  auto* ring = std::get_if<RingMessage>(&message);
+  if (ring == nullptr) {
+    on_group_message(from, std::get<GroupMessage>(std::move(message)), out);
+  } else if (const auto* want = std::get_if<WantArc>(ring)) {
+    member_.on_heard(from);
+    if (const auto give = membership_->on(now, from, *want, directory_, out)) {
+      command(give->part, *give);
+    }
+  } else if (const auto* answer = std::get_if<WantArcAnswer>(ring)) {
+    member_.on_heard(from);
+    membership_->on(now, from, *answer);
+  } else {
+    member_.on_message(now, from, *ring, out, events_);
+  }
+  settle(now, out);
+}
+
+void Front::on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out) {
+  member_.on_heard(from);
+  const auto* offer = std::get_if<OfferArc>(&message);
+  if (offer != nullptr && !is_welcome(from, *offer)) {
+    out.push_back(SendPeer{from, GroupMessage(OfferAnswer{offer->transfer, false})});
+    return;
+  }
+  const Position end = arc_end_of(message);
+  command(end, FromPeer{from, std::move(message)});
+}
+
+bool Front::is_welcome(const PeerRef& from, const OfferArc& offer) const {
+  if (membership_->leaving() || member_.health().is_dead(from)) return false;
+  return is_in_one_cell(offer.view.arc, ring_->nodes_per_peer);
+}
+
+void Front::on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out) {
+  if (state_ == State::dialling || state_ == State::gone || !ring_) return;
+  member_.on_unreachable(now, peer, why, out, events_);
+  settle(now, out);
+}
+
+void Front::on_deadline(Now now, Outbox& out) {
+  if (state_ == State::gone || state_ == State::idle) return;
+  if (join_deadline_ <= now.monotonic) {
+    std::string tried;
+    for (const Endpoint& contact : options_.contacts) tried += " " + to_string(contact);
+    join_deadline_ = Time::never();
+    return fail(state_ == State::dialling
+                    ? "nobody answers at --join" + tried
+                    : "let into the ring by" + tried + ", but no peer gave it an arc in time",
+                out);
+  }
+  if (next_dial_ <= now.monotonic) {
+    next_dial_ = Time::never();
+    if (state_ == State::dialling) dial(now, out);
+  }
+  if (fresh_until_ <= now.monotonic) {
+    fresh_until_ = Time::never();
+    state_ = State::serving;
+    become_ready(out);
+  }
+  if (ring_) {
+    if (member_.next_deadline() <= now.monotonic) member_.on_deadline(now, out, events_);
+    if (membership_->next_deadline() <= now.monotonic) {
+      std::vector<GiveArc> gifts;
+      membership_->on_deadline(now, member_, directory_, gifts, out, events_);
+      for (const GiveArc& each : gifts) command(each.part, each);
+    }
+  }
+  settle(now, out);
+}
+
+Time Front::next_deadline() const {
+  if (state_ == State::gone || state_ == State::idle) return Time::never();
+  Time next = std::min({join_deadline_, next_dial_, fresh_until_});
+  if (!ring_) return next;
+  return std::min({next, member_.next_deadline(), membership_->next_deadline()});
+}
+
+bool Front::looks_at_sizes(Now now) const {
+  return membership_ && (membership_->leaving() || membership_->next_deadline() <= now.monotonic);
+}
+
+void Front::leave(Now now, Outbox& out) {
+  if (state_ == State::gone || state_ == State::leaving) return;
+  log(out, LogLevel::info, "event=leaving");
+  const bool alone = !ring_ || member_.known_peers().empty();
+  if (alone) {
+    Left left{{}, directory_.keys()};
+    for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
+    state_ = State::gone;
+    out.push_back(std::move(left));
+    return;
+  }
+  state_ = State::leaving;
+  join_deadline_ = Time::never();
+  fresh_until_ = Time::never();
+  member_.begin_leaving();
+  membership_->leave(now);
+  settle(now, out);
+}
+
+// Commands and news.
+
+std::uint32_t Front::shard_of(Position position) const {
+  return hopring::shard_of(position, ring_->nodes_per_peer, options_.shards);
+}
+
+void Front::command(Position position, ShardCommand&& command) {
+  commands_.push_back(ToShard{shard_of(position), std::move(command)});
+}
+
+void Front::command_all(const ShardCommand& command) {
+  for (std::uint32_t i = 0; i < options_.shards; ++i) commands_.push_back(ToShard{i, command});
+}
+
+void Front::on_news(Now now, GroupOutbox& news, Outbox& out) {
+  if (ring_ && state_ != State::gone) {
+    for (GroupEffect& effect : news) {
+      std::visit([&](auto& each) { on_each(now, std::move(each), out); }, effect);
+    }
+  }
+  news.clear();
+  if (std::exchange(arcs_changed_, false)) sync(now);
+  settle(now, out);
+}
+
+void Front::on_each(Now, SendGroup&& news, Outbox& out) {
+  out.push_back(SendPeer{news.to, std::move(news.message)});
+}
+
+void Front::on_each(Now now, ArcOpened&& news, Outbox& out) {
+  directory_.set(news.view);
+  arcs_changed_ = true;
+  const bool claimed = news.view.number.claimant == options_.self.incarnation &&
+                       news.view.number.number == 1;  // a claim's first view
+  if (claimed) {
+    ++arcs_taken_over_;
+    log(out, LogLevel::warning,
+        "event=take_over arc=" + to_string(news.view) + " dead=" + hex(news.view.taken_from) +
+            (news.copied ? " from=copy records=" + std::to_string(*news.copied) : " from=nothing"));
+  }
+  log(out, LogLevel::debug, "event=arc_opened arc=" + to_string(news.view));
+  membership_->on_arc_came(now);
+  if (state_ != State::joining) return;
+  state_ = State::serving;
+  join_deadline_ = Time::never();
+  become_ready(out);
+}
+
+void Front::on_each(Now, ArcChanged&& news, Outbox&) {
+  directory_.set(news.view);
+  arcs_changed_ = true;
+}
+
+void Front::on_each(Now now, ArcMoved&& news, Outbox& out) {
+  member_.on_moved(now, news.view, out);
+  directory_.erase(news.view.arc.end);
+  arcs_changed_ = true;
+}
+
+void Front::on_each(Now, ArcLost&& news, Outbox&) {
+  directory_.erase(news.view.arc.end);
+  arcs_changed_ = true;
+}
+
+void Front::on_each(Now now, MoveEnded&& news, Outbox&) {
+  directory_.end_move(news.end);
+  membership_->on_move_ended(now, news.to, news.done);
+}
+
+void Front::on_each(Now, CopyKept&& news, Outbox&) {
+  events_.push_back(ClaimArc{claim_of(news.view.arc, news.view, options_.self)});
+}
+
+void Front::sync(Now now) {
+  std::vector<View> views;
+  views.reserve(directory_.entries().size());
+  for (const ArcEntry& each : directory_.entries()) views.push_back(each.view);
+  member_.sync(now, views);
+  member_.set_load(membership_->load(directory_));
+}
+
+void Front::become_ready(Outbox& out) {
+  if (is_ready_) return;
+  is_ready_ = true;
+  out.push_back(BecameReady{std::max<std::size_t>(membership_->peers_estimated(directory_), 1)});
+}
+
+void Front::check_left(Now now, Outbox& out) {
+  if (state_ != State::leaving) return;
+  if (directory_.entries().empty() && directory_.transfers() == 0 && !farewell_said_) {
+    farewell_said_ = true;
+    member_.say_farewell(out);
+  }
+  if (!membership_->is_done_leaving(now, directory_)) return;
+  Left left{{}, directory_.keys()};
+  for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
+  state_ = State::gone;
+  out.push_back(std::move(left));
+}
+
+// What the ring member finds out.
+
+// Runs until the parts have nothing more to say to each other.
+void Front::settle(Now now, Outbox& out) {
+  while (!events_.empty()) {
+    RingEvents batch;
+    batch.swap(events_);
+    if (!ring_) continue;
+    for (const RingEvent& event : batch) {
+      std::visit([&](const auto& each) { on_event(now, each, out); }, event);
+    }
+  }
+  check_left(now, out);
+}
+
+// No arc reaches across two cells, so a wide claim is several.
+void Front::on_event(Now, const ClaimArc& event, Outbox&) {
+  const auto served = [&](const Arc& arc) {
+    return std::any_of(directory_.entries().begin(), directory_.entries().end(),
+                       [&](const ArcEntry& each) { return overlaps(each.view.arc, arc); });
+  };
+  View claim = event.claim;
+  const Position end = claim.arc.end;
+  do {
+    const Position last = last_of_cell(advance(claim.arc.begin, 1), ring_->nodes_per_peer);
+    claim.arc.end = can_cut(Arc{claim.arc.begin, end}, last) ? last : end;
+    if (!served(claim.arc)) command(claim.arc.end, TakeOverArc{claim});
+    claim.arc.begin = claim.arc.end;
+  } while (claim.arc.begin != end);
+}
+
+void Front::on_event(Now, const LoseArc& event, Outbox& out) {
+  log(out, LogLevel::warning, "event=arc_lost to=" + to_string(event.winner));
+  command(event.lost.end, DropArc{event.lost});
+}
+
+void Front::on_event(Now now, const LookupDone& event, Outbox&) {
+  membership_->on_lookup(now, event);
+}
+
+void Front::on_event(Now, const PeerDied& event, Outbox& out) {
+  log(out, LogLevel::warning, "event=peer_dead peer=" + to_string(event.peer));
+  membership_->on_gone(event.peer);
+  command_all(PeerGone{event.peer});
+}
+
+// Clients.
+
+// The arc of a peer that is silent may be served by nobody; that of a dead one turns up elsewhere
+// or is claimed in a moment.
+Redirect Front::elsewhere(Position position) const {
+  Redirect redirect;
+  redirect.hints = member_.closest(position);
+  // It has been served, or will be: by a shard that has not said so yet.
+  if (directory_.holding(position) != nullptr) {
+    redirect.nobody = OpError::moving;
+    return redirect;
+  }
+  for (const ChordNode& node : member_.nodes()) {
+    for (const View& view : node.successors().entries()) {
+      const PeerRef& primary = primary_of(view);
+      if (member_.health().is_routable(primary)) break;
+      if (!contains(view.arc, position)) continue;
+      redirect.nobody = member_.health().is_dead(primary) ? OpError::moving : OpError::unavailable;
+      return redirect;
+    }
+  }
+  const View* view = member_.known_view(position);
+  if (view != nullptr && member_.health().is_routable(primary_of(*view))) redirect.view = *view;
+  if (!redirect.view && redirect.hints.empty()) redirect.nobody = OpError::unavailable;
+  return redirect;
+}
+
+ReportReply Front::report() const {
+  ReportReply reply;
+  reply.self = options_.self;
+  if (!ring_) return reply;
+  reply.ring = *ring_;
+  reply.load = membership_->load(directory_);
+  for (const ArcEntry& each : directory_.entries()) {
+    reply.arcs.push_back(ArcReport{each.view, each.keys, each.bytes});
+  }
+  reply.known = member_.known_peers();
+  reply.counters = {{"arcs_taken_over", arcs_taken_over_},
+                    {"settled", membership_->settled() ? 1u : 0u}};
+  return reply;
+}
+
+}  // namespace hopring

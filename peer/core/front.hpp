@@ -1,0 +1,129 @@
+#pragma once
+
+// The front of a peer: its part in the ring, its membership, and the state of its life. What it
+// decides about arcs it tells the shards that serve them, and they tell it what became of that:
+// see shard.hpp. It answers for what no shard serves.
+//
+// Sans-IO: every input carries `now`; effects are left in `out`, commands in commands(). Thread
+// rule: belongs to one thread.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "peer/core/arc_directory.hpp"
+#include "peer/core/effects.hpp"
+#include "peer/core/membership.hpp"
+#include "peer/core/options.hpp"
+#include "peer/core/ring_member.hpp"
+#include "peer/core/shard.hpp"
+#include "peer/wire/messages.hpp"
+
+namespace hopring {
+
+class Front {
+ public:
+  struct ToShard {
+    std::uint32_t shard = 0;
+    ShardCommand command;
+  };
+
+  Front(PeerOptions options, Rng rng);
+
+  // As those of Peer (peer.hpp).
+  void start(Now now, Outbox& out);
+  void on_connected(Now now, const PeerRef& actual, const RingConfig& ring, Outbox& out);
+  void on_message(Now now, const PeerRef& from, PeerMessage&& message, Outbox& out);
+  void on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out);
+  void on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outbox& out);
+  void on_deadline(Now now, Outbox& out);
+  Time next_deadline() const;
+  void leave(Now now, Outbox& out);
+
+  // What a shard says that it has done, in its order. `news` is left empty.
+  void on_news(Now now, GroupOutbox& news, Outbox& out);
+
+  // What the shards are to do, in order. The caller takes it away after every input.
+  std::vector<ToShard>& commands() noexcept { return commands_; }
+
+  // The arcs, and how much they hold as of their shards' last reports, which the caller keeps
+  // fresh: every so often, or before WantArc, leave(), report(), and on_deadline() if it
+  // looks_at_sizes().
+  ArcDirectory& directory() noexcept { return directory_; }
+  bool looks_at_sizes(Now now) const;
+  const ArcDirectory& directory() const noexcept { return directory_; }
+
+  const PeerOptions& options() const noexcept { return options_; }
+  // nullptr while it has no ring: a joiner that has not been let in.
+  const RingConfig* ring() const noexcept { return ring_ ? &*ring_ : nullptr; }
+  bool settled() const noexcept { return membership_ && membership_->settled(); }
+  // The part of a report that is the front's.
+  ReportReply report() const;
+
+  // A ring that was just created takes no writes: an older one may claim it.
+  bool takes_writes() const noexcept { return state_ != State::fresh; }
+  // From now on its ring is not given up for another one.
+  void on_write() noexcept { written_ = true; }
+
+  // What to say to a client whose position no shard serves. REQUIRES: ring() != nullptr.
+  Redirect elsewhere(Position position) const;
+  std::uint32_t shard_of(Position position) const;
+
+ private:
+  enum class State : std::uint8_t {
+    idle,      // start() has not been called
+    dialling,  // no contact has answered yet
+    joining,   // let in, but without an arc
+    fresh,     // has created a ring, and waits whether an older one claims it
+    serving,
+    leaving,
+    gone,
+  };
+
+  void create(Now now, Outbox& out);
+  void enter(const RingConfig& ring);
+  void dial(Now now, Outbox& out);
+  void fail(std::string reason, Outbox& out);
+  std::optional<std::string> mismatch(const RingConfig& ring) const;
+  void command(Position position, ShardCommand&& command);
+  void command_all(const ShardCommand& command);
+  void on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out);
+  bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
+  void settle(Now now, Outbox& out);
+  void on_event(Now now, const ClaimArc& event, Outbox& out);
+  void on_event(Now now, const LoseArc& event, Outbox& out);
+  void on_event(Now now, const LookupDone& event, Outbox& out);
+  void on_event(Now now, const PeerDied& event, Outbox& out);
+  void on_each(Now now, SendGroup&& news, Outbox& out);
+  void on_each(Now now, ArcOpened&& news, Outbox& out);
+  void on_each(Now now, ArcChanged&& news, Outbox& out);
+  void on_each(Now now, ArcMoved&& news, Outbox& out);
+  void on_each(Now now, ArcLost&& news, Outbox& out);
+  void on_each(Now now, MoveEnded&& news, Outbox& out);
+  void on_each(Now now, CopyKept&& news, Outbox& out);
+  void sync(Now now);
+  void become_ready(Outbox& out);
+  void check_left(Now now, Outbox& out);
+
+  PeerOptions options_;
+  Rng rng_;
+  RingMember member_;
+  ArcDirectory directory_;
+  std::optional<RingConfig> ring_;
+  std::optional<Membership> membership_;  // while there is a ring
+  State state_ = State::idle;
+  bool is_ready_ = false;
+  bool farewell_said_ = false;
+  bool written_ = false;       // has taken a write or a peer: its ring is no longer fresh
+  bool arcs_changed_ = false;  // since the ring member has been told
+  Time join_deadline_ = Time::never();
+  Time next_dial_ = Time::never();
+  Time fresh_until_ = Time::never();
+  RingEvents events_;  // reused; empty between inputs
+  std::vector<ToShard> commands_;
+  std::uint64_t arcs_taken_over_ = 0;
+};
+
+}  // namespace hopring

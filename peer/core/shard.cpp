@@ -1,0 +1,75 @@
+#include "peer/core/shard.hpp"
+
+#include <utility>
+
+namespace hopring {
+
+void Shard::on(Now now, ShardCommand&& command, GroupOutbox& news) {
+  std::visit(
+      [&](auto&& each) {
+        using Each = std::decay_t<decltype(each)>;
+        if (!std::is_same_v<Each, EnterRing> && !host_) return;
+        on_each(now, std::forward<decltype(each)>(each), news);
+      },
+      std::move(command));
+}
+
+void Shard::on_each(Now, EnterRing&& command, GroupOutbox&) {
+  host_.emplace(self_, command.ring.hash_key, options_, rng_.fork());
+}
+
+void Shard::on_each(Now, LeaveRing&&, GroupOutbox&) { host_.reset(); }
+
+void Shard::on_each(Now now, OpenArc&& command, GroupOutbox& news) {
+  host_->open(now, command.view, news);
+}
+
+void Shard::on_each(Now now, TakeOverArc&& command, GroupOutbox& news) {
+  View& claim = command.claim;
+  if (host_->serves_part_of(claim.arc)) return;
+  if (host_->has_copy(claim.arc)) ++claim.number.generation;
+  host_->open(now, claim, news);
+}
+
+void Shard::on_each(Now now, DropArc&& command, GroupOutbox& news) {
+  host_->drop(now, command.lost, news);
+}
+
+void Shard::on_each(Now now, GiveArc&& command, GroupOutbox& news) {
+  bool sound = true;
+  for (Position end = command.end; sound && end != command.part;) {
+    const View* view = host_->find(end);
+    const Position at = view != nullptr ? middle(view->arc) : end;
+    sound = view != nullptr && host_->split(end, at, news);
+    end = at;
+  }
+  if (sound && host_->move(now, command.part, command.to, news)) return;
+  news.push_back(MoveEnded{command.part, command.to, false});
+}
+
+void Shard::on_each(Now now, PeerGone&& command, GroupOutbox& news) {
+  host_->on_peer_gone(now, command.peer, news);
+}
+
+void Shard::on_each(Now now, FromPeer&& command, GroupOutbox& news) {
+  host_->on_message(now, command.from, std::move(command.message), news);
+}
+
+bool Shard::execute(Now now, const Operation& operation, OpResult& result, View* view,
+                    GroupOutbox& news) {
+  if (!host_) return false;
+  OpResultSink sink;
+  const View* executed_in = host_->execute(now, operation, sink, news);
+  if (executed_in == nullptr) return false;
+  if (view != nullptr) *view = *executed_in;
+  result = std::move(sink.result);
+  return true;
+}
+
+void Shard::on_deadline(Now now, GroupOutbox& news) {
+  if (host_) host_->on_deadline(now, news);
+}
+
+Time Shard::next_deadline() const { return host_ ? host_->next_deadline() : Time::never(); }
+
+}  // namespace hopring

@@ -1,0 +1,122 @@
+#pragma once
+
+// One shard of a peer: the arcs of its cells, and the operations on them. A peer has `--threads` of
+// them and one front (front.hpp), and they tell each other things and share nothing (design D7).
+//
+//            commands                     news
+//   front  ------------>  shard  ------------------->  front
+//                           ^  (what its groups want done)
+//              operations --+--> results
+//
+// Which shard an arc belongs to follows from its cell alone: the ring's 2^64 positions are cut into
+// nodes_per_peer equal cells, and no arc reaches across two.
+//
+// Sans-IO: time comes in as `now`. Thread rule: belongs to one thread.
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+
+#include "base/rng.hpp"
+#include "routing/ring_config.hpp"
+#include "storage/group/group_host.hpp"
+#include "storage/operation/operation.hpp"
+
+namespace hopring {
+
+// The cell that holds the position, of `cells` equal ones. REQUIRES: a power of two.
+constexpr std::uint32_t cell_of(Position position, std::uint32_t cells) noexcept {
+  return cells == 1 ? 0 : static_cast<std::uint32_t>(position.value / ((~0ull / cells) + 1));
+}
+static_assert(cell_of(Position{~0ull}, 32) == 31 && cell_of(Position{0}, 32) == 0);
+static_assert(cell_of(equal_arc(7, 32).end, 32) == 7);
+
+// Which of `shards` a position belongs to.
+constexpr std::uint32_t shard_of(Position position, std::uint32_t cells,
+                                 std::uint32_t shards) noexcept {
+  return shards == 1 ? 0 : cell_of(position, cells) % shards;
+}
+
+// Does the arc lie in one cell?
+constexpr bool is_in_one_cell(const Arc& arc, std::uint32_t cells) noexcept {
+  if (cells == 1) return true;
+  return !is_whole_ring(arc) && cell_of(advance(arc.begin, 1), cells) == cell_of(arc.end, cells) &&
+         advance(arc.begin, 1) <= arc.end;
+}
+
+// Commands of the front.
+
+// The peer is in this ring from now on, with no arc. What was served before is dropped.
+struct EnterRing {
+  RingConfig ring;
+};
+// It has given its ring up. What was served is dropped.
+struct LeaveRing {};
+// Serve this arc of a new ring.
+struct OpenArc {
+  View view;
+};
+// Serve this arc, whose sole member is dead, unless a part of it is served here. From a copy, where
+// there is one, the claim is of a higher generation than an empty one would be.
+struct TakeOverArc {
+  View claim;
+};
+struct DropArc {
+  Arc lost;
+};
+// Cut the arc that ends here in the middle, and its first part again, until that ends at `part`;
+// then move it to another peer. Always followed by MoveEnded of `part`.
+struct GiveArc {
+  Position end;
+  Position part;
+  PeerRef to;
+};
+struct PeerGone {
+  PeerRef peer;
+};
+// A message of a peer to the groups.
+struct FromPeer {
+  PeerRef from;
+  GroupMessage message;
+};
+using ShardCommand =
+    std::variant<EnterRing, LeaveRing, OpenArc, TakeOverArc, DropArc, GiveArc, PeerGone, FromPeer>;
+
+class Shard {
+ public:
+  // `rng` seeds the host of each ring that is entered.
+  Shard(const PeerRef& self, const GroupOptions& options, Rng rng)
+      : self_(self), options_(options), rng_(rng) {}
+
+  void on(Now now, ShardCommand&& command, GroupOutbox& news);
+
+  // Executes an operation in the arc that holds its key's position; `view` is then that arc's.
+  // False, and nothing happened, if the arc is not served here.
+  bool execute(Now now, const Operation& operation, OpResult& result, View* view,
+               GroupOutbox& news);
+
+  // REQUIRES: now >= next_deadline().
+  void on_deadline(Now now, GroupOutbox& news);
+  Time next_deadline() const;
+
+  // nullptr: no ring has been entered.
+  GroupHost* host() noexcept { return host_ ? &*host_ : nullptr; }
+  const GroupHost* host() const noexcept { return host_ ? &*host_ : nullptr; }
+
+ private:
+  void on_each(Now now, EnterRing&& command, GroupOutbox& news);
+  void on_each(Now now, LeaveRing&& command, GroupOutbox& news);
+  void on_each(Now now, OpenArc&& command, GroupOutbox& news);
+  void on_each(Now now, TakeOverArc&& command, GroupOutbox& news);
+  void on_each(Now now, DropArc&& command, GroupOutbox& news);
+  void on_each(Now now, GiveArc&& command, GroupOutbox& news);
+  void on_each(Now now, PeerGone&& command, GroupOutbox& news);
+  void on_each(Now now, FromPeer&& command, GroupOutbox& news);
+
+  PeerRef self_;
+  GroupOptions options_;
+  Rng rng_;
+  std::optional<GroupHost> host_;
+};
+
+}  // namespace hopring
