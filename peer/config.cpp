@@ -15,6 +15,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "peer/core/options.hpp"
+
 namespace hopring {
 namespace {
 
@@ -199,7 +201,7 @@ constexpr Option option_table[] = {
      }},
     {"threads", "COUNT", "threads that serve (1)",
      [](const std::string& text, Config& config) {
-       return take_number(text, 1, 1024, config.threads);
+       return take_number(text, 1, shards_max, config.threads);
      }},
     {"max-memory", "BYTES", "memory that it may use, as in 2G (no limit)",
      [](const std::string& text, Config& config) {
@@ -312,7 +314,6 @@ Problem judge(const Config& config) {
   ring.nodes_per_peer = config.nodes_per_peer;
   ring.replicas = config.replicas;
   if (const auto problem = hopring::problem(ring)) return "--" + std::string(*problem);
-  if (config.threads != 1) return "--threads must be 1: more threads are not supported yet";
   if (const auto problem = hopring::problem(config.limits)) return "--" + std::string(*problem);
   if (config.advertise && is_unspecified(*config.advertise)) {
     return "--advertise must be an address that other peers can dial";

@@ -61,14 +61,15 @@ int run(const Config& config) {
                     exit_failure);
   }
   const Endpoint bound = from_asio(acceptor->local_endpoint());
-  Peer::Options peer{.self = {reached_at(config, bound), random_word()},
-                     .ring = new_ring(config),
-                     .contacts = config.contacts,
-                     .nodes_given = config.nodes_given,
-                     .replicas_given = config.replicas_given,
-                     .limits = within_descriptors(config.limits),
-                     .memory_bytes_max = config.memory_bytes_max,
-                     .weight = config.weight};
+  PeerOptions peer{.self = {reached_at(config, bound), random_word()},
+                   .ring = new_ring(config),
+                   .contacts = config.contacts,
+                   .nodes_given = config.nodes_given,
+                   .replicas_given = config.replicas_given,
+                   .limits = within_descriptors(config.limits),
+                   .memory_bytes_max = config.memory_bytes_max,
+                   .weight = config.weight,
+                   .shards = config.threads};
   Driver driver(io, std::move(*acceptor), {.peer = std::move(peer), .log_level = config.log_level});
   driver.start();
   io.run();

@@ -340,9 +340,8 @@ void World::handle(RequestArrives&& event) {
   Link& link = *found;
   const ProcessId to = link.to;
   Outbox out;
-  ClientReplyMessage reply = process(to).peer->answer(now(), event.message, out);
-  trace_.add(reply.index());
-  events_.add(arrival(link.last_back), ReplyArrives{link.id, event.id, std::move(reply)});
+  const Ticket asker{link.id, event.id.value, 0};
+  process(to).peer->on_request(now(), asker, std::move(event.message), out);
   perform(to, out);
 }
 
@@ -384,6 +383,8 @@ void World::perform(ProcessId id, Outbox& out) {
   for (Effect& effect : out) {
     if (auto* send = std::get_if<SendPeer>(&effect)) {
       perform(process(id), *send);
+    } else if (auto* reply = std::get_if<SendReply>(&effect)) {
+      perform(*reply);
     } else if (const auto* line = std::get_if<LogLine>(&effect)) {
       if (options_.print_log) {
         std::fprintf(stderr, "%.6f peer=%u %s\n",
@@ -402,6 +403,14 @@ void World::perform(ProcessId id, Outbox& out) {
   }
   if (gone) end(id);
   wake(id);
+}
+
+void World::perform(SendReply& effect) {
+  Link* const link = find(effect.to.connection);
+  if (link == nullptr) return;
+  trace_.add(effect.reply.index());
+  events_.add(arrival(link->last_back),
+              ReplyArrives{link->id, RequestId{effect.to.request}, std::move(effect.reply)});
 }
 
 void World::perform(Process& from, SendPeer& effect) {

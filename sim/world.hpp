@@ -155,6 +155,7 @@ class World {
   Time arrival(Time& last);
   void perform(ProcessId peer, Outbox& out);
   void perform(Process& from, SendPeer& effect);
+  void perform(SendReply& effect);
   void wake(ProcessId process);
 
   WorldOptions options_;

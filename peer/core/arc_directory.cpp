@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace hopring {
 
@@ -55,6 +56,15 @@ std::uint64_t ArcDirectory::keys() const {
   std::uint64_t keys = 0;
   for (const ArcEntry& each : entries_) keys += each.keys;
   return keys;
+}
+
+std::size_t ArcDirectory::transfers() const {
+  return std::accumulate(transfers_.begin(), transfers_.end(), std::size_t{0});
+}
+
+void ArcDirectory::set_transfers(std::uint32_t shard, std::size_t count) {
+  if (transfers_.size() <= shard) transfers_.resize(shard + 1);
+  transfers_[shard] = count;
 }
 
 PeerLoad ArcDirectory::load() const {

@@ -42,8 +42,8 @@ class ArcDirectory {
 
   std::uint64_t keys() const;
   // Moves, learners and kept copies of all shards. 0: nothing here depends on another peer.
-  std::size_t transfers() const noexcept { return transfers_; }
-  void set_transfers(std::size_t count) noexcept { transfers_ = count; }
+  std::size_t transfers() const;
+  void set_transfers(std::uint32_t shard, std::size_t count);
 
   // What the peer carries; without its weight.
   PeerLoad load() const;
@@ -53,8 +53,8 @@ class ArcDirectory {
 
   std::vector<ArcEntry> entries_;
   std::set<Position> moving_;
-  std::size_t transfers_ = 0;
-  std::size_t next_sized_ = 0;  // where the next size is likely to go
+  std::vector<std::size_t> transfers_;  // of each shard
+  std::size_t next_sized_ = 0;          // where the next size is likely to go
 };
 
 // An arc's part of the ring, in 2^-32.

@@ -33,6 +33,21 @@ struct SendPeer {
   PeerMessage message;
 };
 
+// Names a client's request until its reply.
+struct Ticket {
+  std::uint64_t connection = 0;  // of the driver's choosing
+  std::uint64_t request = 0;     // the frame's request id
+  std::size_t bytes = 0;         // that it counts for while it waits
+
+  friend bool operator==(const Ticket&, const Ticket&) = default;
+};
+
+// The reply to a client's request. The driver drops it if the client is gone.
+struct SendReply {
+  Ticket to;
+  ClientReplyMessage reply;
+};
+
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 // One structured line: an event and key=value pairs, without time and peer, which the driver adds.
@@ -57,7 +72,7 @@ struct Failed {
   std::string reason;
 };
 
-using Effect = std::variant<SendPeer, LogLine, BecameReady, Left, Failed>;
+using Effect = std::variant<SendPeer, SendReply, LogLine, BecameReady, Left, Failed>;
 using Outbox = std::vector<Effect>;
 
 // Why a peer could not be reached, or is no longer.

@@ -19,6 +19,12 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
+OpResult unavailable() {
+  OpResult result;
+  result.error = OpError::unavailable;
+  return result;
+}
+
 // The last position of the cell that the position lies in.
 Position last_of_cell(Position position, std::uint32_t cells) {
   return equal_arc(cell_of(position, cells), cells).end;
@@ -56,6 +62,8 @@ void Front::enter(const RingConfig& ring) {
   ring_ = ring;
   membership_.emplace(options_.self, options_.limits, ring.nodes_per_peer, options_.weight,
                       rng_.fork());
+  statuses_.assign(options_.shards, {});
+  takes_writes_ = false;
   command_all(EnterRing{ring});
 }
 
@@ -106,6 +114,7 @@ void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring,
   enter(ring);
   state_ = State::joining;
   member_.add_contact(actual);
+  on_write();
   log(out, LogLevel::info, "event=let_in ring=" + hex(ring.ring_id) + " by=" + to_string(actual));
   settle(now, out);
 }
@@ -251,15 +260,29 @@ void Front::command_all(const ShardCommand& command) {
   for (std::uint32_t i = 0; i < options_.shards; ++i) commands_.push_back(ToShard{i, command});
 }
 
-void Front::on_news(Now now, GroupOutbox& news, Outbox& out) {
-  if (ring_ && state_ != State::gone) {
-    for (GroupEffect& effect : news) {
+void Front::on_news(Now now, ShardNews&& news, Outbox& out) {
+  if (ring_ && ring_->ring_id == news.ring_id && state_ != State::gone) {
+    directory_.set_transfers(news.shard, news.transfers);
+    for (GroupEffect& effect : news.news) {
       std::visit([&](auto& each) { on_each(now, std::move(each), out); }, effect);
     }
   }
-  news.clear();
   if (std::exchange(arcs_changed_, false)) sync(now);
   settle(now, out);
+}
+
+void Front::on_status(const ShardStatus& status) {
+  if (!ring_ || ring_->ring_id != status.ring_id) return;
+  for (const auto& [end, keys, bytes] : status.arcs) directory_.set_size(end, keys, bytes);
+  directory_.set_transfers(status.shard, status.transfers);
+  statuses_[status.shard] = status;
+  statuses_[status.shard].arcs.clear();
+}
+
+void Front::on_write() {
+  if (!ring_ || state_ == State::fresh) return;
+  written_ = true;
+  if (!std::exchange(takes_writes_, true)) command_all(TakeWrites{});
 }
 
 void Front::on_each(Now, SendGroup&& news, Outbox& out) {
@@ -410,6 +433,22 @@ Redirect Front::elsewhere(Position position) const {
   return redirect;
 }
 
+ToDesk Front::answer(Unserved&& note) const {
+  for (const auto& [index, position] : note.holes) {
+    OpAnswer answer = ring_ ? OpAnswer(elsewhere(position)) : OpAnswer(unavailable());
+    if (auto* op = std::get_if<OpReply>(&note.done.reply)) {
+      op->answer = std::move(answer);
+    } else if (auto* batch = std::get_if<BatchReply>(&note.done.reply)) {
+      batch->answers[index] = std::move(answer);
+    } else if (auto* redirect = std::get_if<Redirect>(&answer)) {
+      std::get<ScanReply>(note.done.reply).answer = std::move(*redirect);
+    } else {
+      note.done.reply = ErrorReply{OpError::unavailable};
+    }
+  }
+  return ToDesk{note.desk, std::move(note.done)};
+}
+
 ReportReply Front::report() const {
   ReportReply reply;
   reply.self = options_.self;
@@ -420,8 +459,23 @@ ReportReply Front::report() const {
     reply.arcs.push_back(ArcReport{each.view, each.keys, each.bytes});
   }
   reply.known = member_.known_peers();
+  GroupCounters sum;
+  std::uint64_t table_bytes = 0;
+  for (const ShardStatus& status : statuses_) {
+    sum += status.counters;
+    table_bytes += status.table_bytes;
+  }
   reply.counters = {{"arcs_taken_over", arcs_taken_over_},
-                    {"settled", membership_->settled() ? 1u : 0u}};
+                    {"settled", membership_->settled() ? 1u : 0u},
+                    {"moves_begun", sum.moves_begun},
+                    {"moves_done", sum.moves_done},
+                    {"moves_given_up", sum.moves_given_up},
+                    {"arcs_received", sum.arcs_received},
+                    {"copies_used", sum.copies_used},
+                    {"splits", sum.splits},
+                    {"records_expired", sum.records_expired},
+                    {"records_dropped", sum.records_dropped},
+                    {"table_bytes", table_bytes}};
   return reply;
 }
 

@@ -15,6 +15,7 @@
 #include "base/rng.hpp"
 #include "peer/core/arc_directory.hpp"
 #include "peer/core/effects.hpp"
+#include "peer/core/errands.hpp"
 #include "peer/core/membership.hpp"
 #include "peer/core/options.hpp"
 #include "peer/core/ring_member.hpp"
@@ -42,33 +43,31 @@ class Front {
   Time next_deadline() const;
   void leave(Now now, Outbox& out);
 
-  // What a shard says that it has done, in its order. `news` is left empty.
-  void on_news(Now now, GroupOutbox& news, Outbox& out);
+  // What a shard says that it has done, in its order.
+  void on_news(Now now, ShardNews&& news, Outbox& out);
+  // How it is. Every so often, and at any rate before WantArc, leave(), report(), and on_deadline()
+  // if that looks_at_sizes(); what is decided by older ones is merely not the best.
+  void on_status(const ShardStatus& status);
+  bool looks_at_sizes(Now now) const;
 
   // What the shards are to do, in order. The caller takes it away after every input.
   std::vector<ToShard>& commands() noexcept { return commands_; }
 
-  // The arcs, and how much they hold as of their shards' last reports, which the caller keeps
-  // fresh: every so often, or before WantArc, leave(), report(), and on_deadline() if it
-  // looks_at_sizes().
-  ArcDirectory& directory() noexcept { return directory_; }
-  bool looks_at_sizes(Now now) const;
   const ArcDirectory& directory() const noexcept { return directory_; }
 
   const PeerOptions& options() const noexcept { return options_; }
   // nullptr while it has no ring: a joiner that has not been let in.
   const RingConfig* ring() const noexcept { return ring_ ? &*ring_ : nullptr; }
   bool settled() const noexcept { return membership_ && membership_->settled(); }
-  // The part of a report that is the front's.
   ReportReply report() const;
 
-  // A ring that was just created takes no writes: an older one may claim it.
-  bool takes_writes() const noexcept { return state_ != State::fresh; }
-  // From now on its ring is not given up for another one.
-  void on_write() noexcept { written_ = true; }
+  // A first write has come. The ring is not given up for another one any more, and shards take
+  // writes from now on; unless it was created just now: an older one may still claim it.
+  void on_write();
 
-  // What to say to a client whose position no shard serves. REQUIRES: ring() != nullptr.
-  Redirect elsewhere(Position position) const;
+  // Puts in where the client should go.
+  ToDesk answer(Unserved&& note) const;
+
   std::uint32_t shard_of(Position position) const;
 
  private:
@@ -91,6 +90,7 @@ class Front {
   void command_all(const ShardCommand& command);
   void on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out);
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
+  Redirect elsewhere(Position position) const;
   void settle(Now now, Outbox& out);
   void on_event(Now now, const ClaimArc& event, Outbox& out);
   void on_event(Now now, const LoseArc& event, Outbox& out);
@@ -117,12 +117,14 @@ class Front {
   bool is_ready_ = false;
   bool farewell_said_ = false;
   bool written_ = false;       // has taken a write or a peer: its ring is no longer fresh
+  bool takes_writes_ = false;  // the shards have been told to
   bool arcs_changed_ = false;  // since the ring member has been told
   Time join_deadline_ = Time::never();
   Time next_dial_ = Time::never();
   Time fresh_until_ = Time::never();
   RingEvents events_;  // reused; empty between inputs
   std::vector<ToShard> commands_;
+  std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
   std::uint64_t arcs_taken_over_ = 0;
 };
 

@@ -32,9 +32,13 @@ struct Limits {
   std::size_t connections_max = 10000;                  // more are closed at once; file descriptors
   // Of all accepted connections: beyond it the one that takes most is closed.
   std::size_t connection_bytes_max = std::size_t{1} << 30;
-  std::size_t write_queue_bytes_max = std::size_t{72} << 20;  // beyond: too slow, closed
+  std::size_t write_queue_bytes_max = std::size_t{72} << 20;  // to a peer; beyond: too slow, closed
   // Above this a client's next requests wait until it has read its replies.
   std::size_t client_replies_bytes_mark = std::size_t{1} << 20;
+  // What came over a connection and waits for another thread counts for its bytes and so many more.
+  // Above the mark the connection is not read: 64 small requests of one client.
+  std::size_t waiting_bytes_each = std::size_t{16} << 10;
+  std::size_t waiting_bytes_mark = std::size_t{1} << 20;
   std::size_t dialling_messages_max = 256;          // more to one peer are dropped until it answers
   std::chrono::milliseconds hello_timeout{5000};    // a connection without a hello is closed
   std::chrono::milliseconds connect_timeout{2000};  // to a peer, its hello included

@@ -10,6 +10,7 @@
 #include "peer/core/limits.hpp"
 #include "routing/peer_ref.hpp"
 #include "routing/ring_config.hpp"
+#include "storage/group/options.hpp"
 
 namespace hopring {
 
@@ -32,5 +33,8 @@ struct PeerOptions {
   // they are carried out at once.
   std::chrono::microseconds shard_delay_max{0};
 };
+
+// What each of the peer's shards is made with.
+GroupOptions group_options(const PeerOptions& options);
 
 }  // namespace hopring

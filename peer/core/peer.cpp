@@ -2,31 +2,15 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
+#include <variant>
 
 #include "base/check.hpp"
+#include "peer/core/desk.hpp"
 #include "peer/core/front.hpp"
 #include "peer/core/shard.hpp"
 
 namespace hopring {
-namespace {
-
-bool is_write(const Operation& operation) { return !std::holds_alternative<Get>(operation); }
-
-GroupOptions group_options(const PeerOptions& options) {
-  GroupOptions groups;
-  groups.pool.bytes_max = options.memory_bytes_max / options.shards;
-  groups.pool.block_bytes = options.block_bytes;
-  groups.moves_max = Membership::giving_max;
-  return groups;
-}
-
-OpAnswer refuse(OpError error) {
-  OpResult result;
-  result.error = error;
-  return OpAnswer(std::move(result));
-}
-
-}  // namespace
 
 struct Peer::Parts {
   Parts(Options options, Rng generator)
@@ -34,32 +18,31 @@ struct Peer::Parts {
     const PeerOptions& given = front.options();
     for (std::uint32_t i = 0; i < given.shards; ++i) {
       shards.push_back(std::make_unique<Shard>(given.self, group_options(given), rng.fork()));
+      desks.push_back(std::make_unique<Desk>(*shards[i], i, given.shards));
     }
   }
 
-  void look_at_sizes();
-  void settle(Now now, Outbox& out);
-  void carry_out(Now now, Front::ToShard&& each, Outbox& out);
-  void on_news(Now now, GroupOutbox& news, Outbox& out);
-  void put_on_way(Now now, std::variant<Front::ToShard, GroupOutbox> what);
-  void arrive(Now now, Outbox& out);
-  Shard& shard_at(Position position) { return *shards[front.shard_of(position)]; }
-  OpAnswer execute(Now now, const Operation& operation, GroupOutbox& news, View* executed_in);
-  ClientReplyMessage answer(Now now, const OpRequest& request, GroupOutbox& news);
-  ClientReplyMessage answer(Now now, const BatchRequest& request, GroupOutbox& news);
-  ClientReplyMessage answer(Now now, const ScanRequest& request, GroupOutbox& news);
-  ClientReplyMessage answer(Now now, const ReportRequest& request, GroupOutbox& news);
-  ReportReply report();
-
+  using Message = std::variant<Front::ToShard, ShardNews, FrontNote, ToDesk>;
   struct OnWay {
     Time due;
-    std::variant<Front::ToShard, GroupOutbox> what;
+    Message message;
   };
+
+  void look_at_sizes();
+  void post(Now now, Message&& message);
+  void post_all(Now now, std::uint32_t shard, DeskOutbox& from, Outbox& out);
+  // Delivers what is due, and what that leads to at once.
+  void settle(Now now, Outbox& out);
+  void deliver(Now now, Front::ToShard&& command, Outbox& out);
+  void deliver(Now now, ShardNews&& news, Outbox& out) { front.on_news(now, std::move(news), out); }
+  void deliver(Now now, FrontNote&& note, Outbox& out);
+  void deliver(Now now, ToDesk&& to, Outbox& out);
 
   Front front;
   Rng rng;
   std::vector<std::unique_ptr<Shard>> shards;
-  std::deque<OnWay> on_way;  // between front and shards, if that takes time; in order
+  std::vector<std::unique_ptr<Desk>> desks;
+  std::deque<OnWay> on_way;  // between front, shards and desks; in order
 };
 
 Peer::Peer(Options options, Rng rng, Now)
@@ -69,7 +52,12 @@ Peer::~Peer() = default;
 
 const PeerRef& Peer::self() const { return parts_->front.options().self; }
 const RingConfig* Peer::ring() const { return parts_->front.ring(); }
-ReportReply Peer::report() const { return parts_->report(); }
+
+ReportReply Peer::report() const {
+  parts_->look_at_sizes();
+  return parts_->front.report();
+}
+
 bool Peer::settled() const { return parts_->front.settled(); }
 
 bool Peer::is_moving(Position position) const {
@@ -120,13 +108,22 @@ void Peer::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outb
   parts_->settle(now, out);
 }
 
+void Peer::on_request(Now now, const Ticket& asker, ClientRequestMessage&& request, Outbox& out) {
+  const auto desk = static_cast<std::uint32_t>(asker.connection % parts_->desks.size());
+  DeskOutbox from;
+  auto reply = parts_->desks[desk]->on_request(now, asker, std::move(request), from);
+  if (reply) out.push_back(SendReply{asker, std::move(*reply)});
+  parts_->post_all(now, desk, from, out);
+  parts_->settle(now, out);
+}
+
 void Peer::on_deadline(Now now, Outbox& out) {
-  parts_->arrive(now, out);
-  for (const auto& shard : parts_->shards) {
-    if (shard->next_deadline() > now.monotonic) continue;
-    GroupOutbox news;
-    shard->on_deadline(now, news);
-    parts_->on_news(now, news, out);
+  parts_->settle(now, out);
+  for (std::uint32_t i = 0; i < parts_->shards.size(); ++i) {
+    if (parts_->shards[i]->next_deadline() > now.monotonic) continue;
+    DeskOutbox from;
+    parts_->shards[i]->on_deadline(now, from.news);
+    parts_->post_all(now, i, from, out);
   }
   if (parts_->front.next_deadline() <= now.monotonic) {
     if (parts_->front.looks_at_sizes(now)) parts_->look_at_sizes();
@@ -150,155 +147,63 @@ void Peer::leave(Now now, Outbox& out) {
 }
 
 void Peer::Parts::look_at_sizes() {
-  ArcDirectory& arcs = front.directory();
-  std::size_t transfers = 0;
-  for (const auto& shard : shards) {
-    if (shard->host() == nullptr) continue;
-    shard->host()->for_each_arc([&](const View& view, std::uint64_t keys, std::uint64_t bytes) {
-      arcs.set_size(view.arc.end, keys, bytes);
-    });
-    transfers += shard->host()->transfers();
+  for (std::uint32_t i = 0; i < shards.size(); ++i) front.on_status(shards[i]->status(i));
+}
+
+void Peer::Parts::post(Now now, Message&& message) {
+  const auto delay_max = Duration(front.options().shard_delay_max).count();
+  Time due = now.monotonic;
+  if (delay_max > 0) {
+    due =
+        due + Duration(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(delay_max))));
   }
-  arcs.set_transfers(transfers);
+  if (!on_way.empty()) due = std::max(due, on_way.back().due);
+  on_way.push_back(OnWay{due, std::move(message)});
+}
+
+void Peer::Parts::post_all(Now now, std::uint32_t shard, DeskOutbox& from, Outbox& out) {
+  if (!from.news.empty()) post(now, shards[shard]->news(shard, std::move(from.news)));
+  for (FrontNote& note : from.notes) post(now, std::move(note));
+  for (ToDesk& to : from.errands) post(now, std::move(to));
+  for (SendReply& reply : from.replies) out.push_back(std::move(reply));
 }
 
 void Peer::Parts::settle(Now now, Outbox& out) {
-  while (!front.commands().empty()) {
-    std::vector<Front::ToShard> commands;
-    commands.swap(front.commands());
-    const bool at_once = front.options().shard_delay_max.count() == 0;
-    for (Front::ToShard& each : commands) {
-      if (at_once) {
-        carry_out(now, std::move(each), out);
-      } else {
-        put_on_way(now, std::move(each));
-      }
-    }
-  }
-}
-
-void Peer::Parts::carry_out(Now now, Front::ToShard&& each, Outbox& out) {
-  GroupOutbox news;
-  shards[each.shard]->on(now, std::move(each.command), news);
-  on_news(now, news, out);
-}
-
-void Peer::Parts::on_news(Now now, GroupOutbox& news, Outbox& out) {
-  if (news.empty()) return;
-  if (front.options().shard_delay_max.count() == 0) return front.on_news(now, news, out);
-  put_on_way(now, std::move(news));
-}
-
-void Peer::Parts::put_on_way(Now now, std::variant<Front::ToShard, GroupOutbox> what) {
-  const auto delay_max = Duration(front.options().shard_delay_max).count();
-  const Duration delay(static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(delay_max))));
-  const Time earliest = on_way.empty() ? now.monotonic : on_way.back().due;
-  on_way.push_back(OnWay{std::max(earliest, now.monotonic + delay), std::move(what)});
-}
-
-void Peer::Parts::arrive(Now now, Outbox& out) {
+  const auto post_commands = [&] {
+    for (Front::ToShard& each : front.commands()) post(now, std::move(each));
+    front.commands().clear();
+  };
+  post_commands();
   while (!on_way.empty() && on_way.front().due <= now.monotonic) {
     OnWay each = std::move(on_way.front());
     on_way.pop_front();
-    if (auto* command = std::get_if<Front::ToShard>(&each.what)) {
-      carry_out(now, std::move(*command), out);
-    } else {
-      front.on_news(now, std::get<GroupOutbox>(each.what), out);
-    }
+    std::visit([&](auto&& message) { deliver(now, std::move(message), out); },
+               std::move(each.message));
+    post_commands();
   }
 }
 
-// Clients.
+void Peer::Parts::deliver(Now now, Front::ToShard&& command, Outbox& out) {
+  DeskOutbox from;
+  shards[command.shard]->on(now, std::move(command.command), from.news);
+  post_all(now, command.shard, from, out);
+}
 
-OpAnswer Peer::Parts::execute(Now now, const Operation& operation, GroupOutbox& news,
-                              View* executed_in) {
-  const RingConfig* ring = front.ring();
-  if (ring == nullptr) return refuse(OpError::unavailable);
-  if (const auto error = problem(operation, ring->value_bytes_max)) return refuse(*error);
-  if (is_write(operation)) {
-    if (!front.takes_writes()) return refuse(OpError::moving);
+void Peer::Parts::deliver(Now now, FrontNote&& note, Outbox&) {
+  if (auto* unserved = std::get_if<Unserved>(&note)) {
+    post(now, front.answer(std::move(*unserved)));
+  } else if (const auto* wanted = std::get_if<ReportWanted>(&note)) {
+    look_at_sizes();
+    post(now, ToDesk{wanted->desk, ErrandDone{wanted->number, front.report()}});
+  } else {
     front.on_write();
   }
-  const Position position = position_of(ring->hash_key, key_of(operation));
-  OpResult result;
-  if (shard_at(position).execute(now, operation, result, executed_in, news)) return result;
-  return front.elsewhere(position);
 }
 
-ClientReplyMessage Peer::Parts::answer(Now now, const OpRequest& request, GroupOutbox& news) {
-  OpReply reply;
-  View view;
-  reply.answer = execute(now, request.operation, news, &view);
-  if (!view.members.empty()) reply.view = std::move(view);
-  return reply;
-}
-
-ClientReplyMessage Peer::Parts::answer(Now now, const BatchRequest& request, GroupOutbox& news) {
-  BatchReply reply;
-  reply.answers.reserve(request.operations.size());
-  for (const Operation& operation : request.operations) {
-    View view;
-    reply.answers.push_back(execute(now, operation, news, &view));
-    if (view.members.empty()) continue;
-    const bool told = std::find(reply.views.begin(), reply.views.end(), view) != reply.views.end();
-    if (!told) reply.views.push_back(std::move(view));
-  }
-  return reply;
-}
-
-ClientReplyMessage Peer::Parts::answer(Now now, const ScanRequest& request, GroupOutbox& news) {
-  const Scan& scan = request.scan;
-  const bool sound = scan.records_max >= 1 && scan.records_max <= scan_records_max &&
-                     scan.cursor.last_key.size() <= key_bytes_max &&
-                     scan.prefix.size() <= key_bytes_max;
-  if (!sound) return ErrorReply{OpError::invalid_argument};
-  if (front.ring() == nullptr) return ErrorReply{OpError::unavailable};
-  ScanReply reply;
-  ScanStep step;
-  GroupHost* host = shard_at(scan.cursor.position).host();
-  const View* view = host != nullptr ? host->scan(now, scan, step, news) : nullptr;
-  if (view != nullptr) {
-    reply.answer = std::move(step);
-    reply.view = *view;
-  } else {
-    reply.answer = front.elsewhere(scan.cursor.position);
-  }
-  return reply;
-}
-
-ClientReplyMessage Peer::Parts::answer(Now, const ReportRequest&, GroupOutbox&) { return report(); }
-
-ClientReplyMessage Peer::answer(Now now, const ClientRequestMessage& request, Outbox& out) {
-  Parts& p = *parts_;
-  GroupOutbox news;
-  ClientReplyMessage reply =
-      std::visit([&](const auto& each) { return p.answer(now, each, news); }, request);
-  p.on_news(now, news, out);
-  p.settle(now, out);
-  return reply;
-}
-
-ReportReply Peer::Parts::report() {
-  look_at_sizes();
-  ReportReply reply = front.report();
-  if (front.ring() == nullptr) return reply;
-  GroupCounters sum;
-  std::size_t table_bytes = 0;
-  for (const auto& shard : shards) {
-    if (shard->host() == nullptr) continue;
-    sum += shard->host()->counters();
-    table_bytes += shard->host()->resident_bytes();
-  }
-  reply.counters.insert(reply.counters.end(), {{"moves_begun", sum.moves_begun},
-                                               {"moves_done", sum.moves_done},
-                                               {"moves_given_up", sum.moves_given_up},
-                                               {"arcs_received", sum.arcs_received},
-                                               {"copies_used", sum.copies_used},
-                                               {"splits", sum.splits},
-                                               {"records_expired", sum.records_expired},
-                                               {"records_dropped", sum.records_dropped},
-                                               {"table_bytes", table_bytes}});
-  return reply;
+void Peer::Parts::deliver(Now now, ToDesk&& to, Outbox& out) {
+  DeskOutbox from;
+  std::visit([&](auto& each) { desks[to.desk]->on(now, std::move(each), from); }, to.message);
+  post_all(now, to.desk, from, out);
 }
 
 }  // namespace hopring

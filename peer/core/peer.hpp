@@ -45,8 +45,8 @@ class Peer {
   // itself up and joins the caller's.
   void on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outbox& out);
 
-  // A client's request. Answered inside the call.
-  ClientReplyMessage answer(Now now, const ClientRequestMessage& request, Outbox& out);
+  // A client's request. SendReply{asker} follows: at once, or soon where shards take their time.
+  void on_request(Now now, const Ticket& asker, ClientRequestMessage&& request, Outbox& out);
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, Outbox& out);

@@ -2,7 +2,18 @@
 
 #include <utility>
 
+#include "peer/core/membership.hpp"
+#include "peer/core/options.hpp"
+
 namespace hopring {
+
+GroupOptions group_options(const PeerOptions& options) {
+  GroupOptions groups;
+  groups.pool.bytes_max = options.memory_bytes_max / options.shards;
+  groups.pool.block_bytes = options.block_bytes;
+  groups.moves_max = Membership::giving_max;
+  return groups;
+}
 
 void Shard::on(Now now, ShardCommand&& command, GroupOutbox& news) {
   std::visit(
@@ -15,10 +26,17 @@ void Shard::on(Now now, ShardCommand&& command, GroupOutbox& news) {
 }
 
 void Shard::on_each(Now, EnterRing&& command, GroupOutbox&) {
-  host_.emplace(self_, command.ring.hash_key, options_, rng_.fork());
+  ring_ = command.ring;
+  host_.emplace(self_, ring_.hash_key, options_, rng_.fork());
+  takes_writes_ = false;
 }
 
-void Shard::on_each(Now, LeaveRing&&, GroupOutbox&) { host_.reset(); }
+void Shard::on_each(Now, LeaveRing&&, GroupOutbox&) {
+  host_.reset();
+  takes_writes_ = false;
+}
+
+void Shard::on_each(Now, TakeWrites&&, GroupOutbox&) { takes_writes_ = true; }
 
 void Shard::on_each(Now now, OpenArc&& command, GroupOutbox& news) {
   host_->open(now, command.view, news);
@@ -64,6 +82,24 @@ bool Shard::execute(Now now, const Operation& operation, OpResult& result, View*
   if (view != nullptr) *view = *executed_in;
   result = std::move(sink.result);
   return true;
+}
+
+ShardStatus Shard::status(std::uint32_t index) const {
+  ShardStatus status;
+  status.shard = index;
+  if (!host_) return status;
+  status.ring_id = ring_.ring_id;
+  host_->for_each_arc([&](const View& view, std::uint64_t keys, std::uint64_t bytes) {
+    status.arcs.push_back({view.arc.end, keys, bytes});
+  });
+  status.transfers = host_->transfers();
+  status.counters = host_->counters();
+  status.table_bytes = host_->resident_bytes();
+  return status;
+}
+
+ShardNews Shard::news(std::uint32_t index, GroupOutbox&& news) const {
+  return {index, host_ ? ring_.ring_id : 0, host_ ? host_->transfers() : 0, std::move(news)};
 }
 
 void Shard::on_deadline(Now now, GroupOutbox& news) {

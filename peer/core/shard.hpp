@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "base/rng.hpp"
 #include "routing/ring_config.hpp"
@@ -52,6 +53,8 @@ struct EnterRing {
 };
 // It has given its ring up. What was served is dropped.
 struct LeaveRing {};
+// The ring is not given up any more: writes may be taken.
+struct TakeWrites {};
 // Serve this arc of a new ring.
 struct OpenArc {
   View view;
@@ -79,8 +82,32 @@ struct FromPeer {
   PeerRef from;
   GroupMessage message;
 };
-using ShardCommand =
-    std::variant<EnterRing, LeaveRing, OpenArc, TakeOverArc, DropArc, GiveArc, PeerGone, FromPeer>;
+using ShardCommand = std::variant<EnterRing, LeaveRing, TakeWrites, OpenArc, TakeOverArc, DropArc,
+                                  GiveArc, PeerGone, FromPeer>;
+
+// What the groups of a shard have to say. `transfers` as in ShardStatus, and never older than the
+// news.
+struct ShardNews {
+  std::uint32_t shard = 0;
+  std::uint64_t ring_id = 0;  // 0: none. Whoever has another one by now passes it over.
+  std::size_t transfers = 0;
+  GroupOutbox news;
+};
+
+// How a shard is, from time to time.
+struct ShardStatus {
+  struct ArcSize {
+    Position end;
+    std::uint64_t keys = 0;
+    std::uint64_t bytes = 0;  // of keys, values and their overhead
+  };
+  std::uint32_t shard = 0;
+  std::uint64_t ring_id = 0;
+  std::vector<ArcSize> arcs;  // in ring order
+  std::size_t transfers = 0;  // moves, learners and kept copies: see GroupHost
+  GroupCounters counters;
+  std::size_t table_bytes = 0;
+};
 
 class Shard {
  public:
@@ -99,13 +126,20 @@ class Shard {
   void on_deadline(Now now, GroupOutbox& news);
   Time next_deadline() const;
 
+  // As the shard of this index.
+  ShardStatus status(std::uint32_t index) const;
+  ShardNews news(std::uint32_t index, GroupOutbox&& news) const;
+
   // nullptr: no ring has been entered.
+  const RingConfig* ring() const noexcept { return host_ ? &ring_ : nullptr; }
+  bool takes_writes() const noexcept { return takes_writes_; }
   GroupHost* host() noexcept { return host_ ? &*host_ : nullptr; }
   const GroupHost* host() const noexcept { return host_ ? &*host_ : nullptr; }
 
  private:
   void on_each(Now now, EnterRing&& command, GroupOutbox& news);
   void on_each(Now now, LeaveRing&& command, GroupOutbox& news);
+  void on_each(Now now, TakeWrites&& command, GroupOutbox& news);
   void on_each(Now now, OpenArc&& command, GroupOutbox& news);
   void on_each(Now now, TakeOverArc&& command, GroupOutbox& news);
   void on_each(Now now, DropArc&& command, GroupOutbox& news);
@@ -116,7 +150,9 @@ class Shard {
   PeerRef self_;
   GroupOptions options_;
   Rng rng_;
+  RingConfig ring_;
   std::optional<GroupHost> host_;
+  bool takes_writes_ = false;
 };
 
 }  // namespace hopring

@@ -93,6 +93,17 @@ bool Connection::take_frames() {
   return false;
 }
 
+// What lies in the buffer is looked at by a handler of its own: the owner may be in the middle of
+// anything.
+void Connection::hold(bool is_held) {
+  if (is_held == is_held_) return;
+  is_held_ = is_held;
+  if (is_held || is_taking_frames_) return;
+  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->state_ == State::open && !self->is_reading_) self->handle_frames();
+  });
+}
+
 void Connection::flush_soon() {
   if (is_taking_frames_ || is_flush_posted_ || is_waiting_to_write_) return;
   is_flush_posted_ = true;

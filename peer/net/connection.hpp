@@ -15,10 +15,9 @@
 //   (1) The owner is called from handlers of the io_context only, never from inside a call that it
 //       makes, so it may be in the middle of anything when it sends or closes.
 //   (2) After a message that found no room in the queue nothing is sent any more: what the other
-//   end
-//       receives is a prefix of what was sent.
+//       end receives is a prefix of what was sent.
 //   (3) Bytes held: at most one frame, twice, and one read on the way in (FrameReader);
-//       write_queue_bytes_max on the way out.
+//       write_queue_bytes_max on the way out, unless it holds back.
 
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
@@ -65,8 +64,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void welcome() { reader_.set_frame_bytes_max(limits_.frame_bytes_max); }
 
   // From now on no frame is looked at, and none is read, while more than `bytes` wait to be
-  // written: an other end that asks faster than it reads slows itself down.
-  void hold_back_above(std::size_t bytes) { held_back_above_ = bytes; }
+  // written: an other end that asks faster than it reads slows itself down. Its queue is bounded by
+  // what it had asked before, and no longer by write_queue_bytes_max.
+  void hold_back_above(std::size_t bytes) {
+    held_back_above_ = bytes;
+    queue_.set_bytes_max(std::numeric_limits<std::size_t>::max());
+  }
+
+  // While held, no frame is looked at, and none is read.
+  void hold(bool is_held);
 
   // Queues a message or a family of messages (peer/wire/codec.hpp). If it does not fit, the other
   // end reads too slowly and the connection closes. Without effect once closed or finishing.
@@ -111,7 +117,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void adapt_read_size(std::size_t size);
   void handle_frames();
   bool take_frames();
-  bool is_held_back() const { return queue_.bytes() > held_back_above_; }
+  bool is_held_back() const { return is_held_ || queue_.bytes() > held_back_above_; }
   void flush_soon();
   void flush();
   void wait_until_writable();
@@ -131,6 +137,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   WriteQueue queue_;
   std::size_t held_back_above_ = std::numeric_limits<std::size_t>::max();
+  bool is_held_ = false;
   std::uint64_t bytes_written_ = 0;
   bool is_waiting_to_write_ = false;
   bool is_flush_posted_ = false;

@@ -4,35 +4,61 @@
 #include <cinttypes>
 #include <csignal>
 #include <cstdlib>
+#include <numeric>
 #include <utility>
 #include <variant>
 
+#include "base/check.hpp"
 #include "base/entropy.hpp"
 #include "peer/net/system.hpp"
 
 namespace hopring {
 
+using boost::asio::io_context;
 using boost::system::error_code;
 
-Driver::Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor acceptor,
-               Options options)
+Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, Options options)
     : io_(io),
       limits_(options.peer.limits),
       log_(options.log_level, options.peer.self.endpoint, options.log),
       announcements_(options.announcements),
-      listener_(std::move(acceptor), *this, limits_, log_),
+      mailbox_(io),
+      front_(options.peer, Rng(random_word())),
       links_(io, *this, limits_, log_),
-      peer_(std::move(options.peer), Rng(random_word()), read_clocks()),
-      deadline_timer_(io),
+      listener_(std::move(acceptor), *this, log_),
+      connections_(options.peer.shards),
+      is_drained_(options.peer.shards),
+      commands_(options.peer.shards),
+      alarm_(
+          io, [this] { return ending_ ? Time::never() : front_.next_deadline(); },
+          [this] { feed([this](Now now, Outbox& out) { front_.on_deadline(now, out); }); }),
       sweep_timer_(io),
-      signals_(io, SIGTERM, SIGINT) {}
+      signals_(io, SIGTERM, SIGINT) {
+  const PeerOptions& peer = front_.options();
+  Worker::Owner& owner = *this;
+  for (std::uint32_t i = 0; i < peer.shards; ++i) {
+    if (i > 0) {
+      auto own = std::make_unique<io_context>(1);
+      auto work = boost::asio::make_work_guard(*own);
+      threads_.push_back(Thread{std::move(own), std::move(work)});
+    }
+    io_context& runs = i == 0 ? io_ : *threads_.back().io;
+    workers_.push_back(std::make_unique<Worker>(runs, i, peer, owner, log_));
+  }
+}
+
+Driver::~Driver() { stop(); }
 
 void Driver::start() {
   await_signal();
+  for (const auto& worker : workers_) worker->start();
+  for (Thread& each : threads_) each.thread = std::thread([&io = *each.io] { io.run(); });
   listener_.start();
-  feed([this](Now now, Outbox& out) { peer_.start(now, out); });
+  feed([this](Now now, Outbox& out) { front_.start(now, out); });
   sweep();
 }
+
+// The front.
 
 template <class Input>
 void Driver::feed(Input input) {
@@ -43,48 +69,43 @@ void Driver::feed(Input input) {
     std::visit([this](auto& each) { perform(each); }, effect);
   }
   out_.clear();
-  arm(now.monotonic);
+  send_commands();
+  alarm_.arm(now.monotonic);
 }
 
-HelloListener Driver::hello_listener() const {
-  const RingConfig* ring = peer_.ring();
-  return {peer_.self(), ring == nullptr ? std::nullopt : std::optional(*ring)};
-}
-
-void Driver::on_stranger(const PeerRef& from, std::uint64_t ring_id) {
-  feed([&](Now now, Outbox& out) { peer_.on_stranger(now, from, ring_id, out); });
-}
-
-void Driver::on_message(const PeerRef& from, PeerMessage&& message) {
-  feed([&](Now now, Outbox& out) { peer_.on_message(now, from, std::move(message), out); });
-}
-
-ClientReplyMessage Driver::answer(const ClientRequestMessage& request) {
-  ClientReplyMessage reply = ErrorReply{OpError::unavailable};  // if it comes too late
-  feed([&](Now now, Outbox& out) { reply = peer_.answer(now, request, out); });
-  return reply;
+void Driver::send_commands() {
+  if (front_.commands().empty()) return;
+  for (Front::ToShard& each : front_.commands()) {
+    commands_[each.shard].push_back(std::move(each.command));
+  }
+  front_.commands().clear();
+  for (std::uint32_t i = 0; i < commands_.size(); ++i) {
+    if (!commands_[i].empty()) workers_[i]->post_commands(std::exchange(commands_[i], {}));
+  }
 }
 
 HelloDialer Driver::hello_dialer(const PeerRef& to) const {
-  const RingConfig* ring = peer_.ring();
+  const RingConfig* ring = front_.ring();
   return HelloDialer({.role = Role::peer,
-                      .self = peer_.self(),
+                      .self = front_.options().self,
                       .ring_id = ring == nullptr ? 0 : ring->ring_id,
                       .to_incarnation = to.incarnation,
                       .credentials = {}});
 }
 
-void Driver::on_connected(const PeerRef& asked, const Connected& actual) {
-  feed([&](Now now, Outbox& out) { peer_.on_connected(now, asked, actual.to, actual.ring, out); });
+void Driver::on_connected(const PeerRef&, const Connected& actual) {
+  feed([&](Now now, Outbox& out) { front_.on_connected(now, actual.to, actual.ring, out); });
 }
 
 void Driver::on_unreachable(const PeerRef& peer, Unreachable why) {
-  feed([&](Now now, Outbox& out) { peer_.on_unreachable(now, peer, why, out); });
+  feed([&](Now now, Outbox& out) { front_.on_unreachable(now, peer, why, out); });
 }
+
+void Driver::perform(SendReply&) { HOPRING_CHECK(false); }  // desks reply
 
 void Driver::perform(const BecameReady& effect) {
   if (std::exchange(is_announced_, true)) return;
-  const PeerRef& self = peer_.self();
+  const PeerRef& self = front_.options().self;
   std::fprintf(announcements_, "ready %s id=%016" PRIx64 " peers=%zu\n",
                to_string(self.endpoint).c_str(), self.incarnation, effect.peers);
   std::fflush(announcements_);
@@ -99,31 +120,96 @@ void Driver::perform(const Left& effect) {
 
 void Driver::perform(const Failed& effect) { end({1, effect.reason}); }
 
-// The timer fires at armed_for_ or earlier than the next deadline: it is moved only if it would
-// come too late. (It does not count time in which the machine was suspended, so after that a
-// deadline may be met late, as after any pause; what time it is then, the clock says.)
-void Driver::arm(Time now) {
-  const Time next = peer_.next_deadline();
-  if (ending_ || next >= armed_for_) return;
-  armed_for_ = next;
-  deadline_timer_.expires_after(std::max(next - now, Duration::zero()));
-  deadline_timer_.async_wait([this](const error_code& ec) {
-    if (!ec) on_deadline();
+// The workers.
+
+void Driver::post_notes(std::vector<WorkerNote>&& notes) {
+  mailbox_.post([this, notes = std::move(notes)]() mutable {
+    for (WorkerNote& note : notes) {
+      std::visit([this](auto& each) { on_note(std::move(each)); }, note);
+    }
   });
 }
 
-void Driver::on_deadline() {
-  armed_for_ = Time::never();
-  const Time now = read_clocks().monotonic;
-  if (now < peer_.next_deadline()) return arm(now);
-  feed([this](Now later, Outbox& out) { peer_.on_deadline(later, out); });
+void Driver::on_note(ShardNews&& news) {
+  feed([&](Now now, Outbox& out) { front_.on_news(now, std::move(news), out); });
 }
 
+void Driver::on_note(FrontNote&& note) {
+  if (auto* unserved = std::get_if<Unserved>(&note)) {
+    ToDesk answer = front_.answer(std::move(*unserved));
+    std::vector<ToDesk> to;
+    Worker& asker = *workers_[answer.desk];
+    to.push_back(std::move(answer));
+    asker.post_errands(std::move(to));
+  } else if (const auto* wanted = std::get_if<ReportWanted>(&note)) {
+    with_fresh_sizes([this, wanted = *wanted] {
+      std::vector<ToDesk> to;
+      to.push_back(ToDesk{wanted.desk, ErrandDone{wanted.number, front_.report()}});
+      workers_[wanted.desk]->post_errands(std::move(to));
+    });
+  } else {
+    feed([this](Now, Outbox&) { front_.on_write(); });
+  }
+}
+
+// What is told to a shard counts as dealt with once the shard has dealt with it.
+void Driver::on_note(PeerTold&& told) {
+  const auto* group = std::get_if<GroupMessage>(&told.message);
+  const std::uint32_t shard =
+      group != nullptr && front_.ring() != nullptr ? front_.shard_of(arc_end_of(*group)) : 0;
+  feed([&](Now now, Outbox& out) {
+    front_.on_message(now, told.from, std::move(told.message), out);
+  });
+  Worker& teller = *workers_[told.worker];
+  if (group == nullptr) return teller.post_done(told.ticket);
+  workers_[shard]->post([&teller, ticket = told.ticket] { teller.post_done(ticket); });
+}
+
+void Driver::on_note(StrangerCame&& stranger) {
+  feed(
+      [&](Now now, Outbox& out) { front_.on_stranger(now, stranger.from, stranger.ring_id, out); });
+}
+
+void Driver::on_note(WorkerStatus&& status) {
+  front_.on_status(status.shard);
+  connections_[status.shard.shard] = status.connections;
+  is_drained_[status.shard.shard] = status.is_drained;
+  if (!status.is_wanted || --statuses_missing_ > 0) return;
+  for (const auto& then : std::exchange(waiting_now_, {})) then();
+  if (!waiting_.empty()) want_statuses();
+}
+
+void Driver::with_fresh_sizes(std::function<void()> then) {
+  waiting_.push_back(std::move(then));
+  if (statuses_missing_ == 0) want_statuses();
+}
+
+void Driver::want_statuses() {
+  waiting_now_.swap(waiting_);
+  statuses_missing_ = workers_.size();
+  for (const auto& worker : workers_) worker->post_status_wanted();
+}
+
+// A connection goes to whoever has the fewest.
+void Driver::on_accepted(boost::asio::ip::tcp::socket socket) {
+  const std::size_t all = std::accumulate(connections_.begin(), connections_.end(), std::size_t{0});
+  if (all >= limits_.connections_max) return;  // closes it
+  const auto least = std::min_element(connections_.begin(), connections_.end());
+  *least += 1;
+  workers_[static_cast<std::size_t>(least - connections_.begin())]->post_socket(std::move(socket));
+}
+
+// Time, signals, the end.
+
 void Driver::sweep() {
-  const Time now = read_clocks().monotonic;
-  listener_.sweep(now);
-  links_.sweep(now);
-  if (ending_ && listener_.connections() == 0 && links_.connections() == 0) return io_.stop();
+  listener_.sweep();
+  links_.sweep(read_clocks().monotonic);
+  const bool drained =
+      std::find(is_drained_.begin(), is_drained_.end(), false) == is_drained_.end();
+  if (ending_ && drained && links_.connections() == 0) {
+    stop();
+    return io_.stop();
+  }
   sweep_timer_.expires_after(limits_.sweep_interval);
   sweep_timer_.async_wait([this](const error_code& ec) {
     if (!ec) sweep();
@@ -141,16 +227,24 @@ void Driver::await_signal() {
 }
 
 void Driver::leave() {
-  is_leaving_ = true;
-  feed([this](Now now, Outbox& out) { peer_.leave(now, out); });
+  if (std::exchange(is_leaving_, true)) return;
+  with_fresh_sizes([this] { feed([this](Now now, Outbox& out) { front_.leave(now, out); }); });
 }
 
 // What has been sent still goes out; sweep() ends the run once it has.
 void Driver::end(Ending ending) {
   if (ending_) return;
   ending_ = std::move(ending);
-  listener_.finish();
+  listener_.close();
   links_.finish();
+  for (const auto& worker : workers_) worker->post_finish();
+}
+
+void Driver::stop() {
+  for (Thread& each : threads_) {
+    each.io->stop();
+    if (each.thread.joinable()) each.thread.join();
+  }
 }
 
 }  // namespace hopring

@@ -1,30 +1,40 @@
 #pragma once
 
-// Runs one peer: hands the core what the sockets, the clocks and the signals bring, performs the
-// effects that it leaves, in order, and decides nothing. The only owner of the core.
+// Runs one peer: hands the cores what the sockets, the clocks and the signals bring, performs the
+// effects that they leave, in order, and decides nothing. Owns the front, the connections that this
+// peer dials, and the workers, which own the rest and of which all but the first have threads of
+// their own.
 //
-// Thread rule: one thread, which runs the io_context.
+// Thread rule: the thread that runs the io_context; but for post_notes().
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
-#include "peer/core/peer.hpp"
+#include "peer/core/front.hpp"
+#include "peer/net/alarm.hpp"
 #include "peer/net/links.hpp"
 #include "peer/net/listener.hpp"
 #include "peer/net/log.hpp"
+#include "peer/net/mailbox.hpp"
+#include "peer/net/worker.hpp"
 
 namespace hopring {
 
-class Driver final : private Listener::Owner, private Links::Owner {
+class Driver final : private Listener::Owner, private Links::Owner, private Worker::Owner {
  public:
   struct Options {
-    Peer::Options peer;
+    PeerOptions peer;  // shards: so many threads, that of the io_context among them
     LogLevel log_level = LogLevel::info;
     std::FILE* log = stderr;
     std::FILE* announcements = stdout;  // the `ready` line
@@ -38,6 +48,7 @@ class Driver final : private Listener::Owner, private Links::Owner {
 
   // `acceptor`: listening at options.peer.self.endpoint, or at what is reached through it.
   Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor acceptor, Options options);
+  ~Driver();
 
   // Begins. The io_context is stopped once the peer has left (SIGTERM, SIGINT, leave()) or cannot
   // go on, and has said its last words. A second signal ends the process at once.
@@ -50,44 +61,70 @@ class Driver final : private Listener::Owner, private Links::Owner {
   void leave();
 
  private:
+  // A worker that has a thread: the io_context outlives whatever belongs to it.
+  struct Thread {
+    std::unique_ptr<boost::asio::io_context> io;
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work;
+    std::thread thread = {};
+  };
+
   // Listener::Owner
-  HelloListener hello_listener() const override;
-  void on_stranger(const PeerRef& from, std::uint64_t ring_id) override;
-  void on_message(const PeerRef& from, PeerMessage&& message) override;
-  ClientReplyMessage answer(const ClientRequestMessage& request) override;
+  void on_accepted(boost::asio::ip::tcp::socket socket) override;
   // Links::Owner
   HelloDialer hello_dialer(const PeerRef& to) const override;
   void on_connected(const PeerRef& asked, const Connected& actual) override;
   void on_unreachable(const PeerRef& peer, Unreachable why) override;
+  // Worker::Owner
+  void post_notes(std::vector<WorkerNote>&& notes) override;
+  Worker& worker(std::uint32_t index) override { return *workers_[index]; }
 
-  // Calls `input(now, outbox)` of the core, then performs its effects.
+  void on_note(ShardNews&& news);
+  void on_note(FrontNote&& note);
+  void on_note(PeerTold&& told);
+  void on_note(StrangerCame&& stranger);
+  void on_note(WorkerStatus&& status);
+
+  // Calls `input(now, outbox)` of the front, then performs its effects and sends its commands.
   template <class Input>
   void feed(Input input);
+  void send_commands();
 
   void perform(SendPeer& effect) { links_.send(effect.to, std::move(effect.message)); }
+  void perform(SendReply& effect);
   void perform(const LogLine& effect) { log_.write(effect.level, effect.text); }
   void perform(const BecameReady& effect);
   void perform(const Left& effect);
   void perform(const Failed& effect);
 
-  void arm(Time now);
-  void on_deadline();
+  // Calls `then` once every worker has said how its shard is, from now on.
+  void with_fresh_sizes(std::function<void()> then);
+  void want_statuses();
+
   void sweep();
   void await_signal();
   void end(Ending ending);
+  void stop();
 
   boost::asio::io_context& io_;
   Limits limits_;
   Log log_;
   std::FILE* announcements_;
-  Listener listener_;
+  Mailbox mailbox_;
+  Front front_;
   Links links_;
-  Peer peer_;
-  Outbox out_;  // empty between inputs; kept for its memory
-  boost::asio::steady_timer deadline_timer_;
-  Time armed_for_ = Time::never();
+  Listener listener_;
+  std::vector<Thread> threads_;  // of the workers but for the first
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::size_t> connections_;  // of each worker, about
+  std::vector<bool> is_drained_;
+  Outbox out_;                                       // empty between inputs; kept for its memory
+  std::vector<std::vector<ShardCommand>> commands_;  // as well
+  Alarm alarm_;
   boost::asio::steady_timer sweep_timer_;
   boost::asio::signal_set signals_;
+  std::vector<std::function<void()>> waiting_;      // for fresh sizes, the next time
+  std::vector<std::function<void()>> waiting_now_;  // for those that have been asked for
+  std::size_t statuses_missing_ = 0;
   bool is_announced_ = false;
   bool is_leaving_ = false;
   std::optional<Ending> ending_;

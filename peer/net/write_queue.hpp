@@ -16,6 +16,8 @@ class WriteQueue {
  public:
   explicit WriteQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
+  void set_bytes_max(std::size_t bytes_max) { bytes_max_ = bytes_max; }
+
   // Appends what `encode(std::string&)` appends. Returns false, and changes nothing, if that would
   // overfill the queue.
   template <class Encode>

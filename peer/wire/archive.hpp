@@ -276,10 +276,10 @@ class BasicInArchive {
     std::underlying_type_t<T> number = 0;
     load(number);
     if constexpr (dialect == Dialect::message) {
-      using Range = WireEnumRange<T>;
-      if (number < Range::lowest || number > Range::highest) {
+      using Allowed = WireEnumRange<T>;
+      if (number < Allowed::lowest || number > Allowed::highest) {
         fail();
-        number = Range::lowest;
+        number = Allowed::lowest;
       }
     }
     value = static_cast<T>(number);

@@ -45,6 +45,7 @@ class LivePeer {
     options.peer.ring.ring_id = random_word();
     options.peer.ring.hash_key.words = {random_word(), random_word()};
     options.peer.contacts = std::move(contacts);
+    options.peer.shards = 2;
     options.peer.limits.fresh_for = std::chrono::milliseconds(1);  // nobody knew its address
     options.log_level = LogLevel::error;
     options.announcements = nowhere_;

@@ -15,6 +15,11 @@ READY = re.compile(r"^ready (\S+) id=([0-9a-f]{16}) peers=(\d+)$")
 PATIENCE_S = 60
 
 
+def threads_of(index: int) -> list[str]:
+    """The peers of a ring have one, two and three threads in turn."""
+    return ["--threads", str(1 + index % 3)]
+
+
 class Peer:
     """One hopring-peer process. Stopped by its own process id."""
 
@@ -67,7 +72,7 @@ class RingTest(unittest.TestCase):
 
     def start_peer(self) -> Peer:
         join = ["--join", self.peers[0].address] if self.peers else []
-        self.peers.append(Peer(self.bin_dir, *join))
+        self.peers.append(Peer(self.bin_dir, *threads_of(len(self.peers)), *join))
         return self.peers[-1]
 
     def command(self, *words: str | bytes, at: Peer | None = None, options=(),

@@ -28,7 +28,7 @@ class RingProcessTest(unittest.TestCase):
         self.addCleanup(lambda: [peer.close() for peer in self.peers])
 
     def start(self, *options: str) -> ring.Peer:
-        self.peers.append(ring.Peer(self.bin_dir, *options))
+        self.peers.append(ring.Peer(self.bin_dir, *ring.threads_of(len(self.peers)), *options))
         return self.peers[-1]
 
     def start_ring(self, count: int) -> list[ring.Peer]:

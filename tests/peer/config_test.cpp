@@ -118,7 +118,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--nodes", "33"}, "--nodes must be a power of two");
   check_problem({"--nodes", "many"}, "--nodes must be a whole number");
   check_problem({"--replicas", "3"}, "copies of arcs are not supported yet");
-  check_problem({"--threads", "2"}, "more threads are not supported yet");
+  check_problem({"--threads", "0"}, "--threads must be a whole number from 1 to 64");
+  check_problem({"--threads", "65"}, "--threads must be a whole number from 1 to 64");
   check_problem({"--takeover-after", "0.1"}, "--takeover-after must not be shorter");
   check_problem({"--log-level", "loud"}, "--log-level must be error, warning, info or debug");
   check_problem({"--weight", "0"}, "--weight must be");

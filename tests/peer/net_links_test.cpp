@@ -40,7 +40,7 @@ struct Fixture {
   explicit Fixture(const Limits& limits_given = Limits{}) : limits(limits_given) {
     loop.sweep = [this](Time now) {
       links.sweep(now);
-      if (listening) listening->listener.sweep(now);
+      if (listening) listening->visitors.sweep(now);
     };
   }
 
@@ -118,7 +118,7 @@ BOOST_FIXTURE_TEST_CASE(a_peer_that_has_no_ring_yet_may_live, Fixture) {
 BOOST_FIXTURE_TEST_CASE(a_connection_that_is_cut_is_reported_and_dialled_again, Fixture) {
   links.send(other(), RingMessage(Ping{1}));
   BOOST_REQUIRE(has_received(1));
-  listening->listener.finish();  // closes what it had accepted and its port
+  listening->finish();  // closes what it had accepted and its port
   BOOST_REQUIRE(is_unreached(Unreachable::lost));
   links.send(other(), RingMessage(Ping{2}));
   BOOST_REQUIRE(loop.until([&] { return dialler.unreached.size() == 2; }));
@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(a_connection_that_nobody_uses_is_closed_without_a_word) {
   fixture.links.send(fixture.other(), RingMessage(Ping{1}));
   BOOST_REQUIRE(fixture.has_received(1));
   BOOST_TEST(fixture.loop.until([&] {
-    return fixture.links.connections() == 0 && fixture.listening->listener.connections() == 0;
+    return fixture.links.connections() == 0 && fixture.listening->visitors.connections() == 0;
   }));
   BOOST_TEST(fixture.dialler.unreached.empty());
   fixture.links.send(fixture.other(), RingMessage(Ping{2}));

@@ -18,6 +18,7 @@
 #include "peer/net/address.hpp"
 #include "peer/net/listener.hpp"
 #include "peer/net/system.hpp"
+#include "peer/net/visitors.hpp"
 #include "peer/wire/codec.hpp"
 
 namespace hopring::test {
@@ -137,19 +138,26 @@ inline RingConfig some_ring() {
 }
 
 // A peer without a core: it answers a Get with the key, or with a value as long as it is told.
-class FakePeer : public Listener::Owner {
+class FakePeer : public Visitors::Owner, public Listener::Owner {
  public:
   HelloListener hello_listener() const override { return {self, ring}; }
   void on_stranger(const PeerRef& from, std::uint64_t ring_id) override {
     strangers.push_back(from);
     stranger_ring_id = ring_id;
   }
-  void on_message(const PeerRef& from, PeerMessage&& message) override {
+  void on_accepted(tcp::socket socket) override { visitors->adopt(std::move(socket)); }
+  void on_message(const Ticket& ticket, const PeerRef& from, PeerMessage&& message) override {
+    is_slow ? tickets.push_back(ticket) : visitors->done(ticket);
     senders.push_back(from);
     messages.push_back(std::move(message));
   }
-  ClientReplyMessage answer(const ClientRequestMessage& request) override {
+  std::optional<ClientReplyMessage> on_request(const Ticket& asker,
+                                               ClientRequestMessage&& request) override {
     ++answered;
+    if (is_slow) {
+      tickets.push_back(asker);
+      return std::nullopt;
+    }
     OpResult result;
     result.value = Value{ValueType::string, std::string(value_bytes, 'v')};
     if (const auto* op = std::get_if<OpRequest>(&request); value_bytes == 0 && op != nullptr) {
@@ -158,10 +166,13 @@ class FakePeer : public Listener::Owner {
     return OpReply{result, std::nullopt};
   }
 
+  Visitors* visitors = nullptr;
   PeerRef self{ipv4_endpoint(0x7f000001, 1), 0x5e1f};
   std::optional<RingConfig> ring = some_ring();
   std::size_t value_bytes = 0;
   std::size_t answered = 0;
+  bool is_slow = false;         // replies to no request by itself
+  std::vector<Ticket> tickets;  // of what waits for it
   std::vector<PeerMessage> messages;
   std::vector<PeerRef> senders;
   std::vector<PeerRef> strangers;
@@ -177,7 +188,8 @@ inline std::string get_frame(const std::string& key, std::uint64_t request_id) {
 // A listener at a port that the system picked, in front of a fake peer.
 struct ListeningPeer {
   ListeningPeer(Loop& loop, const Limits& limits)
-      : limits_(limits), listener(listen(loop, peer), peer, limits_, log) {
+      : limits_(limits), visitors(peer, limits_, log), listener(listen(loop, peer), peer, log) {
+    peer.visitors = &visitors;
     listener.start();
   }
 
@@ -189,9 +201,16 @@ struct ListeningPeer {
 
   const Endpoint& endpoint() const { return peer.self.endpoint; }
 
+  // Closes what it has accepted, and its port.
+  void finish() {
+    listener.close();
+    visitors.finish();
+  }
+
   Limits limits_;
   FakePeer peer;
   Log log{LogLevel::error, Endpoint{}, stderr};
+  Visitors visitors;
   Listener listener;
 };
 

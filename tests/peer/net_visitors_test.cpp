@@ -1,6 +1,6 @@
 #include <boost/test/unit_test.hpp>
 
-#include "peer/net/listener.hpp"
+#include "peer/net/visitors.hpp"
 #include "tests/peer/net_support.hpp"
 
 using namespace hopring;
@@ -25,7 +25,7 @@ Limits short_limits() {
 
 struct Fixture {
   explicit Fixture(const Limits& limits = Limits{}) : listening(loop, limits) {
-    loop.sweep = [this](Time now) { listening.listener.sweep(now); };
+    loop.sweep = [this](Time now) { listening.visitors.sweep(now); };
   }
 
   RawEnd dial() { return RawEnd(loop.io, listening.endpoint()); }
@@ -207,7 +207,7 @@ BOOST_FIXTURE_TEST_CASE(who_says_no_hello_is_closed, ShortFixture) {
   half.send(std::string_view("\x40\x00", 2));
   BOOST_TEST(closes(silent));
   BOOST_TEST(closes(half));
-  BOOST_TEST(loop.until([&] { return listening.listener.connections() == 0; }));
+  BOOST_TEST(loop.until([&] { return listening.visitors.connections() == 0; }));
 }
 
 BOOST_FIXTURE_TEST_CASE(who_has_said_hello_may_be_idle, ShortFixture) {
@@ -237,7 +237,7 @@ BOOST_FIXTURE_TEST_CASE(a_client_that_never_reads_is_held_back_then_closed, Shor
   BOOST_REQUIRE(loop.until([&] { return listening.peer.answered > 0; }));
   good.send(get_frame("k", 1));
   BOOST_TEST(loop.until([&] { return good.op_reply() != nullptr; }));
-  BOOST_TEST(loop.until([&] { return listening.listener.connections() == 1; }));
+  BOOST_TEST(loop.until([&] { return listening.visitors.connections() == 1; }));
   // What the sockets' buffers took, and the mark; far from all.
   BOOST_TEST(listening.peer.answered < 500);
 }
@@ -273,16 +273,56 @@ BOOST_AUTO_TEST_CASE(the_greediest_is_closed_where_all_together_take_too_much) {
   BOOST_TEST(fixture.is_served(good, "good"));
 }
 
-BOOST_AUTO_TEST_CASE(more_connections_than_connections_max_are_closed_at_once) {
+// Goal: what waits for another thread is bounded for each connection, and nothing of it is lost.
+// Method: the owner replies to nothing by itself; the client asks without end.
+BOOST_AUTO_TEST_CASE(a_client_with_too_many_requests_that_wait_is_not_read) {
   Limits limits;
-  limits.connections_max = 2;
+  limits.waiting_bytes_each = 1000;
+  limits.waiting_bytes_mark = 10000;
   Fixture fixture(limits);
-  RawEnd one = fixture.client();
-  RawEnd two = fixture.client();
-  RawEnd three = fixture.dial();
-  BOOST_TEST(fixture.closes(three));
-  BOOST_TEST(fixture.is_served(one, "one"));
-  BOOST_TEST(fixture.is_served(two, "two"));
+  fixture.listening.peer.is_slow = true;
+  RawEnd end = fixture.client();
+  for (std::uint64_t id = 1; id <= 50; ++id) end.send(get_frame("k", id));
+  auto& tickets = fixture.listening.peer.tickets;
+  BOOST_REQUIRE(fixture.loop.until([&] { return tickets.size() >= 10; }));
+  RawEnd other = fixture.client();  // by now the rest would have come
+  BOOST_TEST(tickets.size() == 10u);
+  for (std::size_t i = 0; i < 50; ++i) {
+    BOOST_REQUIRE(fixture.loop.until([&] { return tickets.size() > i; }));
+    fixture.listening.visitors.reply(SendReply{tickets[i], OpReply{}});
+  }
+  BOOST_TEST(fixture.loop.until([&] { return end.received().size() == 51; }));
+  BOOST_TEST(end.received().back().request_id == 50u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_peer_whose_messages_wait_is_not_read, Fixture) {
+  listening.peer.is_slow = true;
+  RawEnd end = peer();
+  const std::size_t waiting_max = Limits{}.waiting_bytes_mark / Limits{}.waiting_bytes_each;
+  for (std::uint32_t i = 0; i < 2 * waiting_max; ++i) end.send_message(RingMessage(Ping{i}));
+  auto& tickets = listening.peer.tickets;
+  BOOST_REQUIRE(loop.until([&] { return tickets.size() >= waiting_max - 1; }));
+  RawEnd other = client();
+  BOOST_TEST(tickets.size() <= waiting_max);
+  for (std::size_t i = 0; i < 2 * waiting_max; ++i) {
+    BOOST_REQUIRE(loop.until([&] { return tickets.size() > i; }));
+    listening.visitors.done(tickets[i]);
+  }
+  BOOST_TEST(listening.peer.messages.size() == 2 * waiting_max);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_reply_to_who_has_gone_is_dropped, Fixture) {
+  listening.peer.is_slow = true;
+  {
+    RawEnd end = client();
+    end.send(get_frame("k", 1));
+    BOOST_REQUIRE(loop.until([&] { return listening.peer.tickets.size() == 1; }));
+  }
+  BOOST_REQUIRE(loop.until([&] { return listening.visitors.connections() == 0; }));
+  listening.visitors.reply(SendReply{listening.peer.tickets[0], OpReply{}});
+  listening.peer.is_slow = false;
+  RawEnd good = client();
+  BOOST_TEST(is_served(good, "good"));
 }
 
 BOOST_FIXTURE_TEST_CASE(five_hundred_idle_connections_leave_room_for_one_that_works, Fixture) {
@@ -295,7 +335,7 @@ BOOST_FIXTURE_TEST_CASE(five_hundred_idle_connections_leave_room_for_one_that_wo
   const Time start = read_clocks().monotonic;
   BOOST_TEST(is_served(good, "good"));
   BOOST_TEST((read_clocks().monotonic - start < 1s));
-  BOOST_TEST(listening.listener.connections() == 501);
+  BOOST_TEST(listening.visitors.connections() == 501);
 }
 
 BOOST_FIXTURE_TEST_CASE(finish_lets_the_last_replies_be_read, Fixture) {
@@ -303,7 +343,7 @@ BOOST_FIXTURE_TEST_CASE(finish_lets_the_last_replies_be_read, Fixture) {
   listening.peer.value_bytes = std::size_t{8} << 20;
   end.send(get_frame("k", 1));
   BOOST_REQUIRE(loop.until([&] { return listening.peer.answered == 1; }));
-  listening.listener.finish();
+  listening.finish();
   BOOST_TEST(closes(end));
   BOOST_TEST(end.op_reply() != nullptr);
 }

@@ -1,0 +1,247 @@
+#include "peer/core/desk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+bool is_write(const Operation& operation) { return !std::holds_alternative<Get>(operation); }
+
+OpResult refusal(OpError error) {
+  OpResult result;
+  result.error = error;
+  return result;
+}
+
+std::size_t value_bytes(const OpAnswer& answer) {
+  const auto* result = std::get_if<OpResult>(&answer);
+  return result != nullptr && result->value ? result->value->bytes.size() : 0;
+}
+
+void add_view(std::vector<View>& views, View&& view) {
+  if (view.members.empty()) return;
+  if (std::find(views.begin(), views.end(), view) == views.end()) views.push_back(std::move(view));
+}
+
+}  // namespace
+
+// Requests.
+
+std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
+                                                   ClientRequestMessage&& request,
+                                                   DeskOutbox& out) {
+  if (std::holds_alternative<ReportRequest>(request)) {
+    const std::uint64_t gather = open_gather(asker);
+    out.notes.push_back(ReportWanted{index_, open_part(gather, {})});
+    return std::nullopt;
+  }
+  if (shards_ > 1 && shard_.ring() != nullptr) {
+    auto* batch = std::get_if<BatchRequest>(&request);
+    const bool spread =
+        batch != nullptr &&
+        std::any_of(batch->operations.begin(), batch->operations.end(), [&](const Operation& each) {
+          return shard_of(each) != shard_of(batch->operations[0]);
+        });
+    if (spread) {
+      cut(asker, std::move(*batch), out);
+      return std::nullopt;
+    }
+    if (const std::uint32_t to = shard_of(request); to != index_) {
+      const std::uint64_t gather = open_gather(asker);
+      send(to, open_part(gather, {}), std::move(request), out);
+      return std::nullopt;
+    }
+  }
+  Holes holes;
+  ClientReplyMessage reply = perform(now, request, holes, out);
+  if (holes.empty()) return reply;
+  const std::uint64_t number = open_part(open_gather(asker), {});
+  out.notes.push_back(Unserved{index_, {number, std::move(reply)}, std::move(holes)});
+  return std::nullopt;
+}
+
+// One errand for each shard that has a part in it, this one included.
+void Desk::cut(const Ticket& asker, BatchRequest&& request, DeskOutbox& out) {
+  BatchReply reply;
+  reply.answers.resize(request.operations.size());
+  const std::uint64_t gather = open_gather(asker, std::move(reply));
+  std::vector<BatchRequest> requests(shards_);
+  std::vector<std::vector<std::uint32_t>> slots(shards_);
+  for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
+    const std::uint32_t to = shard_of(request.operations[i]);
+    gathers_.at(gather).is_read.push_back(!is_write(request.operations[i]));
+    requests[to].operations.push_back(std::move(request.operations[i]));
+    slots[to].push_back(i);
+  }
+  for (std::uint32_t to = 0; to < shards_; ++to) {
+    if (slots[to].empty()) continue;
+    send(to, open_part(gather, std::move(slots[to])), std::move(requests[to]), out);
+  }
+}
+
+std::uint64_t Desk::open_gather(const Ticket& asker, ClientReplyMessage&& reply) {
+  gathers_.emplace(++last_number_, Gather{asker, std::move(reply)});
+  return last_number_;
+}
+
+std::uint64_t Desk::open_part(std::uint64_t gather, std::vector<std::uint32_t>&& slots) {
+  gathers_.at(gather).missing += 1;
+  parts_.emplace(++last_number_, Part{gather, std::move(slots)});
+  return last_number_;
+}
+
+std::uint32_t Desk::shard_of(const Operation& operation) const {
+  const RingConfig& ring = *shard_.ring();
+  const Position position = position_of(ring.hash_key, key_of(operation));
+  return hopring::shard_of(position, ring.nodes_per_peer, shards_);
+}
+
+std::uint32_t Desk::shard_of(const ClientRequestMessage& request) const {
+  if (const auto* op = std::get_if<OpRequest>(&request)) return shard_of(op->operation);
+  if (const auto* scan = std::get_if<ScanRequest>(&request)) {
+    const std::uint32_t cells = shard_.ring()->nodes_per_peer;
+    return hopring::shard_of(scan->scan.cursor.position, cells, shards_);
+  }
+  const auto* batch = std::get_if<BatchRequest>(&request);
+  if (batch == nullptr || batch->operations.empty()) return index_;
+  return shard_of(batch->operations[0]);
+}
+
+void Desk::send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request,
+                DeskOutbox& out) {
+  out.errands.push_back(ToDesk{to, Errand{index_, number, std::move(request)}});
+}
+
+// Errands.
+
+void Desk::on(Now now, Errand&& errand, DeskOutbox& out) {
+  Holes holes;
+  ErrandDone done{errand.number, perform(now, errand.request, holes, out)};
+  if (holes.empty()) {
+    out.errands.push_back(ToDesk{errand.from, std::move(done)});
+  } else {
+    out.notes.push_back(Unserved{errand.from, std::move(done), std::move(holes)});
+  }
+}
+
+void Desk::on(Now, ErrandDone&& done, DeskOutbox& out) {
+  const auto part = parts_.find(done.number);
+  HOPRING_CHECK(part != parts_.end());
+  const auto found = gathers_.find(part->second.gather);
+  Gather& gather = found->second;
+  if (part->second.slots.empty()) {
+    gather.reply = std::move(done.reply);
+  } else {
+    put_in(gather, part->second, std::get<BatchReply>(std::move(done.reply)));
+  }
+  parts_.erase(part);
+  if (--gather.missing > 0) return;
+  out.replies.push_back(SendReply{gather.asker, std::move(gather.reply)});
+  gathers_.erase(found);
+}
+
+// Each part keeps to the bound; together they may exceed it. What was only read can be read again.
+void Desk::put_in(Gather& gather, const Part& part, BatchReply&& given) {
+  auto& whole = std::get<BatchReply>(gather.reply);
+  for (std::size_t i = 0; i < given.answers.size(); ++i) {
+    const std::uint32_t slot = part.slots[i];
+    const std::size_t bytes = value_bytes(given.answers[i]);
+    if (bytes > 0 && gather.is_read[slot] && gather.bytes > batch_reply_bytes_max) {
+      whole.answers[slot] = refusal(OpError::overloaded);
+    } else {
+      whole.answers[slot] = std::move(given.answers[i]);
+      gather.bytes += bytes;
+    }
+  }
+  for (View& view : given.views) add_view(whole.views, std::move(view));
+}
+
+// What this shard serves.
+
+ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request, Holes& holes,
+                                 DeskOutbox& out) {
+  return std::visit([&](const auto& each) { return perform_each(now, each, holes, out); }, request);
+}
+
+std::optional<OpResult> Desk::execute(Now now, const Operation& operation, View* executed_in,
+                                      DeskOutbox& out) {
+  if (shard_.ring() == nullptr) return refusal(OpError::unavailable);
+  if (const auto error = problem(operation, shard_.ring()->value_bytes_max)) return refusal(*error);
+  if (is_write(operation) && !shard_.takes_writes()) {
+    out.notes.push_back(WriteCame{});
+    return refusal(OpError::moving);
+  }
+  OpResult result;
+  if (!shard_.execute(now, operation, result, executed_in, out.news)) return std::nullopt;
+  return result;
+}
+
+ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Holes& holes,
+                                      DeskOutbox& out) {
+  OpReply reply;
+  View view;
+  if (auto result = execute(now, request.operation, &view, out)) {
+    reply.answer = std::move(*result);
+    if (!view.members.empty()) reply.view = std::move(view);
+  } else {
+    const HashKey& hash_key = shard_.ring()->hash_key;
+    holes.emplace_back(0, position_of(hash_key, key_of(request.operation)));
+  }
+  return reply;
+}
+
+ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request, Holes& holes,
+                                      DeskOutbox& out) {
+  BatchReply reply;
+  reply.answers.reserve(request.operations.size());
+  std::size_t bytes = 0;
+  for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
+    const Operation& operation = request.operations[i];
+    if (bytes > batch_reply_bytes_max) {
+      reply.answers.emplace_back(refusal(OpError::overloaded));
+      continue;
+    }
+    View view;
+    auto result = execute(now, operation, &view, out);
+    if (!result) {
+      holes.emplace_back(i, position_of(shard_.ring()->hash_key, key_of(operation)));
+      reply.answers.emplace_back(OpResult{});
+      continue;
+    }
+    reply.answers.emplace_back(std::move(*result));
+    bytes += value_bytes(reply.answers.back());
+    add_view(reply.views, std::move(view));
+  }
+  return reply;
+}
+
+ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, Holes& holes,
+                                      DeskOutbox& out) {
+  const Scan& scan = request.scan;
+  const bool sound = scan.records_max >= 1 && scan.records_max <= scan_records_max &&
+                     scan.cursor.last_key.size() <= key_bytes_max &&
+                     scan.prefix.size() <= key_bytes_max;
+  if (!sound) return ErrorReply{OpError::invalid_argument};
+  if (shard_.ring() == nullptr) return ErrorReply{OpError::unavailable};
+  ScanReply reply;
+  ScanStep step;
+  GroupHost* host = shard_.host();
+  const View* view = host != nullptr ? host->scan(now, scan, step, out.news) : nullptr;
+  if (view != nullptr) {
+    reply.answer = std::move(step);
+    reply.view = *view;
+  } else {
+    holes.emplace_back(0, scan.cursor.position);
+  }
+  return reply;
+}
+
+// Never an errand: the front has what it takes.
+ClientReplyMessage Desk::perform_each(Now, const ReportRequest&, Holes&, DeskOutbox&) {
+  return ErrorReply{OpError::invalid_argument};
+}
+
+}  // namespace hopring

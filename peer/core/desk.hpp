@@ -1,0 +1,100 @@
+#pragma once
+
+// Where the clients' requests of one shard's thread come in. What the shard serves is executed at
+// once; the rest becomes errands to the desks of the shards that serve it, and a batch that several
+// serve is cut, and its answers are put together again. Where nobody here serves, the front says
+// where to go.
+//
+// The operations of one batch on one key are executed in their order; those on different keys may
+// be executed by different threads, at different times.
+//
+// Sans-IO. Thread rule: belongs to its shard's thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.hpp"
+#include "peer/core/errands.hpp"
+#include "peer/core/shard.hpp"
+
+namespace hopring {
+
+// What a shard and its desk want done, in the order of the members, and within each in its own.
+struct DeskOutbox {
+  GroupOutbox news;              // of the shard, for the front
+  std::vector<FrontNote> notes;  // for the front
+  std::vector<ToDesk> errands;   // for the other desks, and ends for this one's
+  std::vector<SendReply> replies;
+};
+
+// Values of one reply to a batch, and one more: with it the reply must fit into a frame. What comes
+// after that is not executed, but `overloaded`.
+inline constexpr std::size_t batch_reply_bytes_max = std::size_t{15} << 20;
+
+class Desk {
+ public:
+  // `index`: the shard's, of `shards`. `shard` outlives the desk.
+  Desk(Shard& shard, std::uint32_t index, std::uint32_t shards)
+      : shard_(shard), index_(index), shards_(shards) {}
+
+  // The reply, or nullopt: it comes as SendReply{asker}.
+  std::optional<ClientReplyMessage> on_request(Now now, const Ticket& asker,
+                                               ClientRequestMessage&& request, DeskOutbox& out);
+
+  // From another desk, or from the front.
+  void on(Now now, Errand&& errand, DeskOutbox& out);
+  void on(Now now, ErrandDone&& done, DeskOutbox& out);
+
+  // Requests that wait for others.
+  std::size_t waiting() const noexcept { return gathers_.size(); }
+
+ private:
+  using Holes = std::vector<std::pair<std::uint32_t, Position>>;
+
+  // A request whose answer is not complete.
+  struct Gather {
+    Ticket asker;
+    ClientReplyMessage reply;
+    std::vector<bool> is_read = {};  // of a batch: for each operation
+    std::size_t missing = 0;         // parts
+    std::size_t bytes = 0;           // of values, of a batch
+  };
+  struct Part {
+    std::uint64_t gather = 0;
+    std::vector<std::uint32_t> slots;  // of the batch's answers; empty: it is the whole reply
+  };
+
+  std::uint64_t open_gather(const Ticket& asker, ClientReplyMessage&& reply = ErrorReply{});
+  std::uint64_t open_part(std::uint64_t gather, std::vector<std::uint32_t>&& slots);
+  std::uint32_t shard_of(const Operation& operation) const;
+  std::uint32_t shard_of(const ClientRequestMessage& request) const;
+  void send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request,
+            DeskOutbox& out);
+  void put_in(Gather& gather, const Part& part, BatchReply&& given);
+  void cut(const Ticket& asker, BatchRequest&& request, DeskOutbox& out);
+
+  ClientReplyMessage perform(Now now, const ClientRequestMessage& request, Holes& holes,
+                             DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const OpRequest& request, Holes& holes, DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const BatchRequest& request, Holes& holes,
+                                  DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const ScanRequest& request, Holes& holes,
+                                  DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const ReportRequest& request, Holes& holes,
+                                  DeskOutbox& out);
+  // nullopt: a hole.
+  std::optional<OpResult> execute(Now now, const Operation& operation, View* executed_in,
+                                  DeskOutbox& out);
+
+  Shard& shard_;
+  std::uint32_t index_;
+  std::uint32_t shards_;
+  std::uint64_t last_number_ = 0;
+  std::unordered_map<std::uint64_t, Gather> gathers_;
+  std::unordered_map<std::uint64_t, Part> parts_;
+};
+
+}  // namespace hopring

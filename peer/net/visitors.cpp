@@ -1,0 +1,176 @@
+#include "peer/net/visitors.hpp"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "peer/net/address.hpp"
+#include "peer/net/connection.hpp"
+
+namespace hopring {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+// One accepted connection: a stranger until its hello, then a client or a peer.
+class Visitors::Visitor final : public Connection::Owner {
+ public:
+  Visitor(Visitors& visitors, std::uint64_t number, tcp::socket socket, const Endpoint& address)
+      : visitors_(visitors),
+        number_(number),
+        address_(address),
+        connection_(Connection::create(std::move(socket), *this, visitors.limits_)) {}
+
+  ~Visitor() { connection_->abandon(); }
+
+  Connection& connection() { return *connection_; }
+
+  void reply(const SendReply& reply) {
+    connection_->send(reply.reply, reply.to.request);
+    done(reply.to);
+  }
+  void done(const Ticket& ticket);
+
+  void on_frame(const Frame& frame) override;
+  void on_wire_error(WireError error) override { refuse(error, 0); }
+  void on_closed(std::string_view why) override;
+
+ private:
+  void on_hello(const WireMessage& first);
+  void on_message(WireMessage&& message, const Ticket& ticket);
+  void refuse(WireError error, std::uint64_t request_id);
+
+  Visitors& visitors_;
+  std::uint64_t number_;
+  Endpoint address_;
+  std::shared_ptr<Connection> connection_;
+  std::optional<Accepted> accepted_;  // nullopt until the hello
+  std::size_t waiting_bytes_ = 0;     // of what it said and nobody has dealt with
+};
+
+void Visitors::Visitor::on_frame(const Frame& frame) {
+  auto message = decode(frame);
+  if (!message) return refuse(message.error(), frame.request_id);
+  if (!accepted_) return on_hello(*message);
+  if (!may_send_to_peer(accepted_->role, *message)) {
+    return connection_->close("it said what its role may not say");
+  }
+  const std::size_t bytes = frame.body.size() + visitors_.limits_.waiting_bytes_each;
+  on_message(std::move(*message), Ticket{number_, frame.request_id, bytes});
+}
+
+void Visitors::Visitor::on_hello(const WireMessage& first) {
+  const HelloListener::Reply reply = visitors_.owner_.hello_listener().on_first(first);
+  connection_->send(reply.answer, 0);
+  accepted_ = reply.accepted;
+  if (!accepted_) {
+    connection_->finish();
+  } else {
+    connection_->welcome();
+    if (accepted_->role == Role::client) {
+      connection_->hold_back_above(visitors_.limits_.client_replies_bytes_mark);
+    }
+  }
+  if (reply.answer.verdict != HelloAnswer::Verdict::other_ring) return;
+  const Hello& hello = std::get<Hello>(std::get<HelloMessage>(first));
+  if (hello.role == Role::peer) visitors_.owner_.on_stranger(hello.from, hello.ring_id);
+}
+
+void Visitors::Visitor::on_message(WireMessage&& message, const Ticket& ticket) {
+  Visitors::Owner& owner = visitors_.owner_;
+  waiting_bytes_ += ticket.bytes;
+  if (auto* request = std::get_if<ClientRequestMessage>(&message)) {
+    if (const auto reply = owner.on_request(ticket, std::move(*request))) {
+      connection_->send(*reply, ticket.request);
+      waiting_bytes_ -= ticket.bytes;
+    }
+  } else if (auto* ring = std::get_if<RingMessage>(&message)) {
+    owner.on_message(ticket, accepted_->from, std::move(*ring));
+  } else if (auto* group = std::get_if<GroupMessage>(&message)) {
+    owner.on_message(ticket, accepted_->from, std::move(*group));
+  } else {
+    return connection_->close("it answered what nobody had asked");
+  }
+  connection_->hold(waiting_bytes_ > visitors_.limits_.waiting_bytes_mark);
+}
+
+void Visitors::Visitor::done(const Ticket& ticket) {
+  waiting_bytes_ -= ticket.bytes;
+  connection_->hold(waiting_bytes_ > visitors_.limits_.waiting_bytes_mark);
+}
+
+// After a malformed frame nothing that follows can be trusted. A client is told before it is
+// closed, so that who wrote it knows what is wrong.
+void Visitors::Visitor::refuse(WireError error, std::uint64_t request_id) {
+  if (!accepted_ || accepted_->role != Role::client) return connection_->close(name(error));
+  const bool too_long = error == WireError::frame_too_long;
+  connection_->send(ErrorReply{too_long ? OpError::value_too_long : OpError::invalid_argument},
+                    request_id);
+  connection_->finish();
+}
+
+void Visitors::Visitor::on_closed(std::string_view why) {
+  if (visitors_.log_.takes(LogLevel::debug)) {
+    visitors_.log_.write(LogLevel::debug, "event=connection_closed from=" + to_string(address_) +
+                                              " why=\"" + std::string(why) + "\"");
+  }
+  visitors_.remove(number_);
+}
+
+Visitors::Visitors(Owner& owner, const Limits& limits, Log& log)
+    : owner_(owner), limits_(limits), log_(log) {}
+
+Visitors::~Visitors() = default;
+
+void Visitors::adopt(tcp::socket socket) {
+  error_code ec;
+  const tcp::endpoint address = socket.remote_endpoint(ec);
+  if (ec || is_finishing_) return;  // closes it
+  const std::uint64_t number = ++last_number_;
+  auto visitor = std::make_unique<Visitor>(*this, number, std::move(socket), from_asio(address));
+  visitor->connection().start();
+  visitors_.emplace(number, std::move(visitor));
+}
+
+Visitors::Visitor* Visitors::find(std::uint64_t number) const {
+  const auto found = visitors_.find(number);
+  return found == visitors_.end() ? nullptr : found->second.get();
+}
+
+void Visitors::reply(const SendReply& reply) {
+  if (Visitor* visitor = find(reply.to.connection)) visitor->reply(reply);
+}
+
+void Visitors::done(const Ticket& ticket) {
+  if (Visitor* visitor = find(ticket.connection)) visitor->done(ticket);
+}
+
+void Visitors::sweep(Time now) {
+  for (auto& [_, visitor] : visitors_) visitor->connection().sweep(now);
+  close_the_greediest();
+}
+
+// Thousands of frames that are begun and not finished are bounded one by one, but not together.
+void Visitors::close_the_greediest() {
+  const auto less = [](const auto& a, const auto& b) {
+    return a.second->connection().memory() < b.second->connection().memory();
+  };
+  std::size_t memory = 0;
+  for (auto& [_, visitor] : visitors_) memory += visitor->connection().memory();
+  if (memory <= limits_.connection_bytes_max) return;
+  std::max_element(visitors_.begin(), visitors_.end(), less)
+      ->second->connection()
+      .close("connection_bytes_max: it took the most memory");
+}
+
+void Visitors::remove(std::uint64_t number) { visitors_.erase(number); }
+
+void Visitors::finish() {
+  is_finishing_ = true;
+  for (auto& [_, visitor] : visitors_) visitor->connection().finish();
+}
+
+}  // namespace hopring

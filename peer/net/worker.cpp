@@ -1,0 +1,173 @@
+#include "peer/net/worker.hpp"
+
+#include <utility>
+
+#include "base/entropy.hpp"
+#include "peer/net/system.hpp"
+
+namespace hopring {
+namespace {
+
+Limits share_of(const PeerOptions& options) {
+  Limits limits = options.limits;
+  limits.connection_bytes_max /= options.shards;
+  return limits;
+}
+
+}  // namespace
+
+Worker::Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptions& options,
+               Owner& owner, Log& log)
+    : io_(io),
+      index_(index),
+      self_(options.self),
+      limits_(share_of(options)),
+      owner_(owner),
+      mailbox_(io),
+      shard_(options.self, group_options(options), Rng(random_word())),
+      desk_(shard_, index, options.shards),
+      visitors_(*this, limits_, log),
+      alarm_(
+          io, [this] { return shard_.next_deadline(); }, [this] { on_deadline(); }),
+      sweep_timer_(io),
+      errands_(options.shards) {}
+
+// What others want.
+
+void Worker::post_commands(std::vector<ShardCommand>&& commands) {
+  mailbox_.post([this, commands = std::move(commands)]() mutable {
+    const Now now = read_clocks();
+    for (ShardCommand& command : commands) {
+      shard_.on(now, std::move(command), out_.news);
+      take(out_);
+    }
+    alarm_.arm(now.monotonic);
+    flush();
+  });
+}
+
+void Worker::post_errands(std::vector<ToDesk>&& errands) {
+  mailbox_.post([this, errands = std::move(errands)]() mutable {
+    const Now now = read_clocks();
+    for (ToDesk& each : errands) {
+      std::visit([&](auto& message) { desk_.on(now, std::move(message), out_); }, each.message);
+      take(out_);
+    }
+    alarm_.arm(now.monotonic);
+    flush();
+  });
+}
+
+// A socket belongs to one io_context; the descriptor moves on to this worker's.
+void Worker::post_socket(boost::asio::ip::tcp::socket socket) {
+  boost::system::error_code ec;
+  const auto protocol = socket.local_endpoint(ec).protocol();
+  if (ec) return;
+  const auto descriptor = socket.release(ec);
+  if (ec) return;
+  boost::asio::ip::tcp::socket own(io_, protocol, descriptor);
+  mailbox_.post([this, own = std::move(own)]() mutable { visitors_.adopt(std::move(own)); });
+}
+
+void Worker::post_done(const Ticket& ticket) {
+  mailbox_.post([this, ticket] { visitors_.done(ticket); });
+}
+
+void Worker::post_status_wanted() {
+  mailbox_.post([this] {
+    tell_status(true);
+    flush();
+  });
+}
+
+void Worker::post_finish() {
+  mailbox_.post([this] {
+    is_finishing_ = true;
+    visitors_.finish();
+  });
+}
+
+// What visitors want.
+
+HelloListener Worker::hello_listener() const {
+  const RingConfig* ring = shard_.ring();
+  return {self_, ring == nullptr ? std::nullopt : std::optional(*ring)};
+}
+
+void Worker::on_stranger(const PeerRef& from, std::uint64_t ring_id) {
+  note(StrangerCame{from, ring_id});
+}
+
+void Worker::on_message(const Ticket& ticket, const PeerRef& from, PeerMessage&& message) {
+  note(PeerTold{ticket, index_, from, std::move(message)});
+}
+
+std::optional<ClientReplyMessage> Worker::on_request(const Ticket& asker,
+                                                     ClientRequestMessage&& request) {
+  const Now now = read_clocks();
+  auto reply = desk_.on_request(now, asker, std::move(request), out_);
+  take(out_);
+  alarm_.arm(now.monotonic);
+  return reply;
+}
+
+// Time.
+
+void Worker::on_deadline() {
+  shard_.on_deadline(read_clocks(), out_.news);
+  take(out_);
+  flush();
+}
+
+void Worker::sweep() {
+  visitors_.sweep(read_clocks().monotonic);
+  tell_status(false);
+  flush();
+  sweep_timer_.expires_after(limits_.sweep_interval);
+  sweep_timer_.async_wait([this](const boost::system::error_code& ec) {
+    if (!ec) sweep();
+  });
+}
+
+void Worker::tell_status(bool is_wanted) {
+  const std::size_t connections = visitors_.connections();
+  note(WorkerStatus{shard_.status(index_), connections, is_wanted,
+                    is_finishing_ && connections == 0});
+}
+
+// What goes out.
+
+void Worker::note(WorkerNote&& note) {
+  notes_.push_back(std::move(note));
+  flush_soon();
+}
+
+void Worker::take(DeskOutbox& out) {
+  if (!out.news.empty()) note(shard_.news(index_, std::exchange(out.news, {})));
+  for (FrontNote& each : out.notes) note(std::move(each));
+  for (ToDesk& each : out.errands) {
+    flush_soon();
+    errands_[each.desk].push_back(std::move(each));
+  }
+  for (const SendReply& reply : out.replies) visitors_.reply(reply);
+  out.notes.clear();
+  out.errands.clear();
+  out.replies.clear();
+}
+
+void Worker::flush_soon() {
+  if (std::exchange(is_flush_posted_, true)) return;
+  mailbox_.post([this] {
+    is_flush_posted_ = false;
+    flush();
+  });
+}
+
+void Worker::flush() {
+  if (!notes_.empty()) owner_.post_notes(std::exchange(notes_, {}));
+  for (std::uint32_t i = 0; i < errands_.size(); ++i) {
+    if (!errands_[i].empty()) owner_.worker(i).post_errands(std::exchange(errands_[i], {}));
+  }
+}
+
+}  // namespace hopring

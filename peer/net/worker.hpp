@@ -1,0 +1,122 @@
+#pragma once
+
+// One thread of a peer: a shard, its desk, and the connections that it has accepted. The front and
+// the links to other peers belong to the driver's thread, which is the first worker's, too; all
+// that crosses from one to the other goes through mailboxes, even where it is the same thread.
+//
+//    visitors --requests--> desk, shard --news, notes--> driver (front)
+//        |                    |    ^                        |
+//        |                errands  |                     commands
+//        |                    v    |                        v
+//        `--what peers say--> driver            another worker
+//
+// Thread rule: post_...() from any thread; the rest belongs to the thread that runs the io_context.
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "peer/core/desk.hpp"
+#include "peer/core/options.hpp"
+#include "peer/core/shard.hpp"
+#include "peer/net/alarm.hpp"
+#include "peer/net/log.hpp"
+#include "peer/net/mailbox.hpp"
+#include "peer/net/visitors.hpp"
+
+namespace hopring {
+
+// What a peer has said over a connection of this worker. Its ticket is to be given back.
+struct PeerTold {
+  Ticket ticket;
+  std::uint32_t worker = 0;
+  PeerRef from;
+  PeerMessage message;
+};
+// A peer of another ring has dialled.
+struct StrangerCame {
+  PeerRef from;
+  std::uint64_t ring_id = 0;
+};
+struct WorkerStatus {
+  ShardStatus shard;
+  std::size_t connections = 0;
+  bool is_wanted = false;   // post_status_wanted() asked for it
+  bool is_drained = false;  // post_finish() was told, and no connection is left
+};
+using WorkerNote = std::variant<ShardNews, FrontNote, PeerTold, StrangerCame, WorkerStatus>;
+
+class Worker final : private Visitors::Owner {
+ public:
+  class Owner {
+   public:
+    // From any thread.
+    virtual void post_notes(std::vector<WorkerNote>&& notes) = 0;
+    // Whose post_...() this worker may call: never changes once one of them runs.
+    virtual Worker& worker(std::uint32_t index) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // One of options.shards. `owner` and `log` outlive the worker.
+  Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptions& options, Owner& owner,
+         Log& log);
+
+  // Begins to sweep. By its thread, or before that runs.
+  void start() { sweep(); }
+
+  void post_commands(std::vector<ShardCommand>&& commands);
+  void post_errands(std::vector<ToDesk>&& errands);
+  void post_socket(boost::asio::ip::tcp::socket socket);
+  void post_done(const Ticket& ticket);
+  void post_status_wanted();
+  void post_finish();
+  // Runs after all that this thread has posted here before.
+  template <class Function>
+  void post(Function&& function) {
+    mailbox_.post(std::forward<Function>(function));
+  }
+
+ private:
+  // Visitors::Owner
+  HelloListener hello_listener() const override;
+  void on_stranger(const PeerRef& from, std::uint64_t ring_id) override;
+  void on_message(const Ticket& ticket, const PeerRef& from, PeerMessage&& message) override;
+  std::optional<ClientReplyMessage> on_request(const Ticket& asker,
+                                               ClientRequestMessage&& request) override;
+
+  void on_deadline();
+  void sweep();
+  void tell_status(bool is_wanted);
+  void note(WorkerNote&& note);
+  void take(DeskOutbox& out);
+  void flush_soon();
+  void flush();
+
+  boost::asio::io_context& io_;
+  std::uint32_t index_;
+  PeerRef self_;
+  Limits limits_;  // of this worker: its share of the peer's
+  Owner& owner_;
+  Mailbox mailbox_;
+  Shard shard_;
+  Desk desk_;
+  Visitors visitors_;
+  Alarm alarm_;
+  boost::asio::steady_timer sweep_timer_;
+  bool is_finishing_ = false;
+
+  // On their way out; sent together, once what lies in a connection's buffer has been dealt with.
+  std::vector<WorkerNote> notes_;
+  std::vector<std::vector<ToDesk>> errands_;  // to each worker
+  bool is_flush_posted_ = false;
+  DeskOutbox out_;  // empty between inputs; kept for its memory
+};
+
+}  // namespace hopring

@@ -1,0 +1,231 @@
+// The desks of one peer's shards as a dialogue: who executes what, and how answers come together.
+
+#include "peer/core/desk.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <deque>
+
+#include "tests/peer/core/core_support.hpp"
+
+namespace hopring {
+namespace {
+
+// Two shards of a ring of four cells; every cell but the last is served.
+struct DeskFixture {
+  static constexpr std::uint32_t cells = 4;
+
+  PeerRef self = peer(1);
+  Now now{Time{100s}, {1'700'000'000'000}};
+  RingConfig ring;
+  GroupOptions options;
+  Shard shards[2] = {{self, options, Rng(1)}, {self, options, Rng(2)}};
+  Desk desks[2] = {{shards[0], 0, 2}, {shards[1], 1, 2}};
+  DeskOutbox out;  // of the last input
+  std::deque<ToDesk> on_way;
+  std::vector<FrontNote> notes;
+  std::vector<SendReply> replies;
+  const Ticket asker{7, 8, 9};
+
+  DeskFixture() {
+    ring.ring_id = 7;
+    ring.nodes_per_peer = cells;
+    ring.hash_key = HashKey{{1, 2}};
+    GroupOutbox news;
+    for (Shard& shard : shards) shard.on(now, EnterRing{ring}, news);
+  }
+  void serve_three_cells() {
+    GroupOutbox news;
+    for (Shard& shard : shards) shard.on(now, TakeWrites{}, news);
+    for (std::uint32_t cell = 0; cell + 1 < cells; ++cell) {
+      const View view{equal_arc(cell, cells), {1, 0, 1}, 0, {self}};
+      shards[cell % 2].on(now, OpenArc{view}, news);
+    }
+  }
+  std::optional<ClientReplyMessage> ask(std::uint32_t desk, ClientRequestMessage request) {
+    auto reply = desks[desk].on_request(now, asker, std::move(request), out);
+    take();
+    return reply;
+  }
+  void take() {
+    for (ToDesk& each : out.errands) on_way.push_back(std::move(each));
+    for (FrontNote& each : out.notes) notes.push_back(std::move(each));
+    for (SendReply& each : out.replies) replies.push_back(std::move(each));
+    out = {};
+  }
+  // Delivers what desks tell each other, the newest first: their order does not matter.
+  void deliver() {
+    while (!on_way.empty()) {
+      ToDesk each = std::move(on_way.back());
+      on_way.pop_back();
+      std::visit([&](auto& it) { desks[each.desk].on(now, std::move(it), out); }, each.message);
+      take();
+    }
+  }
+  // The n-th key whose position lies in the cell.
+  std::string key_in(std::uint32_t cell, int n = 0) const {
+    for (int i = 0;; ++i) {
+      std::string key = "key" + std::to_string(i);
+      if (cell_of(position_of(ring.hash_key, key), cells) == cell && n-- == 0) return key;
+    }
+  }
+  static Put put(std::string key, std::string value = "v") {
+    return Put{std::move(key), Value{ValueType::string, std::move(value)}, {}};
+  }
+  static const OpResult& result(const OpAnswer& answer) { return std::get<OpResult>(answer); }
+  const BatchReply& batch_reply() {
+    BOOST_REQUIRE(replies.size() == 1u);
+    BOOST_TEST((replies[0].to == asker));
+    return std::get<BatchReply>(replies[0].reply);
+  }
+  void check_nothing_waits() {
+    for (const Desk& desk : desks) BOOST_TEST(desk.waiting() == 0u);
+  }
+};
+
+BOOST_FIXTURE_TEST_SUITE(desk, DeskFixture)
+
+BOOST_AUTO_TEST_CASE(what_the_own_shard_serves_is_answered_at_once) {
+  serve_three_cells();
+  const auto reply = ask(0, OpRequest{put(key_in(0))});
+  BOOST_REQUIRE(reply.has_value());
+  BOOST_TEST((result(std::get<OpReply>(*reply).answer) == OpResult{}));
+  BOOST_TEST(std::get<OpReply>(*reply).view.value().arc == equal_arc(0, cells));
+  BOOST_TEST(on_way.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_another_shard_serves_is_an_errand_to_its_desk) {
+  serve_three_cells();
+  BOOST_TEST(!ask(0, OpRequest{put(key_in(1))}).has_value());
+  BOOST_TEST(desks[0].waiting() == 1u);
+  deliver();
+  BOOST_REQUIRE(replies.size() == 1u);
+  BOOST_TEST((replies[0].to == asker));
+  BOOST_TEST((result(std::get<OpReply>(replies[0].reply).answer) == OpResult{}));
+  BOOST_TEST(shards[1].host()->totals().keys == 1u);
+  check_nothing_waits();
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_over_several_shards_is_cut_and_put_together_in_its_order) {
+  serve_three_cells();
+  BatchRequest batch;
+  for (int i = 0; i < 30; ++i) {
+    const std::string key = key_in(static_cast<std::uint32_t>(i % 3), i / 3);
+    batch.operations.emplace_back(put(key, "v" + key));
+    batch.operations.emplace_back(Get{key});  // after the put of its key
+  }
+  const BatchRequest asked = batch;
+  BOOST_TEST(!ask(1, std::move(batch)).has_value());
+  deliver();
+  const BatchReply& reply = batch_reply();
+  BOOST_REQUIRE(reply.answers.size() == 60u);
+  for (std::size_t i = 1; i < 60; i += 2) {
+    BOOST_TEST(result(reply.answers[i]).value.value().bytes == "v" + key_of(asked.operations[i]));
+  }
+  BOOST_TEST(reply.views.size() == 3u, "each view once");
+  check_nothing_waits();
+}
+
+// Goal: where nobody here serves, the front says where to go; the rest of the batch is done.
+BOOST_AUTO_TEST_CASE(positions_that_are_not_served_go_to_the_front_as_holes) {
+  serve_three_cells();
+  ask(0, BatchRequest{{put(key_in(0)), put(key_in(3)), put(key_in(1)), put(key_in(3, 1))}});
+  deliver();
+  BOOST_TEST(replies.empty());
+  BOOST_REQUIRE(notes.size() == 1u);
+  auto& unserved = std::get<Unserved>(notes[0]);
+  BOOST_TEST(unserved.desk == 0u);
+  BOOST_REQUIRE(unserved.holes.size() == 2u);
+  for (const auto& [index, position] : unserved.holes) {
+    BOOST_TEST(cell_of(position, cells) == 3u);
+    std::get<BatchReply>(unserved.done.reply).answers[index] = Redirect{};
+  }
+  on_way.push_back(ToDesk{0, std::move(unserved.done)});
+  deliver();
+  const BatchReply& reply = batch_reply();
+  BOOST_TEST((result(reply.answers[0]) == OpResult{}));
+  BOOST_TEST(std::holds_alternative<Redirect>(reply.answers[1]));
+  BOOST_TEST((result(reply.answers[2]) == OpResult{}));
+  BOOST_TEST(std::holds_alternative<Redirect>(reply.answers[3]));
+  check_nothing_waits();
+}
+
+BOOST_AUTO_TEST_CASE(a_scan_goes_to_the_shard_of_its_cursor) {
+  serve_three_cells();
+  ask(1, OpRequest{put(key_in(1))});
+  Scan scan;
+  scan.cursor.position = advance(equal_arc(1, cells).begin, 1);
+  BOOST_TEST(ask(1, ScanRequest{scan}).has_value());
+  BOOST_TEST(!ask(0, ScanRequest{scan}).has_value());
+  deliver();
+  const auto& step = std::get<ScanStep>(std::get<ScanReply>(replies.at(0).reply).answer);
+  BOOST_REQUIRE(step.records.size() == 1u);
+  BOOST_TEST(step.records[0].key == key_in(1));
+}
+
+BOOST_AUTO_TEST_CASE(a_report_is_the_fronts) {
+  BOOST_TEST(!ask(1, ReportRequest{}).has_value());
+  const auto wanted = std::get<ReportWanted>(notes.at(0));
+  on_way.push_back(ToDesk{wanted.desk, ErrandDone{wanted.number, ReportReply{}}});
+  deliver();
+  BOOST_TEST(std::holds_alternative<ReportReply>(replies.at(0).reply));
+  check_nothing_waits();
+}
+
+// Goal: a ring that may still be given up for an older one takes no write; the front hears of it.
+BOOST_AUTO_TEST_CASE(a_write_before_writes_may_be_taken_is_refused_and_told_to_the_front) {
+  const View view{equal_arc(0, cells), {1, 0, 1}, 0, {self}};
+  GroupOutbox news;
+  shards[0].on(now, OpenArc{view}, news);
+  const auto refused = ask(0, OpRequest{put(key_in(0))});
+  BOOST_TEST(result(std::get<OpReply>(refused.value()).answer).error.value() == OpError::moving);
+  BOOST_TEST(std::holds_alternative<WriteCame>(notes.at(0)));
+  BOOST_TEST(shards[0].host()->totals().keys == 0u);
+  shards[0].on(now, TakeWrites{}, news);
+  const auto taken = ask(0, OpRequest{put(key_in(0))});
+  BOOST_TEST(!result(std::get<OpReply>(taken.value()).answer).error.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(without_a_ring_operations_are_unavailable) {
+  GroupOutbox news;
+  for (Shard& shard : shards) shard.on(now, LeaveRing{}, news);
+  const auto reply = ask(1, OpRequest{Get{"k"}});
+  BOOST_TEST(result(std::get<OpReply>(reply.value()).answer).error.value() == OpError::unavailable);
+  const auto scan = ask(1, ScanRequest{});
+  BOOST_TEST((scan == ClientReplyMessage(ErrorReply{OpError::unavailable})));
+}
+
+// Goal: a reply fits into a frame, whatever a batch asks for; what was not executed says so.
+BOOST_AUTO_TEST_CASE(what_does_not_fit_into_a_batchs_reply_is_overloaded) {
+  serve_three_cells();
+  constexpr std::size_t value_bytes = std::size_t{4} << 20;
+  const std::string value(value_bytes, 'v');
+  BatchRequest gets;
+  for (const std::uint32_t cell : {0u, 1u}) {
+    for (int n = 0; n < 6; ++n) {
+      ask(cell, OpRequest{put(key_in(cell, n), value)});
+      gets.operations.emplace_back(Get{key_in(cell, n)});
+    }
+  }
+  gets.operations.emplace_back(put(key_in(0, 99)));
+  ask(0, gets);
+  deliver();
+  std::size_t bytes = 0;
+  std::size_t refused = 0;
+  const BatchReply& reply = batch_reply();
+  for (const OpAnswer& answer : reply.answers) {
+    if (result(answer).value) bytes += result(answer).value->bytes.size();
+    if (result(answer).error) {
+      BOOST_TEST(result(answer).error.value() == OpError::overloaded);
+      ++refused;
+    }
+  }
+  BOOST_TEST(bytes == 4 * value_bytes, "15 MiB and one more value");
+  BOOST_TEST(refused == 9u);
+  BOOST_TEST(result(reply.answers.back()).error.has_value());
+  BOOST_TEST(shards[0].host()->totals().keys == 6u, "a write that is refused has not happened");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring
