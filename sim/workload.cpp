@@ -208,9 +208,14 @@ void Workload::on_crash(ProcessId peer) {
     const Position position = position_of(hash_key, name);
     if (held_by(others, position)) continue;
     const bool lost = held_by(gone, position);
-    if (lost && key.value) ++figures_.keys_lost;
-    // A write under way, or an arc that nobody serves for a moment: not judged.
-    if (!lost || key.in_flight) key.judged = false;
+    const auto others_alive = world_.alive_peers();
+    const bool copied = std::any_of(others_alive.begin(), others_alive.end(), [&](ProcessId id) {
+      return id != peer && world_.peer(id).has_copy_of(position);
+    });
+    if (lost && !copied && key.value) ++figures_.keys_lost;
+    // A write under way, an arc that nobody serves for a moment, or one that may be taken over from
+    // a copy: not judged.
+    if (!lost || copied || key.in_flight) key.judged = false;
     key.value.reset();
     key.stays_since = ~0ull;
   }

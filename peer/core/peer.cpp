@@ -66,6 +66,12 @@ bool Peer::is_moving(Position position) const {
   return entry != nullptr && arcs.is_moving(entry->view.arc.end);
 }
 
+bool Peer::has_copy_of(Position position) const {
+  return std::any_of(parts_->shards.begin(), parts_->shards.end(), [&](const auto& shard) {
+    return shard->host() != nullptr && shard->host()->has_copy_of(position);
+  });
+}
+
 std::vector<View> Peer::served() const {
   std::vector<View> views;
   for (const auto& shard : parts_->shards) {

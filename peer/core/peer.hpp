@@ -65,6 +65,8 @@ class Peer {
   ReportReply report() const;
   // Does it serve the arc that holds the position, and is that arc on its way to another peer?
   bool is_moving(Position position) const;
+  // Does it have a copy from which the arc could be taken over, should its primary die?
+  bool has_copy_of(Position position) const;
   // Its last look at the loads of others found nothing to ask for.
   bool settled() const;
 

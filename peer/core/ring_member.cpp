@@ -44,10 +44,10 @@ void RingMember::sync(Now now, std::span<const View> served) {
     if (ChordNode* sibling = node_holding(view.arc.end)) {
       node.take_hints(now.monotonic, self_, sibling->hints(now.monotonic));
     }
-    if (const auto hints = early_hints_.find(view.arc.end); hints != early_hints_.end()) {
-      node.take_hints(now.monotonic, self_, hints->second);
-      early_hints_.erase(hints);
-    }
+    const auto is_for_it = [&](const NodeHints& each) { return each.arc.end == view.arc.end; };
+    const auto hints = std::find_if(early_hints_.rbegin(), early_hints_.rend(), is_for_it);
+    if (hints != early_hints_.rend()) node.take_hints(now.monotonic, self_, *hints);
+    std::erase_if(early_hints_, is_for_it);
     for (const ChordNode& each : nodes_) inherit(each, node);
     for (const ChordNode& each : fresh) inherit(each, node);
     locations_.forget(view.arc);
@@ -313,8 +313,9 @@ void RingMember::on(Now now, const PeerRef&, const NodeHints& message, Outbox&, 
   for (const View& view : message.successors) learn(hint_of(view));
   if (ChordNode* node = node_at(message.arc.end)) {
     node->take_hints(now.monotonic, self_, message);
-  } else if (early_hints_.size() < early_hints_max) {
-    early_hints_[message.arc.end] = message;
+  } else {  // of arcs that never came the oldest go
+    if (early_hints_.size() == early_hints_max) early_hints_.pop_front();
+    early_hints_.push_back(message);
   }
 }
 

@@ -189,7 +189,7 @@ class RingMember {
   std::vector<PeerRef> contacts_;
   std::deque<View> moved_;
   std::vector<PeerRef> acquainted_;            // of a peer that leaves
-  std::map<Position, NodeHints> early_hints_;  // for arcs that are still coming
+  std::deque<NodeHints> early_hints_;  // for arcs that are still coming; the oldest first
   std::map<std::uint32_t, Ask> asks_;          // by nonce; nonces ascend, so do the deadlines
   std::map<std::uint64_t, Search> searches_;
   std::uint32_t last_nonce_ = 0;

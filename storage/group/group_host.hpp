@@ -73,6 +73,8 @@ class GroupHost {
 
   // Is there a copy of exactly `arc` that does not serve, and from which open() would start?
   bool has_copy(const Arc& arc) const;
+  // ... of an arc that holds the position? For judges.
+  bool has_copy_of(Position position) const;
 
   // The positions of `arc` have been lost to a view that beats those served here. Stops serving
   // them: a served arc that lies partly in `arc` is cut back. Copies of these positions go too, but

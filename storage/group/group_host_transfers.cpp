@@ -245,6 +245,15 @@ bool GroupHost::has_copy(const Arc& arc) const {
          });
 }
 
+bool GroupHost::has_copy_of(Position position) const {
+  const bool kept = std::any_of(moves_.begin(), moves_.end(), [&](const auto& move) {
+    return move->kept != nullptr && contains(move->kept->view().arc, position);
+  });
+  return kept || std::any_of(learners_.begin(), learners_.end(), [&](const auto& learner) {
+           return learner->is_prepared() && contains(learner->arc(), position);
+         });
+}
+
 std::optional<GroupHost::Copy> GroupHost::take_copy(const Arc& arc, GroupOutbox& out) {
   for (const auto& move : moves_) {
     if (move->kept == nullptr || move->kept->view().arc != arc) continue;

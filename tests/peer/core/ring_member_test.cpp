@@ -255,6 +255,16 @@ BOOST_AUTO_TEST_CASE(hints_that_come_before_the_arc_are_kept_for_it) {
   BOOST_TEST(successors() == std::vector{view(20, 30, c)}, per_element());
 }
 
+// Goal: hints of arcs that never come leave room for those of arcs that do.
+BOOST_AUTO_TEST_CASE(of_hints_for_arcs_that_do_not_come_the_oldest_go) {
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    hears(b, NodeHints{arc(1000 + i, 1001 + i), {}, {}, {}, 0});
+  }
+  hears(b, NodeHints{arc(10, 20), {view(20, 30, c)}, {}, {}, 0});
+  serve({view(10, 20, self)});
+  BOOST_TEST(successors() == std::vector{view(20, 30, c)}, per_element());
+}
+
 BOOST_AUTO_TEST_CASE(the_lower_half_of_a_split_is_a_node_of_its_own) {
   hears(b, found(ask_b(), view(20, 30, b)));
   serve({view(10, 15, self, 2), view(15, 20, self, 2)});
