@@ -266,6 +266,7 @@ void Front::on_news(Now now, ShardNews&& news, Outbox& out) {
     for (GroupEffect& effect : news.news) {
       std::visit([&](auto& each) { on_each(now, std::move(each), out); }, effect);
     }
+    for (const auto& [end, keys, bytes] : news.sizes) directory_.set_size(end, keys, bytes);
   }
   if (std::exchange(arcs_changed_, false)) sync(now);
   settle(now, out);
@@ -277,6 +278,7 @@ void Front::on_status(const ShardStatus& status) {
   directory_.set_transfers(status.shard, status.transfers);
   statuses_[status.shard] = status;
   statuses_[status.shard].arcs.clear();
+  member_.set_load(membership_->load(directory_));
 }
 
 void Front::on_write() {

@@ -99,7 +99,21 @@ ShardStatus Shard::status(std::uint32_t index) const {
 }
 
 ShardNews Shard::news(std::uint32_t index, GroupOutbox&& news) const {
-  return {index, host_ ? ring_.ring_id : 0, host_ ? host_->transfers() : 0, std::move(news)};
+  ShardNews told;
+  told.shard = index;
+  told.news = std::move(news);
+  if (!host_) return told;
+  told.ring_id = ring_.ring_id;
+  told.transfers = host_->transfers();
+  for (const GroupEffect& effect : told.news) {
+    const auto* opened = std::get_if<ArcOpened>(&effect);
+    const auto* changed = std::get_if<ArcChanged>(&effect);
+    if (opened == nullptr && changed == nullptr) continue;
+    const Position end = (opened != nullptr ? opened->view : changed->view).arc.end;
+    const GroupTotals totals = host_->totals_of(end);
+    told.sizes.push_back({end, totals.keys, totals.bytes});
+  }
+  return told;
 }
 
 void Shard::on_deadline(Now now, GroupOutbox& news) {

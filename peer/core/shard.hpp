@@ -85,22 +85,24 @@ struct FromPeer {
 using ShardCommand = std::variant<EnterRing, LeaveRing, TakeWrites, OpenArc, TakeOverArc, DropArc,
                                   GiveArc, PeerGone, FromPeer>;
 
+struct ArcSize {
+  Position end;
+  std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;  // of keys, values and their overhead
+};
+
 // What the groups of a shard have to say. `transfers` as in ShardStatus, and never older than the
-// news.
+// news, like `sizes`: of the arcs that came or changed.
 struct ShardNews {
   std::uint32_t shard = 0;
   std::uint64_t ring_id = 0;  // 0: none. Whoever has another one by now passes it over.
   std::size_t transfers = 0;
+  std::vector<ArcSize> sizes;
   GroupOutbox news;
 };
 
 // How a shard is, from time to time.
 struct ShardStatus {
-  struct ArcSize {
-    Position end;
-    std::uint64_t keys = 0;
-    std::uint64_t bytes = 0;  // of keys, values and their overhead
-  };
   std::uint32_t shard = 0;
   std::uint64_t ring_id = 0;
   std::vector<ArcSize> arcs;  // in ring order

@@ -68,7 +68,8 @@ void Connection::adapt_read_size(std::size_t size) {
   }
 }
 
-// Until all is taken and the next read begins, or until replies hold it back: then flush() goes on.
+// Until all is taken and the next read begins, or until something holds it back: whatever ends that
+// goes on here.
 void Connection::handle_frames() {
   bool took_all = false;
   while (state_ == State::open && !took_all && !is_held_back()) {
@@ -93,15 +94,17 @@ bool Connection::take_frames() {
   return false;
 }
 
-// What lies in the buffer is looked at by a handler of its own: the owner may be in the middle of
-// anything.
+// Goes on by a handler of its own: the owner may be in the middle of anything.
 void Connection::hold(bool is_held) {
   if (is_held == is_held_) return;
   is_held_ = is_held;
   if (is_held || is_taking_frames_) return;
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    if (self->state_ == State::open && !self->is_reading_) self->handle_frames();
-  });
+  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->go_on(); });
+}
+
+// Frames may lie in the buffer that had been held back.
+void Connection::go_on() {
+  if (state_ == State::open && !is_reading_) handle_frames();
 }
 
 void Connection::flush_soon() {
@@ -110,6 +113,7 @@ void Connection::flush_soon() {
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
     self->is_flush_posted_ = false;
     self->flush();
+    self->go_on();
   });
 }
 
@@ -133,8 +137,7 @@ void Connection::wait_until_writable() {
                      [self = shared_from_this()](const error_code&) {
                        self->is_waiting_to_write_ = false;
                        self->flush();
-                       // Frames may lie in the buffer that had been held back.
-                       if (self->state_ == State::open && !self->is_reading_) self->handle_frames();
+                       self->go_on();
                      });
 }
 

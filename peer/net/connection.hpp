@@ -118,6 +118,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void handle_frames();
   bool take_frames();
   bool is_held_back() const { return is_held_ || queue_.bytes() > held_back_above_; }
+  void go_on();
   void flush_soon();
   void flush();
   void wait_until_writable();

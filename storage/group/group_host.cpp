@@ -163,6 +163,11 @@ void GroupHost::sweep(Now now, GroupOutbox& out) {
   }
 }
 
+GroupTotals GroupHost::totals_of(Position end) const {
+  const Group* group = served_ending_at(end);
+  return group != nullptr ? GroupTotals{1, group->size(), group->bytes()} : GroupTotals{};
+}
+
 GroupTotals GroupHost::totals() const {
   GroupTotals totals;
   for_each_arc([&](const View&, std::uint64_t keys, std::uint64_t bytes) {

@@ -120,6 +120,8 @@ class GroupHost {
     }
   }
 
+  // What the served arc that ends at `end` holds; nothing if it is not served.
+  GroupTotals totals_of(Position end) const;
   GroupTotals totals() const;
   GroupCounters counters() const;
   std::size_t resident_bytes() const noexcept { return pool_.resident_bytes(); }

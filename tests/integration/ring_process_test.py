@@ -13,6 +13,7 @@ import ring
 JOINERS = 20
 TAKE_OVER_S = 5
 SETTLE_S = 30
+SKEW_MAX = 1.10
 IDLE_CONNECTIONS = 2000
 SERVED_WITHIN_S = 1
 RESIDENT_MAX_KIB = 200 * 1024
@@ -86,6 +87,16 @@ class RingProcessTest(unittest.TestCase):
         self.assertGreater(seen["arcs_taken_over"], 0)
         self.assertEqual(self.keys(peers[1]), 5000 - held[peers[3].id])
         self.assertIn("event=take_over", "".join(peer.log_text() for peer in peers))
+
+    def test_five_peers_share_the_keys_evenly(self) -> None:
+        peers = self.start_ring(5)
+        self.fill(peers[0], 50000)
+        end = time.monotonic() + SETTLE_S
+        while True:
+            keys = [each["keys"] for each in self.survey(peers[0])["peers"]]
+            if sum(keys) == 50000 and max(keys) * len(keys) <= SKEW_MAX * sum(keys):
+                return
+            self.assertLess(time.monotonic(), end, f"uneven: {keys}")
 
     def test_the_first_peer_restarted_with_its_own_command_comes_back(self) -> None:
         peers = self.start_ring(3)

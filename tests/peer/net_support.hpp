@@ -156,6 +156,7 @@ class FakePeer : public Visitors::Owner, public Listener::Owner {
     ++answered;
     if (is_slow) {
       tickets.push_back(asker);
+      if (on_wait) on_wait(asker);
       return std::nullopt;
     }
     OpResult result;
@@ -171,6 +172,7 @@ class FakePeer : public Visitors::Owner, public Listener::Owner {
   std::optional<RingConfig> ring = some_ring();
   std::size_t value_bytes = 0;
   std::size_t answered = 0;
+  std::function<void(const Ticket&)> on_wait;
   bool is_slow = false;         // replies to no request by itself
   std::vector<Ticket> tickets;  // of what waits for it
   std::vector<PeerMessage> messages;

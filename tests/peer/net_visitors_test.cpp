@@ -67,7 +67,7 @@ struct ShortFixture : Fixture {
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(net_listener)
+BOOST_AUTO_TEST_SUITE(net_visitors)
 
 BOOST_FIXTURE_TEST_CASE(a_client_is_welcomed_and_answered_under_its_request_id, Fixture) {
   RawEnd end = client();
@@ -293,6 +293,37 @@ BOOST_AUTO_TEST_CASE(a_client_with_too_many_requests_that_wait_is_not_read) {
   }
   BOOST_TEST(fixture.loop.until([&] { return end.received().size() == 51; }));
   BOOST_TEST(end.received().back().request_id == 50u);
+}
+
+// Goal: a connection that is held back by replies goes on once they are written, however they went.
+// Method: replies above the mark come from handlers of their own, as from another thread, while
+// more requests come in, in pieces: so some are read between a reply's queueing and its writing.
+BOOST_AUTO_TEST_CASE(requests_that_come_while_replies_are_queued_are_served_after_them) {
+  Limits limits;
+  limits.client_replies_bytes_mark = 65536;
+  Fixture fixture(limits);
+  Loop& loop = fixture.loop;
+  FakePeer& peer = fixture.listening.peer;
+  peer.is_slow = true;
+  OpResult large;
+  large.value = Value{ValueType::string, std::string(limits.client_replies_bytes_mark, 'v')};
+  const SendReply reply{{}, OpReply{large, std::nullopt}};
+  peer.on_wait = [&](const Ticket& ticket) {
+    boost::asio::post(loop.io, [&, ticket] {
+      SendReply own = reply;
+      own.to = ticket;
+      boost::asio::post(loop.io, [&, own] { fixture.listening.visitors.reply(own); });
+    });
+  };
+  RawEnd end = fixture.client();
+  constexpr std::uint64_t requests = 300;
+  for (std::uint64_t id = 1; id <= requests; ++id) {
+    end.send(get_frame("a", id));
+    loop.io.restart();
+    loop.io.poll_one();
+    if (id % 4 == 0) end.received();
+  }
+  BOOST_TEST(loop.until([&] { return end.received().size() == requests + 1; }));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_peer_whose_messages_wait_is_not_read, Fixture) {

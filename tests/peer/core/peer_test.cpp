@@ -333,6 +333,21 @@ BOOST_AUTO_TEST_CASE(commands_to_shards_that_take_their_time_are_carried_out_in_
   BOOST_TEST(all_of<Left>(out).front().records_lost == 1u);
 }
 
+// Goal: others weigh a peer by what it holds now, not by what it held when its arcs last changed.
+BOOST_AUTO_TEST_CASE(the_load_that_others_are_told_follows_what_is_stored) {
+  options.shards = 2;
+  start();
+  settle_down();
+  for (int i = 0; i < 100; ++i) execute(put("key" + std::to_string(i)));
+  pass(options.limits.balance_interval * 3);
+  out.clear();
+  subject->on_message(now, b, RingMessage(FindArc{1, Position{1}}), out);
+  const auto found = sent<ArcFound>(out);
+  BOOST_REQUIRE(found.size() == 1u);
+  BOOST_TEST(found.front().second.load.bytes == subject->report().load.bytes);
+  BOOST_TEST(found.front().second.load.bytes > 0u);
+}
+
 // Goal: no arc reaches across two cells, whoever offers it.
 BOOST_AUTO_TEST_CASE(an_arc_that_reaches_across_two_cells_is_not_taken) {
   start({b.endpoint});

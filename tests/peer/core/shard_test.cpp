@@ -111,6 +111,25 @@ BOOST_AUTO_TEST_CASE(an_arc_is_halved_until_its_part_is_small_enough_and_then_of
   BOOST_TEST(arc_end_of(offers.front().message) == quarter);
 }
 
+BOOST_AUTO_TEST_CASE(news_of_arcs_that_change_tell_what_they_hold) {
+  enter();
+  tell(OpenArc{own(1)});
+  std::uint64_t keys = 0;
+  for (int i = 0; keys < 100; ++i) {
+    OpResult result;
+    const Put put{"key" + std::to_string(i), Value{ValueType::string, "v"}, {}};
+    if (shard.execute(now, put, result, nullptr, news)) ++keys;
+  }
+  const ShardNews told =
+      shard.news(3, GroupOutbox(tell(GiveArc{own(1).arc.end, middle(own(1).arc), b})));
+  BOOST_TEST(told.shard == 3u);
+  BOOST_TEST(told.ring_id == ring.ring_id);
+  BOOST_TEST(told.transfers == 1u);
+  BOOST_REQUIRE(told.sizes.size() == 2u);
+  BOOST_TEST(told.sizes[0].keys + told.sizes[1].keys == 100u);
+  BOOST_TEST(told.sizes[0].bytes > 0u);
+}
+
 BOOST_AUTO_TEST_CASE(what_cannot_be_given_is_said_to_have_stayed) {
   enter();
   const Position end = own(1).arc.end;
