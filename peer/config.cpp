@@ -314,6 +314,9 @@ Problem judge(const Config& config) {
   ring.nodes_per_peer = config.nodes_per_peer;
   ring.replicas = config.replicas;
   if (const auto problem = hopring::problem(ring)) return "--" + std::string(*problem);
+  if (config.memory_bytes_max != 0 && config.memory_bytes_max < memory_bytes_min * config.threads) {
+    return "--max-memory must be at least 1M for each thread";
+  }
   if (const auto problem = hopring::problem(config.limits)) return "--" + std::string(*problem);
   if (config.advertise && is_unspecified(*config.advertise)) {
     return "--advertise must be an address that other peers can dial";

@@ -124,7 +124,8 @@ void Run::settle(const std::string& when) {
 void Run::watch() {
   violations(check_ownership(world_), "under load");
   if (workload_ == nullptr || figures_.violations.size() > 20) return;
-  world_.at(world_.now().monotonic + ownership_look, [this] { watch(); });
+  const auto scale = std::max<std::int64_t>(1, options_.peers / 10);  // it looks at every arc
+  world_.at(world_.now().monotonic + ownership_look * scale, [this] { watch(); });
 }
 
 void Run::churn_once() {

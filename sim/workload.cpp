@@ -232,7 +232,12 @@ void Workload::begin_scan() {
   on_scan_step(ScanResult{std::nullopt, ScanStep{{}, ScanCursor{}}});
 }
 
+// A scan that is under way when the load stops is given up: in a large ring it would last for long.
 void Workload::on_scan_step(const ScanResult& result) {
+  if (!running_) {
+    scanner_->busy = false;
+    return;
+  }
   if (!result.error) {
     for (const Record& record : result.step.records) ++scanner_->seen[record.key];
     if (!result.step.next) {

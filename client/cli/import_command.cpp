@@ -158,7 +158,9 @@ ExitCode import_from(Context& context, std::istream& in) {
 ExitCode import_all(Context& context) {
   if (context.words.empty() || context.words[0] == "-") return import_from(context, std::cin);
   std::ifstream file(context.words[0], std::ios::binary);
-  if (!file) throw UsageError("cannot read " + context.words[0]);
+  const bool is_readable = file && (file.peek(), !file.bad());  // a folder opens, but does not read
+  if (!is_readable) throw UsageError("cannot read " + context.words[0]);
+  file.clear();
   return import_from(context, file);
 }
 

@@ -20,9 +20,9 @@ void add_prefix_option(po::options_description& options) {
 
 void add_scan_options(po::options_description& options) {
   add_prefix_option(options);
-  options.add_options()                                                            //
-      ("limit", po::value<std::uint64_t>(), "stop after so many, and tell where")  //
-      ("keys-only", "leave the values out")                                        //
+  options.add_options()                                                           //
+      ("limit", po::value<std::int64_t>(), "stop after so many, and tell where")  //
+      ("keys-only", "leave the values out")                                       //
       ("cursor", po::value<std::string>(), "go on where an earlier scan told");
 }
 
@@ -52,7 +52,11 @@ void tell_cursor(const Context& context, const std::optional<ScanCursor>& cursor
 ExitCode scan(Context& context) {
   ScanOptions options{.prefix = context.text("prefix"), .keys_only = context.has("keys-only")};
   std::uint64_t left = std::numeric_limits<std::uint64_t>::max();
-  if (context.has("limit")) left = context.options["limit"].as<std::uint64_t>();
+  if (context.has("limit")) {
+    const auto limit = context.options["limit"].as<std::int64_t>();
+    if (limit < 0) throw UsageError("--limit must not be negative");
+    left = static_cast<std::uint64_t>(limit);
+  }
   if (context.has("cursor")) {
     options.after = parse_cursor(context.text("cursor"));
     if (!options.after) throw UsageError("--cursor takes what an earlier scan has told");

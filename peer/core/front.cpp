@@ -403,7 +403,11 @@ void Front::on_event(Now now, const LookupDone& event, Outbox&) {
 }
 
 void Front::on_event(Now, const PeerDied& event, Outbox& out) {
-  log(out, LogLevel::warning, "event=peer_dead peer=" + to_string(event.peer));
+  if (member_.health().has_departed(event.peer)) {
+    log(out, LogLevel::info, "event=peer_left peer=" + to_string(event.peer));
+  } else {
+    log(out, LogLevel::warning, "event=peer_dead peer=" + to_string(event.peer));
+  }
   membership_->on_gone(event.peer);
   command_all(PeerGone{event.peer});
 }

@@ -25,7 +25,7 @@ struct Limits {
   // two rounds, so that whoever has got a dead peer's arc just before has been heard of.
   std::chrono::milliseconds claim_delay{2250};
   std::chrono::milliseconds linger{500};  // after the last arc went, to say where the arcs are
-  std::chrono::milliseconds leave_patience{10000};  // without an arc handed over; then it gives up
+  std::chrono::milliseconds leave_patience{30000};  // without an arc handed over; then it gives up
 
   // The wire. Bounds of frames themselves stand in peer/wire/frame.hpp.
   std::size_t frame_bytes_max = std::size_t{33} << 20;  // two 16 MiB values, keys, overhead

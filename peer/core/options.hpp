@@ -16,6 +16,9 @@ namespace hopring {
 
 inline constexpr std::uint32_t shards_max = 64;  // --threads; a thread costs a stack and a queue
 
+// --max-memory, for each shard: a few blocks of a pool.
+inline constexpr std::uint64_t memory_bytes_min = std::uint64_t{1} << 20;
+
 struct PeerOptions {
   PeerRef self;  // where others reach it; a random incarnation
   // Creates this ring; or, with contacts, joins theirs and takes over their configuration.

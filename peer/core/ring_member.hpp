@@ -188,9 +188,9 @@ class RingMember {
   std::size_t locations_max_ = locations_min;  // then they are learnt anew
   std::vector<PeerRef> contacts_;
   std::deque<View> moved_;
-  std::vector<PeerRef> acquainted_;            // of a peer that leaves
+  std::vector<PeerRef> acquainted_;    // of a peer that leaves
   std::deque<NodeHints> early_hints_;  // for arcs that are still coming; the oldest first
-  std::map<std::uint32_t, Ask> asks_;          // by nonce; nonces ascend, so do the deadlines
+  std::map<std::uint32_t, Ask> asks_;  // by nonce; nonces ascend, so do the deadlines
   std::map<std::uint64_t, Search> searches_;
   std::uint32_t last_nonce_ = 0;
   std::uint64_t last_search_ = 0;

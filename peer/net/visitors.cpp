@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "peer/net/address.hpp"
 #include "peer/net/connection.hpp"
@@ -155,15 +157,19 @@ void Visitors::sweep(Time now) {
 
 // Thousands of frames that are begun and not finished are bounded one by one, but not together.
 void Visitors::close_the_greediest() {
-  const auto less = [](const auto& a, const auto& b) {
-    return a.second->connection().memory() < b.second->connection().memory();
-  };
   std::size_t memory = 0;
   for (auto& [_, visitor] : visitors_) memory += visitor->connection().memory();
   if (memory <= limits_.connection_bytes_max) return;
-  std::max_element(visitors_.begin(), visitors_.end(), less)
-      ->second->connection()
-      .close("connection_bytes_max: it took the most memory");
+  std::vector<std::pair<std::size_t, Connection*>> greediest;
+  for (auto& [_, visitor] : visitors_) {
+    greediest.emplace_back(visitor->connection().memory(), &visitor->connection());
+  }
+  std::sort(greediest.begin(), greediest.end(), std::greater<>());
+  for (const auto& [bytes, connection] : greediest) {
+    if (memory <= limits_.connection_bytes_max) break;
+    connection->close("connection_bytes_max: it took the most memory");
+    memory -= bytes;
+  }
 }
 
 void Visitors::remove(std::uint64_t number) { visitors_.erase(number); }

@@ -17,6 +17,7 @@ CHARACTERS = Path("/usr/share/unicode/UnicodeData.txt")
 FIELDS = ("name", "category", "combining", "bidi", "decomposition")
 SKEW_MAX = 1.10
 SETTLE_S = 30
+SKEW_MAX = 1.10
 EXIT_S = 30
 
 
@@ -76,7 +77,7 @@ def settle(at: str, peers: int) -> dict:
     while True:
         seen = survey(at)
         shares = [peer["share"] for peer in seen["peers"]]
-        level = len(shares) == peers and max(shares) * peers <= 1.05
+        level = len(shares) == peers and max(shares) * peers <= SKEW_MAX
         if seen["whole"] and level:
             return seen
         if time.monotonic() > end:

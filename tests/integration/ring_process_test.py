@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -107,7 +108,53 @@ class RingProcessTest(unittest.TestCase):
         seen = self.wait_until_whole(again, 3)
         self.assertEqual(seen["ring"], name)
 
-    def test_a_peer_that_leaves_under_load_loses_nothing(self) -> None:
+    def test_joins_and_leaves_under_puts_gets_and_scans_lose_nothing(self) -> None:
+        peers = self.start_ring(3)
+        contact = peers[0]
+        self.fill(contact, 2000)
+        over = threading.Event()
+        failures: list[str] = []
+        longest = 0.0
+        written = 0
+
+        def put_and_get() -> None:
+            nonlocal longest, written
+            while not over.is_set() and not failures:
+                key = f"late-{written}"
+                for words in (["put", key, str(written)], ["get", key]):
+                    began = time.monotonic()
+                    done = self.hopring(contact, *words)
+                    longest = max(longest, time.monotonic() - began)
+                    if done.returncode != 0 or (words[0] == "get" and
+                                                done.stdout.strip() != str(written)):
+                        failures.append(f"{words}: {done}")
+                written += 1
+
+        def scan() -> None:
+            while not over.is_set() and not failures:
+                done = self.hopring(contact, "scan", "--prefix", "word-", "--keys-only")
+                found = done.stdout.splitlines()
+                if done.returncode != 0 or len(found) != 2000 or len(set(found)) != 2000:
+                    failures.append(f"scan: {done.returncode} {len(found)} {done.stderr}")
+
+        threads = [threading.Thread(target=each) for each in (put_and_get, scan)]
+        for each in threads:
+            each.start()
+        try:
+            for _ in range(3):
+                self.start("--join", contact.address)
+            for leaver in (peers[1], self.peers[3], peers[2]):
+                self.assertEqual(leaver.leave(), 0, leaver.log_text())
+        finally:
+            over.set()
+            for each in threads:
+                each.join()
+        self.assertEqual(failures, [])
+        self.assertGreater(written, 10)
+        self.assertLess(longest, SERVED_WITHIN_S, "the longest put or get")
+        self.assertEqual(self.keys(contact), 2000 + written)
+
+    def test_a_peer_that_leaves_during_an_import_loses_nothing(self) -> None:
         peers = self.start_ring(3)
         self.fill(peers[0], 2000)
         load = subprocess.Popen([self.bin_dir / "hopring", "--at", peers[0].address, "import",

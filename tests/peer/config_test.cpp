@@ -90,8 +90,8 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
 }
 
 BOOST_AUTO_TEST_CASE(bytes_take_suffixes) {
-  BOOST_TEST(config({"--max-memory", "123"}).memory_bytes_max == 123);
-  BOOST_TEST(config({"--max-memory", "3K"}).memory_bytes_max == 3072);
+  BOOST_TEST(config({"--max-memory", "2000000"}).memory_bytes_max == 2000000);
+  BOOST_TEST(config({"--max-memory", "3000K"}).memory_bytes_max == 3072000);
   BOOST_TEST(config({"--max-memory", "5M"}).memory_bytes_max == 5u << 20);
   for (const char* bad : {"", "G", "2T", "-1", "2GG", "1.5G", "0", "99999999999G"}) {
     check_problem({"--max-memory", bad}, "--max-memory");
@@ -118,6 +118,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--nodes", "33"}, "--nodes must be a power of two");
   check_problem({"--nodes", "many"}, "--nodes must be a whole number");
   check_problem({"--replicas", "3"}, "copies of arcs are not supported yet");
+  check_problem({"--max-memory", "1"}, "--max-memory must be at least 1M for each thread");
+  check_problem({"--threads", "4", "--max-memory", "3M"}, "at least 1M for each thread");
   check_problem({"--threads", "0"}, "--threads must be a whole number from 1 to 64");
   check_problem({"--threads", "65"}, "--threads must be a whole number from 1 to 64");
   check_problem({"--takeover-after", "0.1"}, "--takeover-after must not be shorter");

@@ -356,6 +356,35 @@ BOOST_FIXTURE_TEST_CASE(a_reply_to_who_has_gone_is_dropped, Fixture) {
   BOOST_TEST(is_served(good, "good"));
 }
 
+BOOST_AUTO_TEST_CASE(of_many_that_take_memory_so_many_are_closed_that_the_rest_fits) {
+  Limits limits;
+  limits.connection_bytes_max = std::size_t{4} << 20;
+  Fixture fixture(limits);
+  RawEnd good = fixture.client();
+  std::vector<RawEnd> greedy;
+  for (int i = 0; i < 20; ++i) greedy.push_back(fixture.client());
+  fixture.loop.sweep = [](Time) {};
+  const std::string begun =
+      std::string("\x00\x00\x40\x00\x01\x00\x40\x00", 8) + std::string(1 << 20, 'x');
+  for (RawEnd& each : greedy) {
+    each.send(begun);
+    BOOST_REQUIRE(fixture.loop.until([&] {
+      each.send_rest();
+      return each.has_sent_all();
+    }));
+  }
+  for (int quiet = 0; quiet < 10;) {  // until all that was sent has been read
+    fixture.loop.io.restart();
+    quiet = fixture.loop.io.poll() > 0 ? 0 : quiet + 1;
+  }
+  fixture.listening.visitors.sweep(read_clocks().monotonic);
+  const auto open = [&] { return fixture.listening.visitors.connections(); };
+  fixture.loop.until([&] { return open() <= 5; }, 2s);
+  BOOST_TEST(open() <= 5u, "one sweep closes enough of them");
+  BOOST_TEST(open() >= 2u);
+  BOOST_TEST(fixture.is_served(good, "good"));
+}
+
 BOOST_FIXTURE_TEST_CASE(five_hundred_idle_connections_leave_room_for_one_that_works, Fixture) {
   std::vector<RawEnd> idle;
   for (int i = 0; i < 250; ++i) {

@@ -1,6 +1,7 @@
 #include "sim/run.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
 #include <cstdlib>
 
 using namespace hopring;
@@ -30,24 +31,27 @@ BOOST_AUTO_TEST_SUITE(run)
 
 // Goal: while peers join and leave gracefully under load, no key is missing, no put waits longer
 // than a second, and a scan returns what stays exactly once.
-// Method: 200 seeds, every answer judged. A failure prints its seed; repeat it with
+// Method: seeds until 200 are valid, every answer judged. A failure prints its seed; repeat it with
 //   hopring-sim --peers 5 --ops 3000 --churn 3 --no-crashes --lookups 0 --seed SEED
 // A seed without 3 joins, 2 leaves, 2,000 operations and a write acknowledged during a move is
-// void.
+// void: it is judged and does not count.
 BOOST_AUTO_TEST_CASE(nothing_is_missing_while_peers_join_and_leave_in_200_seeds) {
   const char* given = std::getenv("HOPRING_TEST_SEED");
   const std::uint64_t first = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
-  const std::uint64_t seeds = given != nullptr ? 1 : 200;
+  const std::uint64_t wanted = given != nullptr ? 1 : 200;
   std::uint64_t voids = 0;
-  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+  std::uint64_t valid = 0;
+  for (std::uint64_t seed = first; valid < wanted; ++seed) {
     BOOST_TEST_CONTEXT("seed " << seed) {
       const RunFigures figures = sim::run(graceful(seed));
       for (const std::string& each : figures.violations) BOOST_ERROR(each);
-      if (is_void(figures)) ++voids;
+      ++(is_void(figures) ? voids : valid);
     }
+    if (given != nullptr) break;
+    BOOST_REQUIRE_MESSAGE(voids * 5 <= wanted, "too many seeds show nothing: " << voids);
   }
-  BOOST_TEST_MESSAGE(voids << " of " << seeds << " seeds were void");
-  BOOST_TEST(voids * 5 <= seeds, "too many seeds show nothing: " << voids);
+  std::printf("%llu seeds judged, and %llu void ones\n", static_cast<unsigned long long>(valid),
+              static_cast<unsigned long long>(voids));
 }
 
 BOOST_AUTO_TEST_CASE(the_same_seed_leaves_the_same_trace_and_another_seed_another) {
