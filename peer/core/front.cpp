@@ -107,8 +107,13 @@ std::optional<std::string> Front::mismatch(const RingConfig& ring) const {
 
 void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring, Outbox& out) {
   member_.on_heard(actual);
-  const bool another = state_ == State::joining && ring_->ring_id == ring.ring_id;
-  if (another) member_.add_contact(actual);  // should the first one die
+  if (state_ == State::joining && ring_->ring_id == ring.ring_id) {
+    member_.add_contact(actual);  // should the first one die
+  } else if (ring_ && ring_->ring_id != ring.ring_id) {
+    log(out, LogLevel::warning,
+        "event=contact_of_another_ring peer=" + to_string(actual) + " ring=" + hex(ring.ring_id) +
+            " ours=" + hex(ring_->ring_id));
+  }
   if (state_ != State::dialling) return;
   if (const auto wrong = mismatch(ring)) return fail(*wrong, out);
   enter(ring);

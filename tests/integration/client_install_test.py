@@ -22,8 +22,8 @@ class InstalledPackage(ring.RingTest):
         self.addCleanup(shutil.rmtree, folder)
         prefix, example = folder / "prefix", folder / "example"
         self.run_tool("cmake", "--install", build_dir, "--prefix", prefix)
-        self.run_tool("cmake", "-S", EXAMPLE, "-B", example, f"-DCMAKE_PREFIX_PATH={prefix}",
-                      "-DCMAKE_BUILD_TYPE=Release")
+        self.run_tool("cmake", "-G", "Ninja", "-S", EXAMPLE, "-B", example,
+                      f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release")
         self.run_tool("cmake", "--build", example)
         printed = self.run_tool(example / "example", self.peers[1].address)
         self.assertEqual(printed, "answer 42\nanswer\n")

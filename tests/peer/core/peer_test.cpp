@@ -203,10 +203,15 @@ BOOST_AUTO_TEST_CASE(a_joiner_goes_on_with_another_contact_when_the_first_dies) 
   for (const auto& [to, question] : questions) BOOST_TEST(to == c);
 }
 
-BOOST_AUTO_TEST_CASE(a_second_contact_of_another_ring_is_not_asked) {
+BOOST_AUTO_TEST_CASE(a_second_contact_of_another_ring_is_named_and_not_asked) {
   start({b.endpoint, c.endpoint});
   subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  out.clear();
   subject->on_connected(now, anyone_at(c), c, ring_of(9), out);
+  const auto lines = all_of<LogLine>(out);
+  BOOST_REQUIRE(lines.size() == 1u);
+  BOOST_TEST((lines.front().level == LogLevel::warning));
+  BOOST_TEST(lines.front().text.starts_with("event=contact_of_another_ring peer=127.0.0.1:3#"));
   subject->on_unreachable(now, b, Unreachable::refused, out);
   out.clear();
   pass(5s);
