@@ -183,8 +183,7 @@ void Peer::Parts::settle(Now now, Outbox& out) {
   while (!on_way.empty() && on_way.front().due <= now.monotonic) {
     OnWay each = std::move(on_way.front());
     on_way.pop_front();
-    std::visit([&](auto&& message) { deliver(now, std::move(message), out); },
-               std::move(each.message));
+    std::visit([&](auto& message) { deliver(now, std::move(message), out); }, each.message);
     post_commands();
   }
 }

@@ -17,7 +17,7 @@ namespace hopring {
 using boost::asio::io_context;
 using boost::system::error_code;
 
-Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, Options options)
+Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Options& options)
     : io_(io),
       limits_(options.peer.limits),
       log_(options.log_level, options.peer.self.endpoint, options.log),

@@ -47,7 +47,8 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   };
 
   // `acceptor`: listening at options.peer.self.endpoint, or at what is reached through it.
-  Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor acceptor, Options options);
+  Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor acceptor,
+         const Options& options);
   ~Driver();
 
   // Begins. The io_context is stopped once the peer has left (SIGTERM, SIGINT, leave()) or cannot

@@ -108,7 +108,7 @@ void GroupHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
         } else if constexpr (is_for_learner<Plain>) {
           to_learner(now, from, each, out);
         } else {
-          on_each(now, from, std::move(each), out);
+          on_each(now, from, std::forward<Message>(each), out);
         }
       },
       std::move(message));

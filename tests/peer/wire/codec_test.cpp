@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_message_and_its_families_have_the_same_encoding) {
   const Ping ping{17};
   BOOST_TEST(encoded(ping) == encoded(RingMessage{ping}));
   BOOST_TEST(encoded(ping) == encoded(WireMessage{RingMessage{ping}}));
-  const Serving serving{3};
+  const Serving serving{TransferId{Position{3}, 4}};
   BOOST_TEST(encoded(serving) == encoded(GroupMessage{serving}));
   const ErrorReply error{OpError::overloaded};
   BOOST_TEST(encoded(error) == encoded(ClientReplyMessage{error}));
