@@ -28,12 +28,11 @@ class Promise final : public Completion {
 
 // The answer to a request that was never handed to the core.
 Finished refused(const Request& request, OpError error) {
-  OpResult result;
-  result.error = error;
-  if (std::holds_alternative<Operation>(request)) return result;
+  if (std::holds_alternative<Operation>(request)) return error_result(error);
   if (std::holds_alternative<Scan>(request)) return ScanResult{error, {}};
   if (std::holds_alternative<ReportOf>(request)) return ReportResult{error, {}};
-  return std::vector<OpResult>(std::get<std::vector<Operation>>(request).size(), result);
+  return std::vector<OpResult>(std::get<std::vector<Operation>>(request).size(),
+                               error_result(error));
 }
 
 }  // namespace

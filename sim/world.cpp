@@ -383,8 +383,6 @@ void World::perform(ProcessId id, Outbox& out) {
   for (Effect& effect : out) {
     if (auto* send = std::get_if<SendPeer>(&effect)) {
       perform(process(id), *send);
-    } else if (auto* reply = std::get_if<SendReply>(&effect)) {
-      perform(*reply);
     } else if (const auto* line = std::get_if<LogLine>(&effect)) {
       if (options_.print_log) {
         std::fprintf(stderr, "%.6f peer=%u %s\n",
@@ -401,6 +399,7 @@ void World::perform(ProcessId id, Outbox& out) {
       gone = true;
     }
   }
+  for (SendReply& reply : std::exchange(process(id).peer->replies(), {})) perform(reply);
   if (gone) end(id);
   wake(id);
 }

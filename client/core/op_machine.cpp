@@ -169,9 +169,7 @@ void OpMachine::finish_with(PartId id, OpError error) {
   const Part& part = parts_.at(id);
   if (std::holds_alternative<Scan>(part.what)) return finish(id, ScanResult{error, {}});
   if (std::holds_alternative<Report>(part.what)) return finish(id, ReportResult{error, {}});
-  OpResult result;
-  result.error = error;
-  finish(id, std::move(result));
+  finish(id, error_result(error));
 }
 
 void OpMachine::finish(PartId id, Finished&& result) {

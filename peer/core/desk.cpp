@@ -1,6 +1,7 @@
 #include "peer/core/desk.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/check.hpp"
@@ -9,12 +10,6 @@ namespace hopring {
 namespace {
 
 bool is_write(const Operation& operation) { return !std::holds_alternative<Get>(operation); }
-
-OpResult refusal(OpError error) {
-  OpResult result;
-  result.error = error;
-  return result;
-}
 
 std::size_t value_bytes(const OpAnswer& answer) {
   const auto* result = std::get_if<OpResult>(&answer);
@@ -39,19 +34,13 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
     return std::nullopt;
   }
   if (shards_ > 1 && shard_.ring() != nullptr) {
-    auto* batch = std::get_if<BatchRequest>(&request);
-    const bool spread =
-        batch != nullptr &&
-        std::any_of(batch->operations.begin(), batch->operations.end(), [&](const Operation& each) {
-          return shard_of(each) != shard_of(batch->operations[0]);
-        });
-    if (spread) {
-      cut(asker, std::move(*batch), out);
+    const std::vector<std::uint32_t> to = shards_of(request);
+    if (std::adjacent_find(to.begin(), to.end(), std::not_equal_to<>()) != to.end()) {
+      cut(asker, std::get<BatchRequest>(std::move(request)), to, out);
       return std::nullopt;
     }
-    if (const std::uint32_t to = shard_of(request); to != index_) {
-      const std::uint64_t gather = open_gather(asker);
-      send(to, open_part(gather, {}), std::move(request), out);
+    if (!to.empty() && to.front() != index_) {
+      send(to.front(), open_part(open_gather(asker), {}), std::move(request), out);
       return std::nullopt;
     }
   }
@@ -64,21 +53,21 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
 }
 
 // One errand for each shard that has a part in it, this one included.
-void Desk::cut(const Ticket& asker, BatchRequest&& request, DeskOutbox& out) {
+void Desk::cut(const Ticket& asker, BatchRequest&& request, const std::vector<std::uint32_t>& to,
+               DeskOutbox& out) {
   BatchReply reply;
   reply.answers.resize(request.operations.size());
   const std::uint64_t gather = open_gather(asker, std::move(reply));
   std::vector<BatchRequest> requests(shards_);
   std::vector<std::vector<std::uint32_t>> slots(shards_);
   for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
-    const std::uint32_t to = shard_of(request.operations[i]);
     gathers_.at(gather).is_read.push_back(!is_write(request.operations[i]));
-    requests[to].operations.push_back(std::move(request.operations[i]));
-    slots[to].push_back(i);
+    requests[to[i]].operations.push_back(std::move(request.operations[i]));
+    slots[to[i]].push_back(i);
   }
-  for (std::uint32_t to = 0; to < shards_; ++to) {
-    if (slots[to].empty()) continue;
-    send(to, open_part(gather, std::move(slots[to])), std::move(requests[to]), out);
+  for (std::uint32_t desk = 0; desk < shards_; ++desk) {
+    if (slots[desk].empty()) continue;
+    send(desk, open_part(gather, std::move(slots[desk])), std::move(requests[desk]), out);
   }
 }
 
@@ -93,21 +82,25 @@ std::uint64_t Desk::open_part(std::uint64_t gather, std::vector<std::uint32_t>&&
   return last_number_;
 }
 
-std::uint32_t Desk::shard_of(const Operation& operation) const {
+// Of each of its operations; of a scan, the one where it goes on.
+std::vector<std::uint32_t> Desk::shards_of(const ClientRequestMessage& request) const {
   const RingConfig& ring = *shard_.ring();
-  const Position position = position_of(ring.hash_key, key_of(operation));
-  return hopring::shard_of(position, ring.nodes_per_peer, shards_);
-}
-
-std::uint32_t Desk::shard_of(const ClientRequestMessage& request) const {
-  if (const auto* op = std::get_if<OpRequest>(&request)) return shard_of(op->operation);
-  if (const auto* scan = std::get_if<ScanRequest>(&request)) {
-    const std::uint32_t cells = shard_.ring()->nodes_per_peer;
-    return hopring::shard_of(scan->scan.cursor.position, cells, shards_);
+  std::vector<std::uint32_t> shards;
+  const auto add = [&](Position position) {
+    shards.push_back(shard_of(position, ring.nodes_per_peer, shards_));
+  };
+  const auto add_operation = [&](const Operation& each) {
+    add(position_of(ring.hash_key, key_of(each)));
+  };
+  if (const auto* op = std::get_if<OpRequest>(&request)) {
+    add_operation(op->operation);
+  } else if (const auto* scan = std::get_if<ScanRequest>(&request)) {
+    add(scan->scan.cursor.position);
+  } else if (const auto* batch = std::get_if<BatchRequest>(&request)) {
+    shards.reserve(batch->operations.size());
+    for (const Operation& each : batch->operations) add_operation(each);
   }
-  const auto* batch = std::get_if<BatchRequest>(&request);
-  if (batch == nullptr || batch->operations.empty()) return index_;
-  return shard_of(batch->operations[0]);
+  return shards;
 }
 
 void Desk::send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request,
@@ -150,7 +143,7 @@ void Desk::put_in(Gather& gather, const Part& part, BatchReply&& given) {
     const std::uint32_t slot = part.slots[i];
     const std::size_t bytes = value_bytes(given.answers[i]);
     if (bytes > 0 && gather.is_read[slot] && gather.bytes > batch_reply_bytes_max) {
-      whole.answers[slot] = refusal(OpError::overloaded);
+      whole.answers[slot] = error_result(OpError::overloaded);
     } else {
       whole.answers[slot] = std::move(given.answers[i]);
       gather.bytes += bytes;
@@ -168,11 +161,12 @@ ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request, H
 
 std::optional<OpResult> Desk::execute(Now now, const Operation& operation, View* executed_in,
                                       DeskOutbox& out) {
-  if (shard_.ring() == nullptr) return refusal(OpError::unavailable);
-  if (const auto error = problem(operation, shard_.ring()->value_bytes_max)) return refusal(*error);
+  if (shard_.ring() == nullptr) return error_result(OpError::unavailable);
+  if (const auto error = problem(operation, shard_.ring()->value_bytes_max))
+    return error_result(*error);
   if (is_write(operation) && !shard_.takes_writes()) {
-    out.notes.push_back(WriteCame{});
-    return refusal(OpError::moving);
+    tell_of_write(now, out);
+    return error_result(OpError::moving);
   }
   OpResult result;
   if (!shard_.execute(now, operation, result, executed_in, out.news)) return std::nullopt;
@@ -201,7 +195,7 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request, Hole
   for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
     const Operation& operation = request.operations[i];
     if (bytes > batch_reply_bytes_max) {
-      reply.answers.emplace_back(refusal(OpError::overloaded));
+      reply.answers.emplace_back(error_result(OpError::overloaded));
       continue;
     }
     View view;
@@ -237,6 +231,12 @@ ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, Holes
     holes.emplace_back(0, scan.cursor.position);
   }
   return reply;
+}
+
+void Desk::tell_of_write(Now now, DeskOutbox& out) {
+  if (now.monotonic < next_write_note_) return;
+  next_write_note_ = now.monotonic + write_note_interval;
+  out.notes.push_back(WriteCame{});
 }
 
 // Never an errand: the front has what it takes.

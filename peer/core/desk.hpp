@@ -10,6 +10,7 @@
 //
 // Sans-IO. Thread rule: belongs to its shard's thread.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -33,6 +34,10 @@ struct DeskOutbox {
 // Values of one reply to a batch, and one more: with it the reply must fit into a frame. What comes
 // after that is not executed, but `overloaded`.
 inline constexpr std::size_t batch_reply_bytes_max = std::size_t{15} << 20;
+
+// The front is told of writes that are refused not more often than this: as long as a client's
+// first pause. So who writes without end to a ring that takes no writes yet fills no queue.
+inline constexpr std::chrono::milliseconds write_note_interval{5};
 
 class Desk {
  public:
@@ -69,12 +74,13 @@ class Desk {
 
   std::uint64_t open_gather(const Ticket& asker, ClientReplyMessage&& reply = ErrorReply{});
   std::uint64_t open_part(std::uint64_t gather, std::vector<std::uint32_t>&& slots);
-  std::uint32_t shard_of(const Operation& operation) const;
-  std::uint32_t shard_of(const ClientRequestMessage& request) const;
+  std::vector<std::uint32_t> shards_of(const ClientRequestMessage& request) const;
   void send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request,
             DeskOutbox& out);
   void put_in(Gather& gather, const Part& part, BatchReply&& given);
-  void cut(const Ticket& asker, BatchRequest&& request, DeskOutbox& out);
+  void cut(const Ticket& asker, BatchRequest&& request, const std::vector<std::uint32_t>& to,
+           DeskOutbox& out);
+  void tell_of_write(Now now, DeskOutbox& out);
 
   ClientReplyMessage perform(Now now, const ClientRequestMessage& request, Holes& holes,
                              DeskOutbox& out);
@@ -93,6 +99,7 @@ class Desk {
   std::uint32_t index_;
   std::uint32_t shards_;
   std::uint64_t last_number_ = 0;
+  Time next_write_note_{};
   std::unordered_map<std::uint64_t, Gather> gathers_;
   std::unordered_map<std::uint64_t, Part> parts_;
 };

@@ -72,7 +72,7 @@ struct Failed {
   std::string reason;
 };
 
-using Effect = std::variant<SendPeer, SendReply, LogLine, BecameReady, Left, Failed>;
+using Effect = std::variant<SendPeer, LogLine, BecameReady, Left, Failed>;
 using Outbox = std::vector<Effect>;
 
 // Why a peer could not be reached, or is no longer.

@@ -19,12 +19,6 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
-OpResult unavailable() {
-  OpResult result;
-  result.error = OpError::unavailable;
-  return result;
-}
-
 // The last position of the cell that the position lies in.
 Position last_of_cell(Position position, std::uint32_t cells) {
   return equal_arc(cell_of(position, cells), cells).end;
@@ -236,13 +230,7 @@ void Front::leave(Now now, Outbox& out) {
   if (state_ == State::gone || state_ == State::leaving) return;
   log(out, LogLevel::info, "event=leaving");
   const bool alone = !ring_ || member_.known_peers().empty();
-  if (alone) {
-    Left left{{}, directory_.keys()};
-    for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
-    state_ = State::gone;
-    out.push_back(std::move(left));
-    return;
-  }
+  if (alone) return be_gone(out);
   state_ = State::leaving;
   join_deadline_ = Time::never();
   fresh_until_ = Time::never();
@@ -354,6 +342,14 @@ void Front::become_ready(Outbox& out) {
   out.push_back(BecameReady{std::max<std::size_t>(membership_->peers_estimated(directory_), 1)});
 }
 
+// What it still has is lost with it.
+void Front::be_gone(Outbox& out) {
+  Left left{{}, directory_.keys()};
+  for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
+  state_ = State::gone;
+  out.push_back(std::move(left));
+}
+
 void Front::check_left(Now now, Outbox& out) {
   if (state_ != State::leaving) return;
   if (directory_.entries().empty() && directory_.transfers() == 0 && !farewell_said_) {
@@ -361,10 +357,7 @@ void Front::check_left(Now now, Outbox& out) {
     member_.say_farewell(out);
   }
   if (!membership_->is_done_leaving(now, directory_)) return;
-  Left left{{}, directory_.keys()};
-  for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
-  state_ = State::gone;
-  out.push_back(std::move(left));
+  be_gone(out);
 }
 
 // What the ring member finds out.
@@ -446,7 +439,8 @@ Redirect Front::elsewhere(Position position) const {
 
 ToDesk Front::answer(Unserved&& note) const {
   for (const auto& [index, position] : note.holes) {
-    OpAnswer answer = ring_ ? OpAnswer(elsewhere(position)) : OpAnswer(unavailable());
+    OpAnswer answer =
+        ring_ ? OpAnswer(elsewhere(position)) : OpAnswer(error_result(OpError::unavailable));
     if (auto* op = std::get_if<OpReply>(&note.done.reply)) {
       op->answer = std::move(answer);
     } else if (auto* batch = std::get_if<BatchReply>(&note.done.reply)) {

@@ -106,6 +106,7 @@ class Front {
   void sync(Now now);
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
+  void be_gone(Outbox& out);
 
   PeerOptions options_;
   Rng rng_;

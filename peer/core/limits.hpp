@@ -30,7 +30,7 @@ struct Limits {
   // The wire. Bounds of frames themselves stand in peer/wire/frame.hpp.
   std::size_t frame_bytes_max = std::size_t{33} << 20;  // two 16 MiB values, keys, overhead
   std::size_t connections_max = 10000;                  // more are closed at once; file descriptors
-  // Of all accepted connections: beyond it the one that takes most is closed.
+  // Of all accepted connections: beyond it those that take most are closed.
   std::size_t connection_bytes_max = std::size_t{1} << 30;
   std::size_t write_queue_bytes_max = std::size_t{72} << 20;  // to a peer; beyond: too slow, closed
   // Above this a client's next requests wait until it has read its replies.

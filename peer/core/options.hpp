@@ -10,7 +10,6 @@
 #include "peer/core/limits.hpp"
 #include "routing/peer_ref.hpp"
 #include "routing/ring_config.hpp"
-#include "storage/group/options.hpp"
 
 namespace hopring {
 
@@ -36,8 +35,5 @@ struct PeerOptions {
   // they are carried out at once.
   std::chrono::microseconds shard_delay_max{0};
 };
-
-// What each of the peer's shards is made with.
-GroupOptions group_options(const PeerOptions& options);
 
 }  // namespace hopring

@@ -30,18 +30,19 @@ struct Peer::Parts {
 
   void look_at_sizes();
   void post(Now now, Message&& message);
-  void post_all(Now now, std::uint32_t shard, DeskOutbox& from, Outbox& out);
+  void post_all(Now now, std::uint32_t shard, DeskOutbox& from);
   // Delivers what is due, and what that leads to at once.
   void settle(Now now, Outbox& out);
-  void deliver(Now now, Front::ToShard&& command, Outbox& out);
+  void deliver(Now now, Front::ToShard&& command, Outbox&);
   void deliver(Now now, ShardNews&& news, Outbox& out) { front.on_news(now, std::move(news), out); }
-  void deliver(Now now, FrontNote&& note, Outbox& out);
-  void deliver(Now now, ToDesk&& to, Outbox& out);
+  void deliver(Now now, FrontNote&& note, Outbox&);
+  void deliver(Now now, ToDesk&& to, Outbox&);
 
   Front front;
   Rng rng;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::unique_ptr<Desk>> desks;
+  std::vector<SendReply> replies;
   std::deque<OnWay> on_way;  // between front, shards and desks; in order
 };
 
@@ -58,6 +59,7 @@ ReportReply Peer::report() const {
   return parts_->front.report();
 }
 
+std::vector<SendReply>& Peer::replies() { return parts_->replies; }
 bool Peer::settled() const { return parts_->front.settled(); }
 
 bool Peer::is_moving(Position position) const {
@@ -118,8 +120,8 @@ void Peer::on_request(Now now, const Ticket& asker, ClientRequestMessage&& reque
   const auto desk = static_cast<std::uint32_t>(asker.connection % parts_->desks.size());
   DeskOutbox from;
   auto reply = parts_->desks[desk]->on_request(now, asker, std::move(request), from);
-  if (reply) out.push_back(SendReply{asker, std::move(*reply)});
-  parts_->post_all(now, desk, from, out);
+  if (reply) parts_->replies.push_back(SendReply{asker, std::move(*reply)});
+  parts_->post_all(now, desk, from);
   parts_->settle(now, out);
 }
 
@@ -129,7 +131,7 @@ void Peer::on_deadline(Now now, Outbox& out) {
     if (parts_->shards[i]->next_deadline() > now.monotonic) continue;
     DeskOutbox from;
     parts_->shards[i]->on_deadline(now, from.news);
-    parts_->post_all(now, i, from, out);
+    parts_->post_all(now, i, from);
   }
   if (parts_->front.next_deadline() <= now.monotonic) {
     if (parts_->front.looks_at_sizes(now)) parts_->look_at_sizes();
@@ -167,11 +169,11 @@ void Peer::Parts::post(Now now, Message&& message) {
   on_way.push_back(OnWay{due, std::move(message)});
 }
 
-void Peer::Parts::post_all(Now now, std::uint32_t shard, DeskOutbox& from, Outbox& out) {
+void Peer::Parts::post_all(Now now, std::uint32_t shard, DeskOutbox& from) {
   if (!from.news.empty()) post(now, shards[shard]->news(shard, std::move(from.news)));
   for (FrontNote& note : from.notes) post(now, std::move(note));
   for (ToDesk& to : from.errands) post(now, std::move(to));
-  for (SendReply& reply : from.replies) out.push_back(std::move(reply));
+  for (SendReply& reply : from.replies) replies.push_back(std::move(reply));
 }
 
 void Peer::Parts::settle(Now now, Outbox& out) {
@@ -188,10 +190,10 @@ void Peer::Parts::settle(Now now, Outbox& out) {
   }
 }
 
-void Peer::Parts::deliver(Now now, Front::ToShard&& command, Outbox& out) {
+void Peer::Parts::deliver(Now now, Front::ToShard&& command, Outbox&) {
   DeskOutbox from;
   shards[command.shard]->on(now, std::move(command.command), from.news);
-  post_all(now, command.shard, from, out);
+  post_all(now, command.shard, from);
 }
 
 void Peer::Parts::deliver(Now now, FrontNote&& note, Outbox&) {
@@ -205,10 +207,10 @@ void Peer::Parts::deliver(Now now, FrontNote&& note, Outbox&) {
   }
 }
 
-void Peer::Parts::deliver(Now now, ToDesk&& to, Outbox& out) {
+void Peer::Parts::deliver(Now now, ToDesk&& to, Outbox&) {
   DeskOutbox from;
   std::visit([&](auto& each) { desks[to.desk]->on(now, std::move(each), from); }, to.message);
-  post_all(now, to.desk, from, out);
+  post_all(now, to.desk, from);
 }
 
 }  // namespace hopring

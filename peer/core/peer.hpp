@@ -1,13 +1,13 @@
 #pragma once
 
-// One peer of the ring: routing, the copies of its arcs, membership and balance, composed. The same
-// class is driven by peer/net (sockets, clocks) and by sim (a virtual network and virtual time).
+// One peer of the ring in one thread: a front, its shards and their desks. What a simulation and
+// tests drive; in a process peer/net runs the same parts on threads of their own.
 //
 // Sans-IO: inputs are calls that carry `Now`, effects are left in `out` in the order in which they
-// must be performed. Thread rule: one thread.
+// must be performed, and replies in replies(). Thread rule: one thread.
 //
 // Invariants (docs/invariants.md has the whole list):
-//   (1) A node exists exactly for every arc that this peer serves, and has that arc's view.
+//   (1) A node exists for every arc that a shard has said to serve, and has that arc's view.
 //   (2) next_deadline() is later than the last `now` seen, once on_deadline() has been called.
 
 #include <cstdint>
@@ -46,6 +46,8 @@ class Peer {
   void on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outbox& out);
 
   // A client's request. SendReply{asker} follows: at once, or soon where shards take their time.
+  // The caller takes the replies away after every input.
+  std::vector<SendReply>& replies();
   void on_request(Now now, const Ticket& asker, ClientRequestMessage&& request, Outbox& out);
 
   // REQUIRES: now >= next_deadline().

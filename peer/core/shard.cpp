@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "peer/core/membership.hpp"
-#include "peer/core/options.hpp"
 
 namespace hopring {
 

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/rng.hpp"
+#include "peer/core/options.hpp"
 #include "routing/ring_config.hpp"
 #include "storage/group/group_host.hpp"
 #include "storage/operation/operation.hpp"
@@ -110,6 +111,9 @@ struct ShardStatus {
   GroupCounters counters;
   std::size_t table_bytes = 0;
 };
+
+// What each of the peer's shards is made with.
+GroupOptions group_options(const PeerOptions& options);
 
 class Shard {
  public:

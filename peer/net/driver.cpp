@@ -8,7 +8,6 @@
 #include <utility>
 #include <variant>
 
-#include "base/check.hpp"
 #include "base/entropy.hpp"
 #include "peer/net/system.hpp"
 
@@ -100,8 +99,6 @@ void Driver::on_connected(const PeerRef&, const Connected& actual) {
 void Driver::on_unreachable(const PeerRef& peer, Unreachable why) {
   feed([&](Now now, Outbox& out) { front_.on_unreachable(now, peer, why, out); });
 }
-
-void Driver::perform(SendReply&) { HOPRING_CHECK(false); }  // desks reply
 
 void Driver::perform(const BecameReady& effect) {
   if (std::exchange(is_announced_, true)) return;

@@ -91,7 +91,6 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   void send_commands();
 
   void perform(SendPeer& effect) { links_.send(effect.to, std::move(effect.message)); }
-  void perform(SendReply& effect);
   void perform(const LogLine& effect) { log_.write(effect.level, effect.text); }
   void perform(const BecameReady& effect);
   void perform(const Left& effect);

@@ -179,6 +179,8 @@ class GroupHost {
   template <class ToSource>
   void to_source(Now now, const PeerRef& from, const ToSource& message, GroupOutbox& out);
 
+  template <class Matches>
+  bool has_copy_that(Matches&& matches) const;
   std::optional<Copy> take_copy(const Arc& arc, GroupOutbox& out);
   void drop_copies(const Arc& arc, GroupOutbox& out);
 

@@ -236,22 +236,22 @@ void GroupHost::on_peer_gone(Now, const PeerRef& peer, GroupOutbox& out) {
   }
 }
 
-bool GroupHost::has_copy(const Arc& arc) const {
+template <class Matches>
+bool GroupHost::has_copy_that(Matches&& matches) const {
   const bool kept = std::any_of(moves_.begin(), moves_.end(), [&](const auto& move) {
-    return move->kept != nullptr && move->kept->view().arc == arc;
+    return move->kept != nullptr && matches(move->kept->view().arc);
   });
   return kept || std::any_of(learners_.begin(), learners_.end(), [&](const auto& learner) {
-           return learner->is_prepared() && learner->arc() == arc;
+           return learner->is_prepared() && matches(learner->arc());
          });
 }
 
+bool GroupHost::has_copy(const Arc& arc) const {
+  return has_copy_that([&](const Arc& each) { return each == arc; });
+}
+
 bool GroupHost::has_copy_of(Position position) const {
-  const bool kept = std::any_of(moves_.begin(), moves_.end(), [&](const auto& move) {
-    return move->kept != nullptr && contains(move->kept->view().arc, position);
-  });
-  return kept || std::any_of(learners_.begin(), learners_.end(), [&](const auto& learner) {
-           return learner->is_prepared() && contains(learner->arc(), position);
-         });
+  return has_copy_that([&](const Arc& each) { return contains(each, position); });
 }
 
 std::optional<GroupHost::Copy> GroupHost::take_copy(const Arc& arc, GroupOutbox& out) {

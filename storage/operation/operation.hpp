@@ -125,6 +125,12 @@ struct OpResult {
   friend bool operator==(const OpResult&, const OpResult&) = default;
 };
 
+inline OpResult error_result(OpError error) {
+  OpResult result;
+  result.error = error;
+  return result;
+}
+
 // Where the result of an operation goes. The value's bytes are copied once, by the sink: into the
 // connection's buffer (the encoders) or into an OpResult (below). Exactly one call per operation.
 class ResultSink {

@@ -184,6 +184,16 @@ BOOST_AUTO_TEST_CASE(a_write_before_writes_may_be_taken_is_refused_and_told_to_t
   BOOST_TEST(!result(std::get<OpReply>(taken.value()).answer).error.has_value());
 }
 
+// Goal: who writes without end to a ring that takes no writes yet fills no queue of the front's.
+BOOST_AUTO_TEST_CASE(of_many_refused_writes_the_front_hears_once_in_an_interval) {
+  const OpRequest write{put(key_in(0))};
+  for (int i = 0; i < 1000; ++i) ask(0, write);
+  BOOST_TEST(notes.size() == 1u);
+  now.monotonic = now.monotonic + write_note_interval;
+  for (int i = 0; i < 1000; ++i) ask(0, write);
+  BOOST_TEST(notes.size() == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(without_a_ring_operations_are_unavailable) {
   GroupOutbox news;
   for (Shard& shard : shards) shard.on(now, LeaveRing{}, news);

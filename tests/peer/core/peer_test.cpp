@@ -60,7 +60,7 @@ struct Fixture {
     const Ticket asker{1, ++requests, 0};
     subject->on_request(now, asker, std::move(request), out);
     if (options.shard_delay_max.count() > 0) pass(options.shard_delay_max * 4);
-    for (const SendReply& reply : all_of<SendReply>(out)) {
+    for (const SendReply& reply : std::exchange(subject->replies(), {})) {
       if (reply.to == asker) return reply.reply;
     }
     BOOST_FAIL("no reply");
