@@ -2,7 +2,7 @@
 
 // The records of one arc in memory, ordered by ring position up to the neighbourhood.
 //
-//   directory   | first position | first position | ...        ordered clockwise
+//   Directory   | guide: a segment for each slot of the range | ordered clockwise
 //                       |                |
 //   segments      [SlotArray, RecordStore]  ...                each an interval of positions
 //                       |          |
@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "storage/table/block_pool.hpp"
+#include "storage/table/directory.hpp"
 #include "storage/table/interval.hpp"
 #include "storage/table/record.hpp"
 #include "storage/table/segment.hpp"
@@ -112,14 +113,10 @@ class HopscotchTable {
   // Aborts unless the invariants hold. Cost: all records.
   void audit() const;
 
-  std::size_t segments() const noexcept { return segments_.size(); }
+  std::size_t segments() const noexcept { return directory_.size(); }
   std::uint64_t spilled() const noexcept { return spill_.totals().records; }
 
  private:
-  struct Entry {
-    std::uint64_t first;  // of the segment's interval, here for the search
-    std::unique_ptr<Segment> segment;
-  };
   // The records of one home, ordered by (position, key).
   struct Batch {
     std::array<RecordView, Segment::records_per_home_max> records;
@@ -129,10 +126,6 @@ class HopscotchTable {
   static constexpr std::size_t spilled_per_segment = 64;
 
   std::uint64_t origin() const noexcept { return range_.begin + 1; }
-  std::size_t index_of(std::uint64_t position) const noexcept;
-  Segment& segment_of(std::uint64_t position) const noexcept {
-    return *segments_[index_of(position)].segment;
-  }
   bool precedes(const RecordView& a, const RecordView& b) const noexcept;
   void collect(const Segment& segment, std::uint32_t home, const Cursor& after, Batch& batch) const;
 
@@ -145,7 +138,7 @@ class HopscotchTable {
   BlockPool* pool_;
   Range range_;
   PositionOf position_of_;
-  std::vector<Entry> segments_;
+  Directory directory_;
   Spill spill_;
   Totals totals_;
   std::uint64_t due_hand_;  // a position in the segment at which for_each_due() goes on
@@ -162,9 +155,9 @@ void HopscotchTable::scan(const Cursor& from, Visit&& visit) const {
     return true;
   };
   Batch batch;
-  const std::size_t first = index_of(from.position);
-  for (std::size_t index = first; index < segments_.size(); ++index) {
-    const Segment& segment = *segments_[index].segment;
+  const std::size_t first = directory_.index_of(from.position);
+  for (std::size_t index = first; index < directory_.size(); ++index) {
+    const Segment& segment = directory_[index];
     std::uint32_t home = index == first ? segment.home_of(from.position) : 0;
     for (; home < segment.homes(); ++home) {
       collect(segment, home, from, batch);
@@ -178,17 +171,17 @@ void HopscotchTable::scan(const Cursor& from, Visit&& visit) const {
 
 template <class Visit>
 void HopscotchTable::for_each_due(std::int64_t now_ms, std::size_t segments_max, Visit&& visit) {
-  std::size_t index = index_of(range_.contains(due_hand_) ? due_hand_ : origin());
+  std::size_t index = directory_.index_of(range_.contains(due_hand_) ? due_hand_ : origin());
   bool goes_on = true;
-  for (std::size_t i = 0; goes_on && i < std::min(segments_max, segments_.size()); ++i) {
-    Segment& segment = *segments_[index].segment;
+  for (std::size_t i = 0; goes_on && i < std::min(segments_max, directory_.size()); ++i) {
+    Segment& segment = directory_[index];
     goes_on = segment.for_each_due(now_ms, [&](RecordView record) {
       record.position = position_of_(record.key);
       return visit(record);
     });
-    if (goes_on) index = index + 1 < segments_.size() ? index + 1 : 0;
+    if (goes_on) index = index + 1 < directory_.size() ? index + 1 : 0;
   }
-  due_hand_ = segments_[index].first;
+  due_hand_ = directory_[index].interval().first;
   if (goes_on) spill_.for_each_due(now_ms, segments_max * spilled_per_segment, visit);
 }
 

@@ -17,12 +17,13 @@ unsigned shift_to_tag(std::uint64_t extent) {
 
 Segment::Segment(Interval interval, BlockPool& pool)
     : interval_(interval),
-      pool_(&pool),
+      tag_shift_(shift_to_tag(interval.extent)),
       slots_(pool),
       records_(pool),
-      tag_shift_(shift_to_tag(interval.extent)) {}
+      pool_(&pool) {}
 
 Segment::SlotId Segment::find(std::uint64_t position, std::string_view key) const {
+  records_.prefetch_extents();  // while the slots come
   return slots_.find(tag_of(position), [&](Reference reference) {
     return decode_record(records_.at(reference)).key == key;
   });

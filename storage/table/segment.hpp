@@ -51,7 +51,8 @@ struct Totals {
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
-class Segment {
+// What a lookup needs stands in the first two cache lines.
+class alignas(64) Segment {
  public:
   static constexpr std::uint32_t buckets_max = 96;
   static constexpr std::uint32_t records_max = buckets_max * SlotArray::slots_per_bucket;
@@ -137,12 +138,12 @@ class Segment {
   bool is_full() const noexcept;
 
   Interval interval_;
-  BlockPool* pool_;
+  unsigned tag_shift_;
   SlotArray slots_;
   RecordStore records_;
+  BlockPool* pool_;
   Totals totals_;
   std::int64_t earliest_expiry_ms_ = never;
-  unsigned tag_shift_;
 };
 
 template <class Visit>
