@@ -14,7 +14,7 @@ bool is_straight(const Arc& arc) { return first_of(arc) <= arc.end; }
 }  // namespace
 
 LocationTable::Entries::const_iterator LocationTable::from(Position position) const {
-  const auto before = [](const Hint& each, Position p) { return each.arc.end < p; };
+  const auto before = [](const Entry& each, Position p) { return each.arc.end < p; };
   return std::lower_bound(entries_.begin(), entries_.end(), position, before);
 }
 
@@ -25,33 +25,54 @@ LocationTable::Range LocationTable::overlapping(const Arc& arc) const {
   return range;
 }
 
+void LocationTable::erase(const Range& range) {
+  for (auto at = range.begin; at != range.end; ++at) free_.push_back(at->hint);
+  entries_.erase(range.begin, range.end);
+}
+
+void LocationTable::clear() noexcept {
+  entries_.clear();
+  hints_.clear();
+  free_.clear();
+}
+
 void LocationTable::learn(const Hint& hint) {
   if (!is_straight(hint.arc)) return;
   const Range old = overlapping(hint.arc);
-  const auto newer = [&](const Hint& each) { return each.number > hint.number; };
+  const auto newer = [&](const Entry& each) { return hints_[each.hint].number > hint.number; };
   if (std::any_of(old.begin, old.end, newer)) return;
-  const auto place = entries_.begin() + (old.begin - entries_.begin());
-  if (old.begin == old.end) {
-    entries_.insert(place, hint);
-  } else {
-    *place = hint;
-    entries_.erase(old.begin + 1, old.end);
+  if (old.begin != old.end) {
+    hints_[old.begin->hint] = hint;
+    entries_[static_cast<std::size_t>(old.begin - entries_.cbegin())].arc = hint.arc;
+    if (old.end - old.begin > 1) erase({old.begin + 1, old.end});
+    return;
   }
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(hints_.size()));
+    hints_.emplace_back();
+  }
+  hints_[free_.back()] = hint;
+  entries_.insert(old.begin, Entry{hint.arc, free_.back()});
+  free_.pop_back();
 }
 
 void LocationTable::forget(const Arc& arc) {
-  if (!is_straight(arc)) return entries_.clear();
-  const Range old = overlapping(arc);
-  entries_.erase(old.begin, old.end);
+  if (!is_straight(arc)) return clear();
+  erase(overlapping(arc));
 }
 
 void LocationTable::forget(const PeerRef& peer) {
-  std::erase_if(entries_, [&](const Hint& each) { return each.peer == peer; });
+  std::erase_if(entries_, [&](const Entry& each) {
+    if (hints_[each.hint].peer != peer) return false;
+    free_.push_back(each.hint);
+    return true;
+  });
 }
 
 void LocationTable::deny(Position position, const PeerRef& peer) {
   const auto at = from(position);
-  if (at != entries_.end() && at->peer == peer && contains(at->arc, position)) entries_.erase(at);
+  if (at == entries_.end() || hint_at(at).peer != peer || !contains(at->arc, position)) return;
+  erase({at, at + 1});
 }
 
 std::vector<Hint> LocationTable::closest(Position target, const PeerHealth& health) const {
@@ -62,11 +83,11 @@ std::vector<Hint> LocationTable::closest(Position target, const PeerHealth& heal
     best.push_back(each);
   };
   auto at = from(target);
-  if (at != entries_.end() && contains(at->arc, target)) consider(*at);
+  if (at != entries_.end() && contains(at->arc, target)) consider(hint_at(at));
   std::size_t left = std::min(entries_.size(), candidates_max);
   for (; left > 0 && best.size() < closer_sent_max; --left) {
     if (at == entries_.begin()) at = entries_.end();
-    consider(*--at);
+    consider(hint_at(--at));
   }
   return best;
 }
@@ -80,23 +101,32 @@ const Hint* LocationTable::first_from(Position position, const PeerHealth& healt
   auto at = from(position);
   for (std::size_t left = entries_.size(); left > 0; --left, ++at) {
     if (at == entries_.end()) at = entries_.begin();
-    if (health.is_routable(at->peer)) return &*at;
+    if (health.is_routable(hint_at(at).peer)) return &hint_at(at);
   }
   return nullptr;
 }
 
 const Hint* LocationTable::last_until(Position position) const {
   if (entries_.empty()) return nullptr;
-  const auto after = [](Position p, const Hint& each) { return p < each.arc.end; };
+  const auto after = [](Position p, const Entry& each) { return p < each.arc.end; };
   const auto at = std::upper_bound(entries_.begin(), entries_.end(), position, after);
-  return at != entries_.begin() ? &*(at - 1) : &entries_.back();
+  return &hint_at((at != entries_.begin() ? at : entries_.end()) - 1);
 }
 
 void LocationTable::audit() const {
+  std::vector<bool> seen(hints_.size());
+  const auto see = [&](std::uint32_t hint) {
+    HOPRING_CHECK(!seen[hint]);
+    seen[hint] = true;
+  };
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     HOPRING_CHECK(is_straight(entries_[i].arc));
+    HOPRING_CHECK(entries_[i].arc == hints_[entries_[i].hint].arc);
     if (i > 0) HOPRING_CHECK(entries_[i - 1].arc.end < first_of(entries_[i].arc));
+    see(entries_[i].hint);
   }
+  for (const std::uint32_t hint : free_) see(hint);
+  HOPRING_CHECK(entries_.size() + free_.size() == hints_.size());
 }
 
 }  // namespace hopring

@@ -11,8 +11,10 @@
 // Invariants (audit() checks them):
 //   (1) Entries are sorted by their arcs' ends, and no two overlap.
 //   (2) No arc holds both the last position and the first: those that do are not taken.
+//   (3) Each hint is that of one entry, or free.
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "routing/messages.hpp"
@@ -47,12 +49,18 @@ class LocationTable {
   const Hint* last_until(Position position) const;
 
   std::size_t size() const noexcept { return entries_.size(); }
-  void clear() noexcept { entries_.clear(); }
+  void clear() noexcept;
   void audit() const;
 
  private:
-  using Entries = std::vector<Hint>;
+  // What is searched and moved lies close together, apart from the rest.
+  struct Entry {
+    Arc arc;
+    std::uint32_t hint;  // its index in hints_
+  };
+  using Entries = std::vector<Entry>;
 
+  const Hint& hint_at(Entries::const_iterator at) const { return hints_[at->hint]; }
   // The first entry that does not end before the position.
   Entries::const_iterator from(Position position) const;
   // The entries that overlap the arc: from this one, so many. REQUIRES: is_straight(arc).
@@ -61,8 +69,11 @@ class LocationTable {
     Entries::const_iterator end;
   };
   Range overlapping(const Arc& arc) const;
+  void erase(const Range& range);
 
   Entries entries_;
+  std::vector<Hint> hints_;
+  std::vector<std::uint32_t> free_;  // indices in hints_
 };
 
 }  // namespace hopring

@@ -17,24 +17,29 @@ bool continues(const View& view, Position end, const Arc& own) {
 bool SuccessorList::assign(const Arc& own, const PeerRef& self, const View& successor,
                            std::span<const View> rest) {
   if (!continues(successor, own.end, own)) return false;
-  std::vector<View> fresh;
   std::vector<PeerRef> others;
   Position end = own.end;
   const auto take = [&](const View& view) {
-    if (!continues(view, end, own) || fresh.size() == entries_max) return false;
-    fresh.push_back(view);
     end = view.arc.end;
     const PeerRef& primary = primary_of(view);
     if (primary == self) return false;
     if (std::find(others.begin(), others.end(), primary) == others.end()) others.push_back(primary);
     return others.size() < other_peers_wanted;
   };
+  std::size_t wanted = 0;  // of `rest`
   if (take(successor)) {
-    for (const View& view : rest) {
-      if (!take(view)) break;
+    while (wanted < rest.size() && wanted + 1 < entries_max && continues(rest[wanted], end, own)) {
+      if (!take(rest[wanted++])) break;
     }
   }
-  if (fresh == entries_) return false;
+  rest = rest.first(wanted);
+  // Mostly nothing is new.
+  if (!entries_.empty() && entries_.front() == successor &&
+      std::equal(entries_.begin() + 1, entries_.end(), rest.begin(), rest.end())) {
+    return false;
+  }
+  std::vector<View> fresh{successor};  // which may be an entry itself
+  fresh.insert(fresh.end(), rest.begin(), rest.end());
   entries_ = std::move(fresh);
   return true;
 }

@@ -4,11 +4,11 @@
 // successor lists, fingers and client caches are copies of them that may be stale.
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "routing/arc.hpp"
 #include "routing/peer_ref.hpp"
@@ -35,13 +35,16 @@ constexpr ViewNumber next(ViewNumber number) noexcept {
 
 inline constexpr std::size_t members_max = 5;  // `replicas` is 1, 3 or 5
 
+// Views are copied with every message about the ring: one member needs no allocation.
+using Members = boost::container::small_vector<PeerRef, 1>;
+
 struct View {
   Arc arc;
   ViewNumber number;
   // The incarnation whose arc was claimed when the generation was raised; 0 in a generation that
   // no take-over began. Of an arc whose holder nobody knew it is the claimant's own.
   std::uint64_t taken_from = 0;
-  std::vector<PeerRef> members;  // 1 to members_max; the first is the primary as far as is known
+  Members members;  // 1 to members_max; the first is the primary as far as is known
   // A claim's: the last view of the dead that the claimant knew. What came later had moved on.
   ViewNumber taken_at = {};
 

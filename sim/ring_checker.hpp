@@ -18,9 +18,13 @@ std::vector<std::string> check_ownership(const World& world);
 std::vector<std::string> check_tiling(const World& world);
 
 // The same for a list of views, in any order.
-std::vector<std::string> check_tiling(std::vector<View> views);
+std::vector<std::string> check_tiling(const std::vector<View>& views);
 
-// Peak by mean of what each living peer holds; 1 when nobody holds anything.
-double skew_of_keys(const World& world);
+// What the living peers hold: all keys, and the most that one has by the mean; 1 if there are none.
+struct KeySpread {
+  std::uint64_t keys = 0;
+  double skew = 1;
+};
+KeySpread spread_of_keys(const World& world);
 
 }  // namespace hopring::sim

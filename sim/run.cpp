@@ -20,6 +20,7 @@ constexpr auto load_timeout = 300s;    // virtual; a load that takes longer has 
 constexpr auto lookups_after = 60s;    // virtual, from the run's beginning
 constexpr auto lookup_timeout = 10s;
 constexpr std::uint32_t lookups_at_once = 100;
+constexpr std::size_t violations_max = 20;  // what comes after so many is not looked for
 
 class Run {
  public:
@@ -90,6 +91,7 @@ class Run {
   Rng rng_;
   RunFigures figures_;
   std::unique_ptr<Workload> workload_;
+  bool load_is_over_ = false;
 };
 
 void Run::join_all() {
@@ -123,7 +125,7 @@ void Run::settle(const std::string& when) {
 
 void Run::watch() {
   violations(check_ownership(world_), "under load");
-  if (workload_ == nullptr || figures_.violations.size() > 20) return;
+  if (load_is_over_ || figures_.violations.size() > violations_max) return;
   const auto scale = std::max<std::int64_t>(1, options_.peers / 10);  // it looks at every arc
   world_.at(world_.now().monotonic + ownership_look * scale, [this] { watch(); });
 }
@@ -177,6 +179,7 @@ void Run::load() {
   }
   settle("after the load");
   workload_->verify_all(some_contact());
+  load_is_over_ = true;
 }
 
 void Run::look_up() {
@@ -226,7 +229,9 @@ void Run::finish() {
   world_.run_until_true(settle_timeout, [&] { return check_tiling(world_).empty(); });
   violations(check_tiling(world_), "at the end");
   figures_.peers = static_cast<std::uint32_t>(world_.alive_peers().size());
-  figures_.skew = skew_of_keys(world_);
+  const KeySpread spread = spread_of_keys(world_);
+  figures_.keys = spread.keys;
+  figures_.skew = spread.skew;
   figures_.trace_hash = world_.trace_hash();
   figures_.virtual_seconds =
       std::chrono::duration<double>(world_.now().monotonic.since_start).count();

@@ -28,7 +28,8 @@ struct RunFigures {
   double hops_mean = 0;
   std::uint32_t hops_p99 = 0;
   double messages_per_join = 0;
-  double skew = 1;  // keys, peak by mean
+  std::uint64_t keys = 0;  // at the end
+  double skew = 1;         // of the keys, peak by mean: a few keys a peer are never even
   std::uint64_t operations = 0;
   std::uint64_t writes_acknowledged = 0;
   std::uint64_t writes_during_moves = 0;

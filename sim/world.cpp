@@ -45,18 +45,19 @@ struct World::Process {
   std::vector<LinkId> accepted;
 };
 
-struct World::Link {
+// What every message needs stands in the first cache line.
+struct alignas(64) World::Link {
   LinkId id = 0;
   ProcessId from = 0;
-  Lane lane = Lane::control;
-  PeerRef asked;   // as it was dialled
-  PeerRef actual;  // who answered
   ProcessId to = 0;
-  bool open = false;         // the target has accepted it
-  bool established = false;  // the dialler knows
-  Time last_there{};         // arrivals in order, each way
+  Time last_there{};  // arrivals in order, each way
   Time last_back{};
+  Lane lane = Lane::control;
+  bool open = false;                 // the target has accepted it
+  bool established = false;          // the dialler knows
   std::vector<PeerMessage> waiting;  // for the hello
+  PeerRef asked;                     // as it was dialled
+  PeerRef actual;                    // who answered
 };
 
 World::World(const WorldOptions& options) : options_(options), rng_(options_.seed) {
@@ -175,8 +176,8 @@ World::Process* World::alive_at(const Endpoint& endpoint) {
 // Links.
 
 World::Link* World::find(LinkId id) {
-  const auto& link = links_[id & 0xffffffff];
-  return link && link->id == id ? link.get() : nullptr;
+  Link& link = links_[id & 0xffffffff];
+  return link.id == id ? &link : nullptr;
 }
 
 World::Link* World::find_link(ProcessId from, const PeerRef& to, Lane lane) {
@@ -200,8 +201,7 @@ World::Link& World::dial(ProcessId from, const PeerRef& to, Lane lane) {
   }
   const std::uint32_t index = free_links_.back();
   free_links_.pop_back();
-  links_[index] = std::make_unique<Link>();
-  Link& reference = *links_[index];
+  Link& reference = links_[index];
   reference.id = ++links_dialled_ << 32 | index;
   reference.from = from;
   reference.lane = lane;
@@ -215,18 +215,18 @@ World::Link& World::dial(ProcessId from, const PeerRef& to, Lane lane) {
 void World::close(LinkId id, bool tell_dialler) {
   if (find(id) == nullptr) return;
   const auto index = static_cast<std::uint32_t>(id);
-  const std::unique_ptr<Link> link = std::move(links_[index]);
+  const Link link = std::exchange(links_[index], {});
   free_links_.push_back(index);
-  auto& dialled = process(link->from).dialled;
-  for (const PeerRef& to : {link->asked, link->actual}) {
-    const auto at = dialled.find(LinkKey{to, link->lane});
+  auto& dialled = process(link.from).dialled;
+  for (const PeerRef& to : {link.asked, link.actual}) {
+    const auto at = dialled.find(LinkKey{to, link.lane});
     if (at != dialled.end() && at->second == id) dialled.erase(at);
   }
-  if (link->open) std::erase(process(link->to).accepted, id);
-  if (!tell_dialler || !process(link->from).alive) return;
+  if (link.open) std::erase(process(link.to).accepted, id);
+  if (!tell_dialler || !process(link.from).alive) return;
   Time any{};
   events_.add(arrival(any),
-              LinkLost{link->from, link->asked, link->established ? link->actual : link->asked});
+              LinkLost{link.from, link.asked, link.established ? link.actual : link.asked});
 }
 
 void World::handle(DialArrives&& event) {

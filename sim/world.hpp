@@ -10,6 +10,7 @@
 // Public: users run rings inside their own tests with it. Thread rule: one thread.
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -165,7 +166,7 @@ class World {
   EventQueue<Event> events_;
   std::vector<std::unique_ptr<Process>> processes_;
   std::map<Endpoint, ProcessId> at_;
-  std::vector<std::unique_ptr<Link>> links_;
+  std::deque<Link> links_;                 // id 0: free
   std::vector<std::uint32_t> free_links_;  // indices in links_
   std::uint64_t links_dialled_ = 0;
   std::uint32_t rings_ = 0;

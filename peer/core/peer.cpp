@@ -20,6 +20,7 @@ struct Peer::Parts {
       shards.push_back(std::make_unique<Shard>(given.self, group_options(given), rng.fork()));
       desks.push_back(std::make_unique<Desk>(*shards[i], i, given.shards));
     }
+    deadlines.resize(given.shards, Time::never());
   }
 
   using Message = std::variant<Front::ToShard, ShardNews, FrontNote, ToDesk>;
@@ -29,7 +30,12 @@ struct Peer::Parts {
   };
 
   void look_at_sizes();
+  void ask_for_deadline(std::uint32_t shard) {
+    deadlines[shard] = shards[shard]->next_deadline();
+    shards_deadline = *std::min_element(deadlines.begin(), deadlines.end());
+  }
   void post(Now now, Message&& message);
+  // After each call of the shard or its desk.
   void post_all(Now now, std::uint32_t shard, DeskOutbox& from);
   // Delivers what is due, and what that leads to at once.
   void settle(Now now, Outbox& out);
@@ -42,6 +48,8 @@ struct Peer::Parts {
   Rng rng;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::unique_ptr<Desk>> desks;
+  std::vector<Time> deadlines;  // the shards'
+  Time shards_deadline = Time::never();
   std::vector<SendReply> replies;
   std::deque<OnWay> on_way;  // between front, shards and desks; in order
 };
@@ -74,13 +82,19 @@ bool Peer::has_copy_of(Position position) const {
   });
 }
 
-std::vector<View> Peer::served() const {
-  std::vector<View> views;
+std::vector<const View*> Peer::served_now() const {
+  std::vector<const View*> views;
   for (const auto& shard : parts_->shards) {
     if (shard->host() == nullptr) continue;
     shard->host()->for_each_arc(
-        [&](const View& view, std::uint64_t, std::uint64_t) { views.push_back(view); });
+        [&](const View& view, std::uint64_t, std::uint64_t) { views.push_back(&view); });
   }
+  return views;
+}
+
+std::vector<View> Peer::served() const {
+  std::vector<View> views;
+  for (const View* view : served_now()) views.push_back(*view);
   const auto before = [](const View& a, const View& b) { return a.arc.end < b.arc.end; };
   if (parts_->shards.size() > 1) std::sort(views.begin(), views.end(), before);
   return views;
@@ -128,7 +142,7 @@ void Peer::on_request(Now now, const Ticket& asker, ClientRequestMessage&& reque
 void Peer::on_deadline(Now now, Outbox& out) {
   parts_->settle(now, out);
   for (std::uint32_t i = 0; i < parts_->shards.size(); ++i) {
-    if (parts_->shards[i]->next_deadline() > now.monotonic) continue;
+    if (parts_->deadlines[i] > now.monotonic) continue;
     DeskOutbox from;
     parts_->shards[i]->on_deadline(now, from.news);
     parts_->post_all(now, i, from);
@@ -144,8 +158,7 @@ Time Peer::next_deadline() const {
   Time next = parts_->front.next_deadline();
   if (next == Time::never()) return next;
   if (!parts_->on_way.empty()) next = std::min(next, parts_->on_way.front().due);
-  for (const auto& shard : parts_->shards) next = std::min(next, shard->next_deadline());
-  return next;
+  return std::min(next, parts_->shards_deadline);
 }
 
 void Peer::leave(Now now, Outbox& out) {
@@ -170,6 +183,7 @@ void Peer::Parts::post(Now now, Message&& message) {
 }
 
 void Peer::Parts::post_all(Now now, std::uint32_t shard, DeskOutbox& from) {
+  ask_for_deadline(shard);
   if (!from.news.empty()) post(now, shards[shard]->news(shard, std::move(from.news)));
   for (FrontNote& note : from.notes) post(now, std::move(note));
   for (ToDesk& to : from.errands) post(now, std::move(to));

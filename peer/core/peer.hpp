@@ -62,8 +62,10 @@ class Peer {
   // in).
   const RingConfig* ring() const;
 
-  // For judges and reports: the views of the arcs that it serves, in ring order.
+  // For judges: the views of the arcs that it serves, in ring order; and the same without copies,
+  // in no order.
   std::vector<View> served() const;
+  std::vector<const View*> served_now() const;
   ReportReply report() const;
   // Does it serve the arc that holds the position, and is that arc on its way to another peer?
   bool is_moving(Position position) const;

@@ -56,6 +56,8 @@ void RingMember::sync(Now now, std::span<const View> served) {
     fresh.push_back(std::move(node));
   }
   nodes_ = std::move(fresh);
+  node_arcs_.clear();
+  for (const ChordNode& node : nodes_) node_arcs_.push_back(node.arc());
   for (ChordNode& node : nodes_) {
     if (!is_whole_ring(node.arc())) follow_own(now, node);
   }
@@ -109,10 +111,16 @@ void RingMember::add_contact(const PeerRef& contact) {
   contacts_.push_back(contact);
 }
 
+// The index of the first node that does not end before the position.
+std::size_t RingMember::index_from(Position position) const {
+  const auto before = [](const Arc& arc, Position p) { return arc.end < p; };
+  const auto at = std::lower_bound(node_arcs_.begin(), node_arcs_.end(), position, before);
+  return static_cast<std::size_t>(at - node_arcs_.begin());
+}
+
 const ChordNode* RingMember::node_at(Position end) const {
-  const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
-  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), end, before);
-  return at != nodes_.end() && at->arc().end == end ? &*at : nullptr;
+  const std::size_t i = index_from(end);
+  return i < nodes_.size() && node_arcs_[i].end == end ? &nodes_[i] : nullptr;
 }
 
 ChordNode* RingMember::node_at(Position end) {
@@ -121,9 +129,8 @@ ChordNode* RingMember::node_at(Position end) {
 
 // Clockwise the first node that does not end before the position. REQUIRES: there is a node.
 const ChordNode& RingMember::first_node_from(Position position) const {
-  const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
-  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), position, before);
-  return at != nodes_.end() ? *at : nodes_.front();
+  const std::size_t i = index_from(position);
+  return i < nodes_.size() ? nodes_[i] : nodes_.front();
 }
 
 // The last node that does not end after it.
@@ -136,9 +143,8 @@ const ChordNode& RingMember::last_node_until(Position position) const {
 // No arc holds both 2^64-1 and 0, so the first node whose end is not before the position is the
 // one.
 ChordNode* RingMember::node_holding(Position position) {
-  const auto before = [](const ChordNode& node, Position p) { return node.arc().end < p; };
-  const auto at = std::lower_bound(nodes_.begin(), nodes_.end(), position, before);
-  return at != nodes_.end() && contains(at->arc(), position) ? &*at : nullptr;
+  const std::size_t i = index_from(position);
+  return i < nodes_.size() && contains(node_arcs_[i], position) ? &nodes_[i] : nullptr;
 }
 
 // Not a view of this peer's own that has gone elsewhere since.
@@ -277,11 +283,10 @@ void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbo
   const std::optional<Ask> ask = answered(message.nonce, from);
   if (!ask) return;
   if (ask->kind == Ask::Kind::search) return finish(now, ask->search, &message, out, events);
-  for (const View& view : message.successors) learn(hint_of(view));
   ChordNode* node = node_at(ask->node_end);
   if (node == nullptr) return;
   if (message.view.arc.begin == node->arc().end) {
-    node->on_successor(self_, message.view, message.successors);
+    take_list(*node, message.view, message.successors);
   } else {
     check_successors(now, *node, out, events);
   }
@@ -378,13 +383,18 @@ bool RingMember::follow_own(Now now, ChordNode& node) {
   return true;
 }
 
+void RingMember::take_list(ChordNode& node, const View& successor, std::span<const View> rest) {
+  if (!node.on_successor(self_, successor, rest)) return;
+  for (const View& view : rest) learn(hint_of(view));
+}
+
 // A successor that was found otherwise than by Stabilize must learn of the node, too.
 void RingMember::follow(Now now, ChordNode& node, const View& successor,
                         std::span<const View> rest) {
   const auto old = node.successors().entries();
   const bool same = !old.empty() && primary_of(old.front()) == primary_of(successor) &&
                     old.front().arc == successor.arc;
-  node.on_successor(self_, successor, rest);
+  take_list(node, successor, rest);
   if (!same) soon(now, node.arc().end);
 }
 

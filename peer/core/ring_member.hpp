@@ -125,6 +125,7 @@ class RingMember {
   void learn(const Hint& hint);
   void learn_anew();
   void forget(const PeerRef& dead);
+  std::size_t index_from(Position position) const;
   ChordNode* node_at(Position end);
   const ChordNode* node_at(Position end) const;
   const ChordNode& first_node_from(Position position) const;
@@ -167,6 +168,7 @@ class RingMember {
   void announce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
   void inherit(const ChordNode& from, ChordNode& node) const;
   bool follow_own(Now now, ChordNode& node);
+  void take_list(ChordNode& node, const View& successor, std::span<const View> rest);
   void follow(Now now, ChordNode& node, const View& successor, std::span<const View> rest);
   void soon(Now now, Position end);
   void declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events);
@@ -184,6 +186,7 @@ class RingMember {
   PeerHealth health_;
   PeerLoad load_;
   std::vector<ChordNode> nodes_;
+  std::vector<Arc> node_arcs_;  // theirs, close together: they are looked through for each message
   LocationTable locations_;
   std::size_t locations_max_ = locations_min;  // then they are learnt anew
   std::vector<PeerRef> contacts_;

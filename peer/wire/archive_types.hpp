@@ -1,9 +1,11 @@
 #pragma once
 
-// Which types of the standard library the archives (peer/wire/archive.hpp) write by themselves, and
-// the few type functions that they need for it. Everything else describes itself in serialize().
+// Which containers and other types of libraries the archives (peer/wire/archive.hpp) write by
+// themselves, and the few type functions that they need for it. Everything else describes itself in
+// serialize().
 
 #include <array>
+#include <boost/container/container_fwd.hpp>
 #include <concepts>
 #include <cstddef>
 #include <deque>
@@ -34,6 +36,8 @@ template <class T>
 inline constexpr bool is_container = false;
 template <class... Args>
 inline constexpr bool is_container<std::vector<Args...>> = true;
+template <class T, std::size_t size, class... Args>
+inline constexpr bool is_container<boost::container::small_vector<T, size, Args...>> = true;
 template <class... Args>
 inline constexpr bool is_container<std::deque<Args...>> = true;
 template <class... Args>

@@ -188,7 +188,7 @@ void GroupHost::audit() const {
   for (std::size_t i = 0; i < served_.size(); ++i) {
     const View& view = served_[i].group->view();
     HOPRING_CHECK(view.arc.end == served_[i].end);
-    HOPRING_CHECK(view.members == std::vector<PeerRef>{self_});
+    HOPRING_CHECK(view.members == Members{self_});
     HOPRING_CHECK(served_[i].group->phase() != Group::Phase::handed_over);
     HOPRING_CHECK(i == 0 || served_[i - 1].end <= view.arc.begin);
     served_[i].group->audit();

@@ -80,9 +80,12 @@ class RandomArchive {
   // What follows keeps the bounds of peer/wire/bounds.hpp where random bytes would not.
   void fill(View& view) {
     view.serialize(*this, 0);
-    view.members.resize(1 + rng_.below(members_max));
-    for (PeerRef& member : view.members) fill(member);
     view.number.generation |= 1;
+  }
+
+  void fill(Members& members) {
+    members.resize(1 + rng_.below(members_max));
+    for (PeerRef& member : members) fill(member);
   }
 
   void fill(PeerRef& peer) {
