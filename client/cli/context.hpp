@@ -18,7 +18,7 @@ namespace po = boost::program_options;
 enum ExitCode : int {
   exit_done = 0,
   exit_not_found = 1,    // also: put --if-absent that found the key, cas that found another value,
-                         // ring that found the ring not whole
+                         // ring that found the ring not whole, verify a difference
   exit_usage = 2,        // an option, an argument, or a name without address
   exit_unreachable = 3,  // nobody answers, no answer in time, or an outcome that is not known
   exit_refused = 4,      // the ring refused it (wrong type, out of memory), or its input is no good
@@ -51,7 +51,7 @@ struct Command {
 
 // Each in a file of its own, or with its kin.
 extern const Command put_command, get_command, del_command, incr_command, cas_command;
-extern const Command scan_command, import_command, export_command;
+extern const Command scan_command, import_command, verify_command, export_command;
 extern const Command ring_command, stats_command;
 
 inline void no_options(po::options_description&) {}

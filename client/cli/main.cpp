@@ -13,9 +13,9 @@
 namespace hopring::cli {
 namespace {
 
-constexpr std::array commands = {&put_command,  &get_command,  &del_command,    &incr_command,
-                                 &cas_command,  &scan_command, &import_command, &export_command,
-                                 &ring_command, &stats_command};
+constexpr std::array commands = {&put_command,    &get_command,  &del_command,    &incr_command,
+                                 &cas_command,    &scan_command, &import_command, &verify_command,
+                                 &export_command, &ring_command, &stats_command};
 
 po::options_description global_options() {
   po::options_description options("Options of every command", 100);

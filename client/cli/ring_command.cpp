@@ -21,7 +21,7 @@ struct Summary {
   std::vector<std::uint64_t> bytes;  // by peer
   std::size_t arcs = 0;
   std::vector<std::string> faults;  // of the tiling
-  std::uint64_t arcs_taken_over = 0;
+  TakenOver taken_over;
   std::uint64_t records_dropped = 0;
 };
 
@@ -33,7 +33,7 @@ Summary summarize(const Survey& survey) {
     summary.arcs += report.arcs.size();
   }
   summary.faults = tiling_faults(survey.reports);
-  summary.arcs_taken_over = counter_sum(survey.reports, "arcs_taken_over");
+  summary.taken_over = taken_over(survey.reports);
   summary.records_dropped = counter_sum(survey.reports, "records_dropped");
   return summary;
 }
@@ -69,9 +69,14 @@ void print_verdict(const Survey& survey, const Summary& summary) {
   for (const std::string& fault : summary.faults) {
     std::printf("the ring is not whole: %s\n", fault.c_str());
   }
-  if (summary.arcs_taken_over + summary.records_dropped > 0) {
-    std::printf("losses: %s arcs taken over from dead peers, empty; %s records dropped\n",
-                with_commas(summary.arcs_taken_over).c_str(),
+  if (summary.taken_over.arcs > 0) {
+    std::printf(
+        "losses: %.2f%% of the ring (%zu arcs) was taken over from dead peers: what "
+        "they held there is gone\n",
+        100 * summary.taken_over.share, summary.taken_over.arcs);
+  }
+  if (summary.records_dropped > 0) {
+    std::printf("losses: %s records dropped, of arcs that another claim won\n",
                 with_commas(summary.records_dropped).c_str());
   }
   for (const auto& [peer, failure] : survey.silent_peers) {
@@ -109,7 +114,8 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"skew_bytes", peak_over_mean(summary.bytes)},
          {"whole", summary.faults.empty()},
          {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
-         {"arcs_taken_over", summary.arcs_taken_over},
+         {"arcs_taken_over", summary.taken_over.arcs},
+         {"share_taken_over", summary.taken_over.share},
          {"records_dropped", summary.records_dropped},
          {"silent", std::move(silent)}});
 }

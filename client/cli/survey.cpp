@@ -118,6 +118,18 @@ double share_of(const PeerReport& report) {
   return share;
 }
 
+TakenOver taken_over(const std::vector<PeerReport>& reports) {
+  TakenOver sum;
+  for (const PeerReport& report : reports) {
+    for (const ArcReport& arc : report.arcs) {
+      if (arc.view.number.claimant == 0) continue;
+      ++sum.arcs;
+      sum.share += ring_share(arc.view.arc);
+    }
+  }
+  return sum;
+}
+
 std::uint64_t counter_sum(const std::vector<PeerReport>& reports, std::string_view counter) {
   std::uint64_t sum = 0;
   for (const PeerReport& report : reports) {

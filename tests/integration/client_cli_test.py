@@ -100,15 +100,16 @@ class Mistakes(ring.RingTest):
     def test_help_is_everywhere(self) -> None:
         self.assertIn(b"Commands", self.expect(0, "--help"))
         self.assertIn(b"hopring 0.", self.expect(0, "--version"))
-        for command in ["put", "get", "del", "incr", "cas", "scan", "import", "export", "ring",
-                        "stats"]:
+        for command in ["put", "get", "del", "incr", "cas", "scan", "import", "verify",
+                        "export", "ring", "stats"]:
             self.assertIn(f"usage: hopring {command}".encode(), self.expect(0, command, "--help"))
 
     def test_nobody_there_is_3(self) -> None:
         gone = self.peers[0]
         gone.kill()
-        for words in [["get", "k"], ["put", "k", "v"], ["ring"], ["stats"], ["scan"], ["export"]]:
-            self.expect(3, *words, at=gone, timeout="0.2")
+        for words in [["get", "k"], ["put", "k", "v"], ["ring"], ["stats"], ["scan"], ["export"],
+                      ["verify", "--format", "words", "-"]]:
+            self.expect(3, *words, at=gone, timeout="0.2", input=b"key\n")
 
     def test_refused_is_4(self) -> None:
         self.expect(4, "put", "", "v")
@@ -118,6 +119,18 @@ class Mistakes(ring.RingTest):
 
 class ManyKeys(ring.RingTest):
     PEERS = 3
+
+    def test_verify_names_what_is_stored_otherwise(self) -> None:
+        words = b"".join(b"word %d\n" % n for n in range(5000))
+        self.expect(0, "import", "--format", "words", input=words)
+        self.expect(0, "verify", "--format", "words", input=words, at=self.peers[1])
+        self.expect(0, "put", "word 1234", "another")
+        self.expect(0, "del", "word 4000")
+        done = self.hopring("verify", "--format", "words", "--json", input=words)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout), {"verified": 4998, "failed": 2})
+        self.assertIn(b"line 1235: the value has another type", done.stderr)
+        self.expect(4, "verify", input=b"no record\n")
 
     def test_export_and_import_are_inverses(self) -> None:
         random.seed(1)

@@ -82,10 +82,12 @@ class RingProcessTest(unittest.TestCase):
     def test_a_killed_peer_is_taken_over_and_only_its_own_keys_are_lost(self) -> None:
         peers = self.start_ring(5)
         self.fill(peers[0], 5000)
-        held = {each["id"]: each["keys"] for each in self.survey(peers[0])["peers"]}
+        before = self.survey(peers[0])
+        held = {each["id"]: each["keys"] for each in before["peers"]}
         peers[3].kill()
         seen = self.wait_until_whole(peers[0], 4, TAKE_OVER_S)
-        self.assertGreater(seen["arcs_taken_over"], 0)
+        share = next(each["share"] for each in before["peers"] if each["id"] == peers[3].id)
+        self.assertAlmostEqual(seen["share_taken_over"], share)
         self.assertEqual(self.keys(peers[1]), 5000 - held[peers[3].id])
         self.assertIn("event=take_over", "".join(peer.log_text() for peer in peers))
 
