@@ -76,6 +76,15 @@ void Workload::violation(std::string text) {
   if (violations_.size() < violations_kept) violations_.push_back(std::move(text));
 }
 
+std::string Workload::named(const std::string& key) const {
+  char position[20];
+  std::snprintf(
+      position, sizeof position, "%016llx",
+      static_cast<unsigned long long>(position_of(world_.ring_config().hash_key, key).value));
+  const auto seconds = std::chrono::duration<double>(world_.now().monotonic.since_start).count();
+  return key + " position=" + position + " at=" + std::to_string(seconds);
+}
+
 std::string Workload::random_value() {
   std::string value = "value-" + std::to_string(++values_made_) + "-";
   value.resize(value.size() + rng_.below(options_.value_bytes_max), 'x');
@@ -132,12 +141,8 @@ void Workload::on_finish(Client& client, const OpResult& result) {
       const auto seconds = [](Duration d) {
         return std::to_string(std::chrono::duration<double>(d).count());
       };
-      char position[20];
-      std::snprintf(position, sizeof position, "%016llx",
-                    static_cast<unsigned long long>(
-                        position_of(world_.ring_config().hash_key, client.key).value));
       violation("a put waited " + seconds(wait) + " s from " + seconds(client.started.since_start) +
-                " s on: key=" + client.key + " position=" + position);
+                " s on: key=" + named(client.key));
     }
   }
   judge(client, result);
@@ -166,7 +171,7 @@ void Workload::judge(Client& client, const OpResult& result) {
   if (!read && is_moving(client.key)) ++figures_.writes_during_moves;
   if (!key.judged) return;
   const auto wrong = [&](const char* what) {
-    violation(std::string(what) + " key=" + client.key +
+    violation(std::string(what) + " key=" + named(client.key) +
               " expected=" + key.value.value_or("(absent)") + " got=" +
               (result.value ? result.value->bytes
                             : "outcome " + std::to_string(static_cast<int>(result.outcome))));
@@ -264,7 +269,7 @@ void Workload::judge_scan() {
     const int times = seen == scanner_->seen.end() ? 0 : seen->second;
     const bool stayed = key.judged && key.value && key.stays_since <= scanner_->began;
     if (stayed && times != 1) {
-      violation("scan returned " + name + " " + std::to_string(times) + " times");
+      violation("scan returned " + named(name) + " " + std::to_string(times) + " times");
     }
   }
   for (const auto& [name, times] : scanner_->seen) {
@@ -287,7 +292,7 @@ void Workload::verify_all(const Endpoint& contact) {
     const auto& result = std::get<OpResult>(finish.result);
     ++ended;
     if (key.judged && (result.error || !has_value(result, key.value))) {
-      violation("at the end: key=" + name + " expected=" + key.value.value_or("(absent)") +
+      violation("at the end: key=" + named(name) + " expected=" + key.value.value_or("(absent)") +
                 (result.error ? std::string(" error=") + hopring::name(*result.error) : ""));
     }
   });

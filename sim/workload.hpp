@@ -76,6 +76,7 @@ class Workload {
   void on_scan_step(const ScanResult& result);
   void judge_scan();
   void violation(std::string text);
+  std::string named(const std::string& key) const;  // with its position, and when
   std::string random_value();
 
   World& world_;

@@ -113,7 +113,9 @@ ExitCode run(const Command& command, po::variables_map&& options) {
   Context context{*map, std::move(options), std::move(words)};
   const ExitCode code = command.run(context);
   if (std::fflush(stdout) == 0) return code;
-  std::fprintf(stderr, "hopring: could not write: the disk is full, or nobody reads\n");
+  std::fprintf(stderr, "hopring: %s: the disk is full, or nobody reads\n",
+               code == exit_done ? "it was done, but its answer could not be written"
+                                 : "the answer could not be written");
   return exit_refused;
 }
 

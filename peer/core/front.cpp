@@ -19,6 +19,18 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
+// What became of a dial, as a joiner that gives up tells it.
+const char* told(Unreachable why) {
+  switch (why) {
+    case Unreachable::refused:
+      return "nobody listens there";
+    case Unreachable::lost:
+      return "what listens there closed the connection, or is no peer of hopring";
+    default:
+      return "no answer";
+  }
+}
+
 // The last position of the cell that the position lies in.
 Position last_of_cell(Position position, std::uint32_t cells) {
   return equal_arc(cell_of(position, cells), cells).end;
@@ -179,6 +191,10 @@ bool Front::is_welcome(const PeerRef& from, const OfferArc& offer) const {
 }
 
 void Front::on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out) {
+  const auto& contacts = options_.contacts;
+  if (std::find(contacts.begin(), contacts.end(), peer.endpoint) != contacts.end()) {
+    dial_ends_[peer.endpoint] = why;
+  }
   if (state_ == State::dialling || state_ == State::gone || !ring_) return;
   member_.on_unreachable(now, peer, why, out, events_);
   settle(now, out);
@@ -188,10 +204,16 @@ void Front::on_deadline(Now now, Outbox& out) {
   if (state_ == State::gone || state_ == State::idle) return;
   if (join_deadline_ <= now.monotonic) {
     std::string tried;
-    for (const Endpoint& contact : options_.contacts) tried += " " + to_string(contact);
+    for (const Endpoint& contact : options_.contacts) {
+      const auto end = dial_ends_.find(contact);
+      tried += " " + to_string(contact);
+      if (state_ != State::dialling) continue;
+      tried +=
+          std::string(" (") + (end != dial_ends_.end() ? told(end->second) : "no answer") + ")";
+    }
     join_deadline_ = Time::never();
     return fail(state_ == State::dialling
-                    ? "nobody answers at --join" + tried
+                    ? "no peer answers at --join" + tried
                     : "let into the ring by" + tried + ", but no peer gave it an arc in time",
                 out);
   }

@@ -8,6 +8,7 @@
 // rule: belongs to one thread.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -126,6 +127,7 @@ class Front {
   RingEvents events_;  // reused; empty between inputs
   std::vector<ToShard> commands_;
   std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
+  std::map<Endpoint, Unreachable> dial_ends_;  // of contacts, while dialling
   std::uint64_t arcs_taken_over_ = 0;
 };
 

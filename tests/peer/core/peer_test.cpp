@@ -158,7 +158,9 @@ BOOST_AUTO_TEST_CASE(dials_its_contacts_again_and_again_and_fails_when_nobody_an
   pass(30s);
   const auto failed = all_of<Failed>(out);
   BOOST_TEST(failed.size() == 1u);
-  BOOST_TEST(failed.front().reason == "nobody answers at --join 127.0.0.1:2 127.0.0.1:3");
+  BOOST_TEST(
+      failed.front().reason ==
+      "no peer answers at --join 127.0.0.1:2 (nobody listens there) 127.0.0.1:3 (no answer)");
   BOOST_TEST(subject->next_deadline() == Time::never());
 }
 
