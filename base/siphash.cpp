@@ -32,23 +32,30 @@ struct State {
   }
 };
 
+std::uint64_t load(const char* from) noexcept {
+  std::uint64_t word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// The bytes behind the last whole word, the first in the lowest place; without a branch by their
+// number where there is a word before them.
+std::uint64_t rest_of(std::string_view bytes) noexcept {
+  const std::size_t count = bytes.size() % 8;
+  if (bytes.size() >= 8) return load(bytes.data() + bytes.size() - 8) >> (56 - 8 * count) >> 8;
+  std::uint64_t rest = 0;
+  std::memcpy(&rest, bytes.data(), count);
+  return rest;
+}
+
 }  // namespace
 
 std::uint64_t siphash13(const HashKey& key, std::string_view bytes) noexcept {
   State state{key.words[0] ^ 0x736f6d6570736575ull, key.words[1] ^ 0x646f72616e646f6dull,
               key.words[0] ^ 0x6c7967656e657261ull, key.words[1] ^ 0x7465646279746573ull};
-  const char* data = bytes.data();
   const std::size_t whole = bytes.size() / 8 * 8;
-  for (std::size_t i = 0; i < whole; i += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, data + i, 8);
-    state.absorb(word);
-  }
-  std::uint64_t last = static_cast<std::uint64_t>(bytes.size()) << 56;
-  for (std::size_t i = whole; i < bytes.size(); ++i) {
-    last |= static_cast<std::uint64_t>(static_cast<unsigned char>(data[i])) << (8 * (i - whole));
-  }
-  state.absorb(last);
+  for (std::size_t i = 0; i < whole; i += 8) state.absorb(load(bytes.data() + i));
+  state.absorb(static_cast<std::uint64_t>(bytes.size()) << 56 | rest_of(bytes));
   state.v2 ^= 0xff;
   state.round();
   state.round();

@@ -14,6 +14,12 @@ Limits share_of(const PeerOptions& options) {
   return limits;
 }
 
+GroupOptions options_with(HugePages& memory, const PeerOptions& options) {
+  GroupOptions groups = group_options(options);
+  groups.pool.source = source_of(memory);
+  return groups;
+}
+
 }  // namespace
 
 Worker::Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptions& options,
@@ -24,7 +30,8 @@ Worker::Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptio
       limits_(share_of(options)),
       owner_(owner),
       mailbox_(io),
-      shard_(options.self, group_options(options), Rng(random_word())),
+      memory_(options.block_bytes),
+      shard_(options.self, options_with(memory_, options), Rng(random_word())),
       desk_(shard_, index, options.shards),
       visitors_(*this, limits_, log),
       alarm_(

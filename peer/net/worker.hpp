@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/huge_pages.hpp"
 #include "peer/core/desk.hpp"
 #include "peer/core/options.hpp"
 #include "peer/core/shard.hpp"
@@ -105,6 +106,7 @@ class Worker final : private Visitors::Owner {
   Limits limits_;  // of this worker: its share of the peer's
   Owner& owner_;
   Mailbox mailbox_;
+  HugePages memory_;  // of the shard's tables
   Shard shard_;
   Desk desk_;
   Visitors visitors_;

@@ -137,10 +137,22 @@ std::uint8_t BlockPool::list_of(const Block& block) noexcept {
   return block.free == all_free ? spare_list : longest_run(block.free);
 }
 
+void* BlockPool::new_block() noexcept {
+  const BlockSource& source = options_.source;
+  if (source.take != nullptr) return source.take(source.context, options_.block_bytes);
+  return ::operator new(options_.block_bytes, cache_line, std::nothrow);
+}
+
+void BlockPool::delete_block(void* data) noexcept {
+  const BlockSource& source = options_.source;
+  if (source.take != nullptr) return source.give_back(source.context, data);
+  ::operator delete(data, cache_line);
+}
+
 // A new block, wholly free and listed; none if the limit or the system refuses.
 std::uint32_t BlockPool::take_block() noexcept {
   if (!admits(options_.block_bytes)) return none;
-  void* const data = ::operator new(options_.block_bytes, cache_line, std::nothrow);
+  void* const data = new_block();
   if (data == nullptr) return none;
   std::uint32_t index = none;
   try {
@@ -152,8 +164,8 @@ std::uint32_t BlockPool::take_block() noexcept {
     index = vacant_.back();
     vacant_.pop_back();
   } catch (const std::bad_alloc&) {
-    if (blocks_.size() > 0 && blocks_.back().data == nullptr && vacant_.empty()) blocks_.pop_back();
-    ::operator delete(data, cache_line);
+    if (!blocks_.empty() && blocks_.back().data == nullptr && vacant_.empty()) blocks_.pop_back();
+    delete_block(data);
     return none;
   }
   blocks_[index] = {static_cast<std::byte*>(data), all_free, none, none, spare_list};
@@ -166,7 +178,7 @@ std::uint32_t BlockPool::take_block() noexcept {
 // REQUIRES: the block is wholly free.
 void BlockPool::drop_block(std::uint32_t index) noexcept {
   unlink(index);
-  ::operator delete(blocks_[index].data, cache_line);
+  delete_block(blocks_[index].data);
   blocks_[index] = {};
   vacant_.push_back(index);
   resident_bytes_ -= options_.block_bytes;

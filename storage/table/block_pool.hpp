@@ -36,9 +36,31 @@ struct Piece {
   std::uint32_t block = 0;  // the pool's business
 };
 
+// Where a pool takes its blocks from: functions and their context, which outlives the pool.
+struct BlockSource {
+  // Memory for one block, aligned to a cache line; nullptr if there is none.
+  void* (*take)(void* context, std::size_t bytes) noexcept = nullptr;
+  void (*give_back)(void* context, void* block) noexcept = nullptr;
+  void* context = nullptr;
+};
+
+// A source with the member functions take(bytes) and give_back(block).
+template <class Memory>
+BlockSource source_of(Memory& memory) {
+  return {
+      [](void* context, std::size_t bytes) noexcept {
+        return static_cast<Memory*>(context)->take(bytes);
+      },
+      [](void* context, void* block) noexcept { static_cast<Memory*>(context)->give_back(block); },
+      &memory};
+}
+
 struct PoolOptions {
-  std::size_t block_bytes = std::size_t{64} << 10;  // a power of two, 4 KiB to 512 KiB
+  static constexpr std::size_t block_bytes_default = std::size_t{64} << 10;
+
+  std::size_t block_bytes = block_bytes_default;  // a power of two, 4 KiB to 512 KiB
   std::size_t bytes_max = 0;  // bound of resident_bytes(); 0 = none. Beyond it lending fails
+  BlockSource source = {};    // without functions: operator new
 };
 
 class BlockPool {
@@ -116,6 +138,8 @@ class BlockPool {
   Piece lend_own(std::size_t bytes) noexcept;
   std::uint32_t used_block_with_run(std::size_t units) const noexcept;
   static std::uint8_t list_of(const Block& block) noexcept;
+  void* new_block() noexcept;
+  void delete_block(void* data) noexcept;
   std::uint32_t take_block() noexcept;
   void drop_block(std::uint32_t index) noexcept;
   void drop_spare_blocks() noexcept;

@@ -34,11 +34,11 @@ std::size_t HopscotchTable::resident_bytes() const noexcept {
 }
 
 std::optional<RecordView> HopscotchTable::find(std::uint64_t position, std::string_view key) const {
-  const Segment& segment = directory_.segment_of(position);
-  const Segment::SlotId slot = segment.find(position, key);
-  if (slot == Segment::no_slot) return spill_.empty() ? std::nullopt : spill_.find(position, key);
-  RecordView record = segment.record(slot);
-  record.position = position;
+  const std::byte* const encoded = directory_.segment_of(position).find_encoded(position, key);
+  if (encoded == nullptr) return spill_.empty() ? std::nullopt : spill_.find(position, key);
+  std::optional<RecordView> record(std::in_place);
+  record->position = position;
+  decode_record(encoded, *record);
   return record;
 }
 

@@ -9,7 +9,7 @@ namespace hopring {
 
 namespace {
 
-constexpr std::size_t expiry_bytes = 6;
+constexpr std::size_t expiry_bytes = record_expiry_bytes;
 constexpr unsigned expiry_flag = 0x80;
 
 constexpr std::size_t length_bytes(std::size_t length) {
@@ -61,6 +61,8 @@ std::string_view read_bytes(const std::byte*& in, std::size_t size) {
 
 }  // namespace
 
+std::int64_t detail::decode_expiry(const std::byte* in) noexcept { return read_expiry(in); }
+
 std::size_t encoded_bytes(const RecordView& record) {
   HOPRING_CHECK(!record.key.empty() && record.key.size() <= record_key_bytes_max);
   HOPRING_CHECK(record.value.size() <= record_value_bytes_max);
@@ -79,7 +81,7 @@ void encode_record(std::byte* out, const RecordView& record) {
   write_bytes(out, record.value);
 }
 
-RecordView decode_record(const std::byte* in) {
+RecordView detail::decode_long_record(const std::byte* in) {
   RecordView record;
   const auto first = std::to_integer<unsigned>(*in++);
   record.type = static_cast<std::uint8_t>(first & ~expiry_flag);

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace hopring {
@@ -17,6 +18,7 @@ namespace hopring {
 inline constexpr std::size_t record_key_bytes_max = 65535;
 inline constexpr std::size_t record_value_bytes_max = std::size_t{1} << 30;
 inline constexpr std::uint8_t record_type_max = 127;
+inline constexpr std::size_t record_expiry_bytes = 6;
 // Milliseconds since 1970: the year 10889. The header spends six bytes on an expiry.
 inline constexpr std::int64_t expiry_ms_max = (std::int64_t{1} << 48) - 1;
 
@@ -44,7 +46,69 @@ std::size_t encoded_bytes(const RecordView& record);
 
 void encode_record(std::byte* out, const RecordView& record);
 
+namespace detail {
+
+inline unsigned header_byte(const std::byte* in, std::size_t i) noexcept {
+  return std::to_integer<unsigned>(in[i]);
+}
+// Has the record at `in` a header of three bytes? Nearly all have.
+inline bool is_short(const std::byte* in) noexcept {
+  return ((header_byte(in, 1) | header_byte(in, 2)) & 0x80) == 0;
+}
+inline std::size_t expiry_bytes_of(const std::byte* in) noexcept {
+  return (header_byte(in, 0) >> 7) * record_expiry_bytes;
+}
+std::int64_t decode_expiry(const std::byte* in) noexcept;
+RecordView decode_long_record(const std::byte* in);
+
+inline std::uint64_t load_8_bytes(const char* from) noexcept {
+  std::uint64_t bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
+
+// memcmp() == 0, in line for the lengths that keys mostly have.
+inline bool are_equal(const char* a, const char* b, std::size_t size) noexcept {
+  if (size - 16 > 16) return std::memcmp(a, b, size) == 0;
+  const char* const a_end = a + size;  // the last 16 bytes overlap the first
+  const char* const b_end = b + size;
+  return ((load_8_bytes(a) ^ load_8_bytes(b)) | (load_8_bytes(a + 8) ^ load_8_bytes(b + 8)) |
+          (load_8_bytes(a_end - 16) ^ load_8_bytes(b_end - 16)) |
+          (load_8_bytes(a_end - 8) ^ load_8_bytes(b_end - 8))) == 0;
+}
+
+}  // namespace detail
+
+// Makes `record` the record at `in`, but for its position.
+inline void decode_record(const std::byte* in, RecordView& record) {
+  if (!detail::is_short(in)) {
+    const std::uint64_t position = record.position;
+    record = detail::decode_long_record(in);
+    record.position = position;
+    return;
+  }
+  const std::size_t key_bytes = detail::header_byte(in, 1);
+  const std::size_t expiry_bytes = detail::expiry_bytes_of(in);
+  const auto* const key = reinterpret_cast<const char*>(in + 3 + expiry_bytes);
+  record.key = {key, key_bytes};
+  record.value = {key + key_bytes, detail::header_byte(in, 2)};
+  record.type = static_cast<std::uint8_t>(detail::header_byte(in, 0) & 0x7f);
+  record.expiry_ms = expiry_bytes != 0 ? detail::decode_expiry(in + 3) : 0;
+}
+
 // The record at `in`, without its position.
-RecordView decode_record(const std::byte* in);
+inline RecordView decode_record(const std::byte* in) {
+  RecordView record;
+  decode_record(in, record);
+  return record;
+}
+
+// Has the record at `in` this key?
+inline bool has_key(const std::byte* in, std::string_view key) {
+  if (!detail::is_short(in)) return detail::decode_long_record(in).key == key;
+  const auto* const stored = reinterpret_cast<const char*>(in + 3 + detail::expiry_bytes_of(in));
+  return detail::header_byte(in, 1) == key.size() &&
+         detail::are_equal(stored, key.data(), key.size());
+}
 
 }  // namespace hopring

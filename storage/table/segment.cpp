@@ -17,17 +17,10 @@ unsigned shift_to_tag(std::uint64_t extent) {
 
 Segment::Segment(Interval interval, BlockPool& pool)
     : interval_(interval),
-      tag_shift_(shift_to_tag(interval.extent)),
       slots_(pool),
+      tag_shift_(shift_to_tag(interval.extent)),
       records_(pool),
       pool_(&pool) {}
-
-Segment::SlotId Segment::find(std::uint64_t position, std::string_view key) const {
-  records_.prefetch_extents();  // while the slots come
-  return slots_.find(tag_of(position), [&](Reference reference) {
-    return decode_record(records_.at(reference)).key == key;
-  });
-}
 
 Segment::Change Segment::insert(const RecordView& record) {
   if (is_full()) return Change::no_slot;
@@ -90,11 +83,14 @@ bool Segment::is_wasteful() const noexcept {
 
 void Segment::prefetch_slots(std::uint64_t position) const noexcept {
   if (slots_.buckets() > 0) slots_.prefetch(tag_of(position));
+  records_.prefetch_extents();
 }
 
 void Segment::prefetch_record(std::uint64_t position) const noexcept {
   slots_.find(tag_of(position), [&](Reference reference) {
-    __builtin_prefetch(records_.at(reference));
+    const std::byte* const record = records_.at(reference);
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + 64);
     return true;
   });
 }

@@ -28,12 +28,15 @@ SlotArray::~SlotArray() {
 }
 
 bool SlotArray::allocate(std::uint32_t buckets, Tag tag_max) noexcept {
-  HOPRING_CHECK(piece_.data == nullptr && buckets > 0);
+  HOPRING_CHECK(piece_.data == nullptr && buckets > 0 && buckets <= buckets_max);
   piece_ = pool_->lend(buckets * sizeof(Bucket));
   if (piece_.data == nullptr) return false;
   for (std::uint32_t i = 0; i < buckets; ++i) new (piece_.data + i * sizeof(Bucket)) Bucket;
-  count_ = buckets;
-  scale_ = (std::uint64_t{buckets} << 32) / (std::uint64_t{tag_max} + 1);
+  count_ = static_cast<std::uint16_t>(buckets);
+  // With fewer tags than buckets, each tag has one of the first buckets for a home.
+  constexpr std::uint64_t scale_max = 0xffffffff;
+  scale_ = static_cast<std::uint32_t>(
+      std::min(scale_max, (std::uint64_t{buckets} << 32) / (std::uint64_t{tag_max} + 1)));
   return true;
 }
 
@@ -56,14 +59,6 @@ void SlotArray::erase(SlotId slot) noexcept {
   if (holds_home(index, start)) return;
   Bucket& named = bucket(start);
   named.hops = static_cast<std::uint16_t>(named.hops & ~bit(distance(start, index)));
-}
-
-std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, Tag tag) noexcept {
-  std::uint32_t slots = 0;
-  for (std::uint32_t i = 0; i < slots_per_bucket; ++i) {
-    slots |= static_cast<std::uint32_t>(bucket.tags[i] == tag) << i;
-  }
-  return slots & bucket.full;
 }
 
 std::uint32_t SlotArray::nearest_with_room(std::uint32_t start) const noexcept {

@@ -32,6 +32,10 @@
 
 #include "storage/table/block_pool.hpp"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace hopring {
 
 using Tag = std::uint16_t;
@@ -60,7 +64,10 @@ class SlotArray {
   SlotArray& operator=(SlotArray&& other) noexcept;
   ~SlotArray();
 
-  // Gives an empty array `buckets` buckets for tags up to `tag_max`. False if the pool refuses.
+  static constexpr std::uint32_t buckets_max = 0xffff / slots_per_bucket;
+
+  // Gives an empty array `buckets` buckets (1 to buckets_max) for tags up to `tag_max`. False if
+  // the pool refuses.
   [[nodiscard]] bool allocate(std::uint32_t buckets, Tag tag_max) noexcept;
 
   std::uint32_t size() const noexcept { return size_; }
@@ -70,12 +77,12 @@ class SlotArray {
 
   // REQUIRES of the calls with a tag: tag <= tag_max; but for insert(): buckets() > 0.
   std::uint32_t home(Tag tag) const noexcept {
-    return static_cast<std::uint32_t>((tag * scale_) >> 32);
+    return static_cast<std::uint32_t>((std::uint64_t{tag} * scale_) >> 32);
   }
 
   // The slot with `tag` of which match(reference) says true, or no_slot.
   template <class Match>
-  SlotId find(Tag tag, Match&& match) const;
+  [[gnu::always_inline]] inline SlotId find(Tag tag, Match&& match) const;
 
   // False, and no record is lost, if no slot of the neighbourhood is or can be made free.
   [[nodiscard]] bool insert(Tag tag, Reference reference) noexcept;
@@ -129,15 +136,35 @@ class SlotArray {
   void fill(std::uint32_t index, Tag tag, Reference reference) noexcept;
   bool holds_home(std::uint32_t index, std::uint32_t home) const noexcept;
 
-  BlockPool* pool_ = nullptr;
+  // What find() reads comes first: a segment has it in one cache line.
   Piece piece_;
-  std::uint64_t scale_ = 0;  // home = tag * scale_ >> 32
-  std::uint32_t count_ = 0;
-  std::uint32_t size_ = 0;
+  std::uint32_t scale_ = 0;  // home = tag * scale_ >> 32
+  std::uint16_t count_ = 0;
+  std::uint16_t size_ = 0;
+  BlockPool* pool_ = nullptr;
 };
 
+inline std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, Tag tag) noexcept {
+  static_assert(slots_per_bucket == 10);
+#ifdef __SSE2__
+  const auto* const tags = reinterpret_cast<const __m128i*>(bucket.tags.data());
+  const auto* const last_tags = reinterpret_cast<const __m128i*>(bucket.tags.data() + 2);
+  const __m128i wanted = _mm_set1_epi16(static_cast<short>(tag));
+  const __m128i first = _mm_cmpeq_epi16(_mm_loadu_si128(tags), wanted);      // slots 0 to 7
+  const __m128i last = _mm_cmpeq_epi16(_mm_loadu_si128(last_tags), wanted);  // slots 2 to 9
+  const auto both = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(first, last)));
+  const std::uint32_t slots = (both & 0xff) | (both >> 6 & 0x300);
+#else
+  std::uint32_t slots = 0;
+  for (std::uint32_t i = 0; i < slots_per_bucket; ++i) {
+    slots |= static_cast<std::uint32_t>(bucket.tags[i] == tag) << i;
+  }
+#endif
+  return slots & bucket.full;
+}
+
 template <class Match>
-SlotArray::SlotId SlotArray::find(Tag tag, Match&& match) const {
+inline SlotArray::SlotId SlotArray::find(Tag tag, Match&& match) const {
   if (count_ == 0) return no_slot;
   const std::uint32_t start = home(tag);
   for (std::uint32_t hops = bucket(start).hops; hops != 0; hops &= hops - 1) {

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/huge_pages.hpp"
 #include "storage/table/hopscotch_table.hpp"
 #include "tests/bench/workload.hpp"
 
@@ -67,7 +68,8 @@ class HopringMap {
 
   static constexpr std::uint64_t last = ~std::uint64_t{0};  // the ring is cut before position 0
 
-  BlockPool pool_;
+  HugePages memory_{PoolOptions::block_bytes_default};
+  BlockPool pool_{PoolOptions{.source = source_of(memory_)}};
   PositionOf position_of_;
   HopscotchTable table_;
 };

@@ -1,7 +1,9 @@
 #include "storage/table/block_pool.hpp"
 
+#include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "base/rng.hpp"
@@ -27,6 +29,38 @@ BOOST_AUTO_TEST_CASE(pieces_of_one_block_share_it) {
   pool.take_back(b);
   pool.audit();
   BOOST_TEST(pool.resident_bytes() == 65536u);  // kept for the next borrower
+}
+
+// Lends from an array, and knows what is out.
+struct Shelf {
+  static constexpr std::size_t block_bytes = 65536;
+
+  void* take(std::size_t bytes) noexcept {
+    if (bytes != block_bytes || out == blocks_max) return nullptr;
+    return bytes_of_blocks.data() + block_bytes * out++;
+  }
+  void give_back(void*) noexcept { --out; }
+
+  static constexpr std::size_t blocks_max = 2;
+  std::size_t out = 0;
+  alignas(64) std::array<std::byte, blocks_max * block_bytes> bytes_of_blocks;
+};
+
+BOOST_AUTO_TEST_CASE(blocks_come_from_the_source_and_go_back_to_it) {
+  const auto shelf = std::make_unique<Shelf>();
+  {
+    BlockPool pool(PoolOptions{.source = source_of(*shelf)});
+    std::vector<Piece> pieces;
+    for (std::size_t i = 0; i < Shelf::blocks_max * BlockPool::units_per_block; ++i) {
+      pieces.push_back(pool.lend(1024));
+      BOOST_REQUIRE(pieces.back().data != nullptr);
+    }
+    BOOST_TEST(shelf->out == Shelf::blocks_max);
+    BOOST_TEST(pool.lend(1024).data == nullptr, "the source has no more");
+    for (const Piece& piece : pieces) pool.take_back(piece);
+    pool.audit();
+  }
+  BOOST_TEST(shelf->out == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_piece_that_is_not_of_whole_units_has_exactly_its_size) {

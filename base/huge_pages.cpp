@@ -1,0 +1,73 @@
+#include "base/huge_pages.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+constexpr std::size_t size = HugePages::region_bytes;
+
+// A region that begins at a multiple of its size; nullptr if there is no memory.
+std::byte* map_region() noexcept {
+  void* const mapped =
+      mmap(nullptr, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* const first = static_cast<std::byte*>(mapped);
+  const std::size_t before = (size - reinterpret_cast<std::uintptr_t>(mapped) % size) % size;
+  if (before > 0) munmap(first, before);
+  munmap(first + before + size, size - before);
+  return first + before;
+}
+
+}  // namespace
+
+HugePages::HugePages(std::size_t block_bytes) : block_bytes_(block_bytes) {
+  HOPRING_CHECK(block_bytes > 0 && size % block_bytes == 0);
+  const std::size_t blocks = size / block_bytes;
+  HOPRING_CHECK(blocks <= blocks_per_region_max);
+  all_free_ = blocks < 64 ? (Free{1} << blocks) - 1 : ~Free{0};
+}
+
+HugePages::~HugePages() { HOPRING_CHECK(regions_.empty()); }
+
+void* HugePages::take(std::size_t bytes) noexcept {
+  if (bytes != block_bytes_) return nullptr;
+  auto region = std::find_if(regions_.begin(), regions_.end(),
+                             [](const auto& each) { return each.second != 0; });
+  if (region == regions_.end()) {
+    std::byte* const mapped = map_region();
+    if (mapped == nullptr) return nullptr;
+    try {
+      region = regions_.emplace(reinterpret_cast<Address>(mapped), all_free_).first;
+    } catch (const std::bad_alloc&) {
+      munmap(mapped, size);
+      return nullptr;
+    }
+    if (regions_.size() > small_regions) madvise(mapped, size, MADV_HUGEPAGE);
+  }
+  Free& free = region->second;
+  const auto index = static_cast<std::size_t>(std::countr_zero(free));
+  free &= free - 1;
+  return reinterpret_cast<std::byte*>(region->first) + index * block_bytes_;
+}
+
+void HugePages::give_back(void* block) noexcept {
+  const auto address = reinterpret_cast<Address>(block);
+  const auto region = regions_.find(address / size * size);
+  HOPRING_CHECK(region != regions_.end());
+  region->second |= Free{1} << ((address - region->first) / block_bytes_);
+  if (region->second != all_free_) {
+    madvise(block, block_bytes_, MADV_DONTNEED);
+    return;
+  }
+  munmap(reinterpret_cast<void*>(region->first), size);
+  regions_.erase(region);
+}
+
+}  // namespace hopring
