@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/entropy.hpp"
+#include "base/standard_streams.hpp"
 #include "peer/config.hpp"
 #include "peer/net/address.hpp"
 #include "peer/net/driver.hpp"
@@ -82,6 +83,7 @@ int run(const Config& config) {
 
 int main(int argc, char** argv) {
   using namespace hopring;
+  hold_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);  // a connection that broke is told by the write
   const auto config = read_config(std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* notice = std::get_if<Notice>(&config)) {

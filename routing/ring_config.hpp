@@ -26,12 +26,14 @@ struct RingConfig {
   friend bool operator==(const RingConfig&, const RingConfig&) = default;
 };
 
-inline constexpr std::uint32_t nodes_per_peer_max = 1024;
+// A move must lower the peak by 1/128 of a fair share (Balancer::step_parts): the arcs of a new
+// ring must weigh more than that for its second peer to be given any.
+inline constexpr std::uint32_t nodes_per_peer_max = 128;
 
 // The first thing wrong with `config`, in words fit for the operator; nullopt when all is well.
 constexpr std::optional<std::string_view> problem(const RingConfig& config) {
   if (!std::has_single_bit(config.nodes_per_peer) || config.nodes_per_peer > nodes_per_peer_max) {
-    return "nodes must be a power of two from 1 to 1024";
+    return "nodes must be a power of two from 1 to 128";
   }
   if (config.replicas != 1) {
     return "replicas must be 1: copies of arcs are not supported yet";

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "routing/ring_config.hpp"
 #include "sim/run.hpp"
 
 namespace {
@@ -22,8 +23,8 @@ po::options_description describe(RunOptions& options) {
   po::options_description all("hopring-sim: N whole peers in one process, under virtual time");
   all.add_options()("help", "this text")                                                       //
       ("peers", po::value(&options.peers)->default_value(16), "peers that join, 1 to 100000")  //
-      ("seed", po::value(&options.seed)->default_value(1), "decides everything")               //
-      ("ops", po::value(&options.operations)->default_value(2000), "operations of the load")   //
+      ("seed", po::value<std::int64_t>()->default_value(1), "decides everything")              //
+      ("ops", po::value<std::int64_t>()->default_value(2000), "operations of the load")        //
       ("churn", po::value(&options.churn)->default_value(0),
        "joins, leaves and crashes per virtual second, under the load")  //
       ("no-crashes", po::bool_switch(), "peers leave gracefully only")  //
@@ -69,14 +70,21 @@ void print_text(const RunFigures& f, double elapsed) {
   std::printf("violations         %zu\n", f.violations.size());
 }
 
+// Boost would read "-1" as the largest number.
+std::uint64_t count_in(const po::variables_map& given, const char* option) {
+  const auto count = given[option].as<std::int64_t>();
+  if (count < 0) throw po::error(std::string("--") + option + " must not be negative");
+  return static_cast<std::uint64_t>(count);
+}
+
 // The first thing wrong with the options, or nullptr.
 const char* problem(const RunOptions& options) {
   if (options.peers < 1 || options.peers > 100000) return "--peers must be from 1 to 100000";
   const auto nodes = options.nodes_per_peer;
-  if (nodes < 1 || nodes > 1024 || (nodes & (nodes - 1)) != 0) {
-    return "--nodes must be a power of two from 1 to 1024";
+  if (nodes < 1 || nodes > hopring::nodes_per_peer_max || (nodes & (nodes - 1)) != 0) {
+    return "--nodes must be a power of two from 1 to 128";
   }
-  if (options.churn < 0 || options.churn > 1000) return "--churn must be from 0 to 1000";
+  if (!(options.churn >= 0 && options.churn <= 1000)) return "--churn must be from 0 to 1000";
   return nullptr;
 }
 
@@ -96,8 +104,11 @@ int main(int argc, char** argv) {
   const po::options_description all = describe(options);
   po::variables_map given;
   try {
-    po::store(po::parse_command_line(argc, argv, all), given);
+    const po::positional_options_description no_words;
+    po::store(po::command_line_parser(argc, argv).options(all).positional(no_words).run(), given);
     po::notify(given);
+    options.seed = count_in(given, "seed");
+    options.operations = count_in(given, "ops");
   } catch (const po::error& error) {
     std::fprintf(stderr, "hopring-sim: %s (see --help)\n", error.what());
     return 2;

@@ -106,6 +106,7 @@ void Run::join_all() {
   if (!world_.run_until_true(settle_timeout, [&] { return all_ready(); })) {
     violation("some peers were never let in");
   }
+  if (world_.alive_peers().size() != options_.peers) violation("some peers gave up joining");
   progress("joining", options_.peers, options_.peers);
   if (options_.peers > 1) {
     figures_.messages_per_join =
@@ -161,9 +162,9 @@ void Run::load() {
   workload_ = std::make_unique<Workload>(world_, load, contacts);
   workload_->start();
   watch();
-  const auto pause = options_.churn > 0 ? Duration(static_cast<std::int64_t>(1e9 / options_.churn))
-                                        : Duration(settle_timeout);
-  Time next = world_.now().monotonic + pause;
+  const bool churns = options_.churn > 0;
+  const auto pause = Duration(churns ? static_cast<std::int64_t>(1e9 / options_.churn) : 0);
+  Time next = churns ? world_.now().monotonic + pause : Time::never();
   const Time end = world_.now().monotonic + load_timeout;
   while (workload_->figures().operations < options_.operations && world_.now().monotonic < end) {
     world_.run_for(5ms);

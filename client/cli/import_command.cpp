@@ -198,6 +198,8 @@ ExitCode feed_from(Context& context, std::istream& in, StartBatch start, const c
     }
   }
   feed.finish();
+  if (&in == &std::cin) check_input();
+  if (in.bad()) throw UsageError("cannot read " + context.words[0] + " to its end");
   return tell(context, feed, done, std::move(malformed));
 }
 

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "base/standard_streams.hpp"
 #include "client/cli/context.hpp"
 #include "client/cli/output.hpp"
 
@@ -97,7 +98,9 @@ MapOptions map_options(const po::variables_map& options) {
   MapOptions chosen;
   if (options.count("at") != 0) chosen.contacts = options["at"].as<std::vector<std::string>>();
   const double seconds = options["timeout"].as<double>();
-  if (!(seconds > 0 && seconds <= 1e6)) throw UsageError("--timeout is a number of seconds");
+  if (!(seconds >= 0.001 && seconds <= 1e6)) {
+    throw UsageError("--timeout is a number of seconds, from 0.001 to 1000000");
+  }
   chosen.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1e3));
   return chosen;
 }
@@ -112,7 +115,7 @@ ExitCode run(const Command& command, po::variables_map&& options) {
   if (!map) throw UsageError(map.error().text);
   Context context{*map, std::move(options), std::move(words)};
   const ExitCode code = command.run(context);
-  if (std::fflush(stdout) == 0) return code;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   std::fprintf(stderr, "hopring: %s: the disk is full, or nobody reads\n",
                code == exit_done ? "it was done, but its answer could not be written"
                                  : "the answer could not be written");
@@ -141,6 +144,7 @@ ExitCode run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   using namespace hopring::cli;
+  hopring::hold_standard_streams();
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const UsageError& error) {

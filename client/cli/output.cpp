@@ -48,9 +48,16 @@ ExitCode complain(const Context& context, const Failure& failure) {
   return exit_code_of(failure);
 }
 
+// std::cin reads through stdin, which knows what the stream keeps to itself.
+void check_input() {
+  if (std::ferror(stdin) != 0) throw UsageError("cannot read standard input");
+}
+
 std::string word_or_input(const std::string& word) {
   if (word != "-") return word;
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  std::string bytes{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  check_input();
+  return bytes;
 }
 
 }  // namespace hopring::cli

@@ -24,6 +24,9 @@ inline constexpr int standard_error = 2;
 ExitCode complain(const Context& context, const Failure& failure);
 ExitCode exit_code_of(const Failure& failure);
 
+// Throws UsageError if standard input ended by an error: what came of it is not all.
+void check_input();
+
 // A word of the command line; "-" stands for all of standard input.
 std::string word_or_input(const std::string& word);
 

@@ -40,12 +40,12 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
       return std::nullopt;
     }
     if (!to.empty() && to.front() != index_) {
-      send(to.front(), open_part(open_gather(asker), {}), std::move(request), out);
+      send(to.front(), open_part(open_gather(asker), {}), std::move(request), asker.is_alone, out);
       return std::nullopt;
     }
   }
   Holes holes;
-  ClientReplyMessage reply = perform(now, request, holes, out);
+  ClientReplyMessage reply = perform(now, request, {}, holes, out);
   if (holes.empty()) return reply;
   const std::uint64_t number = open_part(open_gather(asker), {});
   out.notes.push_back(Unserved{index_, {number, std::move(reply)}, std::move(holes)});
@@ -67,7 +67,8 @@ void Desk::cut(const Ticket& asker, BatchRequest&& request, const std::vector<st
   }
   for (std::uint32_t desk = 0; desk < shards_; ++desk) {
     if (slots[desk].empty()) continue;
-    send(desk, open_part(gather, std::move(slots[desk])), std::move(requests[desk]), out);
+    send(desk, open_part(gather, std::move(slots[desk])), std::move(requests[desk]), asker.is_alone,
+         out);
   }
 }
 
@@ -104,15 +105,16 @@ std::vector<std::uint32_t> Desk::shards_of(const ClientRequestMessage& request) 
 }
 
 void Desk::send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request,
-                DeskOutbox& out) {
-  out.errands.push_back(ToDesk{to, Errand{index_, number, std::move(request)}});
+                bool is_alone, DeskOutbox& out) {
+  out.errands.push_back(ToDesk{to, Errand{index_, number, std::move(request), is_alone}});
 }
 
 // Errands.
 
 void Desk::on(Now now, Errand&& errand, DeskOutbox& out) {
   Holes holes;
-  ErrandDone done{errand.number, perform(now, errand.request, holes, out)};
+  const Bounds bounds = errand.is_alone ? Bounds{} : beside_others;
+  ErrandDone done{errand.number, perform(now, errand.request, bounds, holes, out)};
   if (holes.empty()) {
     out.errands.push_back(ToDesk{errand.from, std::move(done)});
   } else {
@@ -154,9 +156,10 @@ void Desk::put_in(Gather& gather, const Part& part, BatchReply&& given) {
 
 // What this shard serves.
 
-ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request, Holes& holes,
-                                 DeskOutbox& out) {
-  return std::visit([&](const auto& each) { return perform_each(now, each, holes, out); }, request);
+ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request, const Bounds& bounds,
+                                 Holes& holes, DeskOutbox& out) {
+  return std::visit([&](const auto& each) { return perform_each(now, each, bounds, holes, out); },
+                    request);
 }
 
 std::optional<OpResult> Desk::execute(Now now, const Operation& operation, View* executed_in,
@@ -173,12 +176,15 @@ std::optional<OpResult> Desk::execute(Now now, const Operation& operation, View*
   return result;
 }
 
-ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Holes& holes,
-                                      DeskOutbox& out) {
+// A result with a long value has changed nothing: a get's, or that of a compare-and-set which found
+// another value. So it may be refused as if it had not been executed.
+ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, const Bounds& bounds,
+                                      Holes& holes, DeskOutbox& out) {
   OpReply reply;
   View view;
   if (auto result = execute(now, request.operation, &view, out)) {
     reply.answer = std::move(*result);
+    if (value_bytes(reply.answer) > bounds.value) reply.answer = error_result(OpError::overloaded);
     if (!view.members.empty()) reply.view = std::move(view);
   } else {
     const HashKey& hash_key = shard_.ring()->hash_key;
@@ -187,14 +193,14 @@ ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Holes& 
   return reply;
 }
 
-ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request, Holes& holes,
-                                      DeskOutbox& out) {
+ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request, const Bounds& bounds,
+                                      Holes& holes, DeskOutbox& out) {
   BatchReply reply;
   reply.answers.reserve(request.operations.size());
   std::size_t bytes = 0;
   for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
     const Operation& operation = request.operations[i];
-    if (bytes > batch_reply_bytes_max) {
+    if (bytes > bounds.batch) {
       reply.answers.emplace_back(error_result(OpError::overloaded));
       continue;
     }
@@ -205,15 +211,17 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request, Hole
       reply.answers.emplace_back(OpResult{});
       continue;
     }
-    reply.answers.emplace_back(std::move(*result));
-    bytes += value_bytes(reply.answers.back());
+    OpAnswer& answer = reply.answers.emplace_back(std::move(*result));
+    if (value_bytes(answer) > bounds.value) answer = error_result(OpError::overloaded);
+    bytes += value_bytes(answer);
     add_view(reply.views, std::move(view));
   }
   return reply;
 }
 
-ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, Holes& holes,
-                                      DeskOutbox& out) {
+// A page has no bounds of its own here: the driver lets few of them wait at a time.
+ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, const Bounds&,
+                                      Holes& holes, DeskOutbox& out) {
   const Scan& scan = request.scan;
   const bool sound = scan.records_max >= 1 && scan.records_max <= scan_records_max &&
                      scan.cursor.last_key.size() <= key_bytes_max &&
@@ -240,7 +248,8 @@ void Desk::tell_of_write(Now now, DeskOutbox& out) {
 }
 
 // Never an errand: the front has what it takes.
-ClientReplyMessage Desk::perform_each(Now, const ReportRequest&, Holes&, DeskOutbox&) {
+ClientReplyMessage Desk::perform_each(Now, const ReportRequest&, const Bounds&, Holes&,
+                                      DeskOutbox&) {
   return ErrorReply{OpError::invalid_argument};
 }
 

@@ -35,6 +35,12 @@ struct DeskOutbox {
 // after that is not executed, but `overloaded`.
 inline constexpr std::size_t batch_reply_bytes_max = std::size_t{15} << 20;
 
+// What another shard answers is in memory before the connection can be held back. So beside other
+// requests of the same connection a read whose value is longer is `overloaded`, too, and of a batch
+// what comes after so many bytes. A request that comes when none waits has no such bounds.
+inline constexpr std::size_t errand_value_bytes_max = std::size_t{64} << 10;
+inline constexpr std::size_t errand_batch_bytes_max = std::size_t{2} << 20;
+
 // The front is told of writes that are refused not more often than this: as long as a client's
 // first pause. So who writes without end to a ring that takes no writes yet fills no queue.
 inline constexpr std::chrono::milliseconds write_note_interval{5};
@@ -67,6 +73,13 @@ class Desk {
     std::size_t missing = 0;         // parts
     std::size_t bytes = 0;           // of values, of a batch
   };
+  // Bytes of values in what a request is answered with.
+  struct Bounds {
+    std::size_t value = ~std::size_t{0};
+    std::size_t batch = batch_reply_bytes_max;  // and one value more
+  };
+  static constexpr Bounds beside_others{errand_value_bytes_max, errand_batch_bytes_max};
+
   struct Part {
     std::uint64_t gather = 0;
     std::vector<std::uint32_t> slots;  // of the batch's answers; empty: it is the whole reply
@@ -75,22 +88,23 @@ class Desk {
   std::uint64_t open_gather(const Ticket& asker, ClientReplyMessage&& reply = ErrorReply{});
   std::uint64_t open_part(std::uint64_t gather, std::vector<std::uint32_t>&& slots);
   std::vector<std::uint32_t> shards_of(const ClientRequestMessage& request) const;
-  void send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request,
+  void send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request, bool is_alone,
             DeskOutbox& out);
   void put_in(Gather& gather, const Part& part, BatchReply&& given);
   void cut(const Ticket& asker, BatchRequest&& request, const std::vector<std::uint32_t>& to,
            DeskOutbox& out);
   void tell_of_write(Now now, DeskOutbox& out);
 
-  ClientReplyMessage perform(Now now, const ClientRequestMessage& request, Holes& holes,
-                             DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const OpRequest& request, Holes& holes, DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const BatchRequest& request, Holes& holes,
-                                  DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const ScanRequest& request, Holes& holes,
-                                  DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const ReportRequest& request, Holes& holes,
-                                  DeskOutbox& out);
+  ClientReplyMessage perform(Now now, const ClientRequestMessage& request, const Bounds& bounds,
+                             Holes& holes, DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const OpRequest& request, const Bounds& bounds,
+                                  Holes& holes, DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const BatchRequest& request, const Bounds& bounds,
+                                  Holes& holes, DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const ScanRequest& request, const Bounds& bounds,
+                                  Holes& holes, DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const ReportRequest& request, const Bounds& bounds,
+                                  Holes& holes, DeskOutbox& out);
   // nullopt: a hole.
   std::optional<OpResult> execute(Now now, const Operation& operation, View* executed_in,
                                   DeskOutbox& out);

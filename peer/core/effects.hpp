@@ -38,6 +38,7 @@ struct Ticket {
   std::uint64_t connection = 0;  // of the driver's choosing
   std::uint64_t request = 0;     // the frame's request id
   std::size_t bytes = 0;         // that it counts for while it waits
+  bool is_alone = true;          // when it came, nothing of its connection waited
 
   friend bool operator==(const Ticket&, const Ticket&) = default;
 };

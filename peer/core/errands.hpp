@@ -18,6 +18,7 @@ struct Errand {
   std::uint32_t from = 0;    // the desk that waits
   std::uint64_t number = 0;  // its name for it
   ClientRequestMessage request;
+  bool is_alone = true;  // else its values are bounded by those of Desk::beside_others
 };
 // And its end.
 struct ErrandDone {

@@ -115,6 +115,10 @@ void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring,
   member_.on_heard(actual);
   if (state_ == State::joining && ring_->ring_id == ring.ring_id) {
     member_.add_contact(actual);  // should the first one die
+  } else if (state_ == State::joining && is_contact(actual.endpoint)) {
+    return fail("the peers at --join belong to different rings: " + to_string(actual.endpoint) +
+                    " is of ring " + hex(ring.ring_id) + ", another of " + hex(ring_->ring_id),
+                out);
   } else if (ring_ && ring_->ring_id != ring.ring_id) {
     log(out, LogLevel::warning,
         "event=contact_of_another_ring peer=" + to_string(actual) + " ring=" + hex(ring.ring_id) +
@@ -128,6 +132,11 @@ void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring,
   on_write();
   log(out, LogLevel::info, "event=let_in ring=" + hex(ring.ring_id) + " by=" + to_string(actual));
   settle(now, out);
+}
+
+bool Front::is_contact(const Endpoint& endpoint) const {
+  const auto& contacts = options_.contacts;
+  return std::find(contacts.begin(), contacts.end(), endpoint) != contacts.end();
 }
 
 void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Outbox& out) {
@@ -191,10 +200,7 @@ bool Front::is_welcome(const PeerRef& from, const OfferArc& offer) const {
 }
 
 void Front::on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out) {
-  const auto& contacts = options_.contacts;
-  if (std::find(contacts.begin(), contacts.end(), peer.endpoint) != contacts.end()) {
-    dial_ends_[peer.endpoint] = why;
-  }
+  if (is_contact(peer.endpoint)) dial_ends_[peer.endpoint] = why;
   if (state_ == State::dialling || state_ == State::gone || !ring_) return;
   member_.on_unreachable(now, peer, why, out, events_);
   settle(now, out);

@@ -85,6 +85,7 @@ class Front {
   void create(Now now, Outbox& out);
   void enter(const RingConfig& ring);
   void dial(Now now, Outbox& out);
+  bool is_contact(const Endpoint& endpoint) const;
   void fail(std::string reason, Outbox& out);
   std::optional<std::string> mismatch(const RingConfig& ring) const;
   void command(Position position, ShardCommand&& command);
@@ -126,7 +127,7 @@ class Front {
   Time fresh_until_ = Time::never();
   RingEvents events_;  // reused; empty between inputs
   std::vector<ToShard> commands_;
-  std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
+  std::vector<ShardStatus> statuses_;          // of each shard, the last one, without its arcs
   std::map<Endpoint, Unreachable> dial_ends_;  // of contacts, while dialling
   std::uint64_t arcs_taken_over_ = 0;
 };

@@ -17,6 +17,19 @@ namespace hopring {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
+namespace {
+
+// What it counts for, for the sake of its answer, while it waits.
+std::size_t answer_bytes_of(const WireMessage& message, const Limits& limits) {
+  const auto* const request = std::get_if<ClientRequestMessage>(&message);
+  if (request == nullptr) return limits.waiting_bytes_each;
+  if (std::holds_alternative<BatchRequest>(*request)) return limits.waiting_bytes_of_batch;
+  if (std::holds_alternative<ScanRequest>(*request)) return limits.waiting_bytes_of_scan;
+  return limits.waiting_bytes_each;
+}
+
+}  // namespace
+
 // One accepted connection: a stranger until its hello, then a client or a peer.
 class Visitors::Visitor final : public Connection::Owner {
  public:
@@ -60,8 +73,8 @@ void Visitors::Visitor::on_frame(const Frame& frame) {
   if (!may_send_to_peer(accepted_->role, *message)) {
     return connection_->close("it said what its role may not say");
   }
-  const std::size_t bytes = frame.body.size() + visitors_.limits_.waiting_bytes_each;
-  on_message(std::move(*message), Ticket{number_, frame.request_id, bytes});
+  const std::size_t bytes = frame.body.size() + answer_bytes_of(*message, visitors_.limits_);
+  on_message(std::move(*message), Ticket{number_, frame.request_id, bytes, waiting_bytes_ == 0});
 }
 
 void Visitors::Visitor::on_hello(const WireMessage& first) {

@@ -104,6 +104,26 @@ class Mistakes(ring.RingTest):
                         "export", "ring", "stats"]:
             self.assertIn(f"usage: hopring {command}".encode(), self.expect(0, command, "--help"))
 
+    def test_an_input_that_cannot_be_read_stores_nothing(self) -> None:
+        put = self.command("put", "k", "-")
+        closed = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *put], capture_output=True,
+                                timeout=ring.PATIENCE_S)
+        folder = subprocess.run(["sh", "-c", '"$@" </', "sh", *put], capture_output=True,
+                                timeout=ring.PATIENCE_S)
+        for done in [closed, folder]:
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(b"cannot read standard input", done.stderr)
+        self.expect(1, "get", "k")
+
+    def test_an_answer_that_cannot_be_written_is_told(self) -> None:
+        self.expect(0, "put", "large", "-", input=b"v" * (3 << 20))
+        for output in [">/dev/full", ">&-"]:
+            done = subprocess.run(["sh", "-c", f'"$@" {output}', "sh",
+                                   *self.command("get", "large")], stderr=subprocess.PIPE,
+                                  timeout=ring.PATIENCE_S)
+            self.assertEqual(done.returncode, 4, output)
+            self.assertIn(b"could not be written", done.stderr)
+
     def test_nobody_there_is_3(self) -> None:
         gone = self.peers[0]
         gone.kill()

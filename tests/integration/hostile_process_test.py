@@ -169,6 +169,17 @@ class HostileTest(ring.RingTest):
         for peer in range(2):
             self.assertLess(self.resident_kib(peer), RESIDENT_MAX_KIB)
 
+    def test_values_of_the_largest_size_that_nobody_reads_take_bounded_memory(self) -> None:
+        """Each guest asks for a hundred of them at once: in a peer of two threads half of the
+        guests ask the thread that does not hold the value."""
+        self.expect(0, "put", "largest", "-", input=b"v" * VALUE_BYTES_MAX)
+        guests = [self.guest(at=n % 2) for n in range(8)]
+        for guest in guests:
+            guest.socket.sendall(b"".join(get(b"largest", n) for n in range(1, 101)))
+        self.is_served()
+        for peer in range(2):
+            self.assertLess(self.resident_kib(peer), RESIDENT_MAX_KIB)
+
     def test_idle_connections_do_not_keep_others_waiting(self) -> None:
         guests = [self.guest(welcome=n % 2 == 0, at=n % 2) for n in range(IDLE_CONNECTIONS)]
         for guest in guests[:100]:

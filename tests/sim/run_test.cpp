@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "routing/ring_config.hpp"
+
 using namespace hopring;
 using namespace hopring::sim;
 using namespace std::chrono_literals;
@@ -60,14 +62,27 @@ BOOST_AUTO_TEST_CASE(the_same_seed_leaves_the_same_trace_and_another_seed_anothe
   BOOST_TEST(hash != sim::run(graceful(8)).trace_hash);
 }
 
+BOOST_AUTO_TEST_CASE(rings_of_the_fewest_and_of_the_most_nodes_let_peers_in) {
+  for (const std::uint32_t nodes : {1u, nodes_per_peer_max}) {
+    RunOptions options;
+    options.peers = 3;
+    options.nodes_per_peer = nodes;
+    options.operations = 0;
+    options.lookups = 10;
+    BOOST_TEST(sim::run(options).violations.empty());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(cold_lookups_take_no_more_than_half_the_logarithm_of_the_peers) {
-  RunOptions options;
-  options.peers = 16;
-  options.operations = 0;
-  options.lookups = 2000;
-  const RunFigures figures = sim::run(options);
-  BOOST_TEST(figures.violations.empty());
-  BOOST_TEST(figures.hops_mean <= 2.0);
+  for (const auto& [peers, hops_max] : {std::pair(16u, 2.0), std::pair(128u, 3.5)}) {
+    RunOptions options;
+    options.peers = peers;
+    options.operations = 0;
+    options.lookups = 2000;
+    const RunFigures figures = sim::run(options);
+    BOOST_TEST(figures.violations.empty());
+    BOOST_TEST(figures.hops_mean <= hops_max);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -24,7 +24,7 @@ struct DeskFixture {
   std::deque<ToDesk> on_way;
   std::vector<FrontNote> notes;
   std::vector<SendReply> replies;
-  const Ticket asker{7, 8, 9};
+  Ticket asker{7, 8, 9};
 
   DeskFixture() {
     ring.ring_id = 7;
@@ -204,6 +204,46 @@ BOOST_AUTO_TEST_CASE(without_a_ring_operations_are_unavailable) {
 }
 
 // Goal: a reply fits into a frame, whatever a batch asks for; what was not executed says so.
+// Goal: what waits in memory for a connection is bounded before it can be held back.
+BOOST_AUTO_TEST_CASE(beside_others_a_long_value_of_another_shard_is_overloaded) {
+  serve_three_cells();
+  const std::string key = key_in(1);
+  const std::string longest(errand_value_bytes_max, 'v');
+  const auto got = [&](std::uint32_t desk, bool is_alone) {
+    replies.clear();
+    asker.is_alone = is_alone;
+    const auto reply = ask(desk, OpRequest{Get{key}});
+    deliver();
+    return result(std::get<OpReply>(reply ? *reply : replies.at(0).reply).answer);
+  };
+  ask(1, OpRequest{put(key, longest)});
+  BOOST_TEST(got(0, false).value->bytes.size() == longest.size());
+  ask(1, OpRequest{put(key, longest + "v")});
+  BOOST_TEST(got(0, false).error.value() == OpError::overloaded);
+  BOOST_TEST(got(0, true).value->bytes.size() == longest.size() + 1);
+  BOOST_TEST(got(1, false).value->bytes.size() == longest.size() + 1, "its own shard's");
+  check_nothing_waits();
+}
+
+BOOST_AUTO_TEST_CASE(beside_others_a_batch_brings_fewer_bytes_of_another_shard) {
+  serve_three_cells();
+  const std::string value(errand_value_bytes_max, 'v');
+  const std::size_t fit = errand_batch_bytes_max / errand_value_bytes_max + 1;
+  BatchRequest batch;
+  for (std::size_t n = 0; n < fit + 3; ++n) {
+    const std::string key = key_in(1, static_cast<int>(n));
+    ask(1, OpRequest{put(key, value)});
+    batch.operations.push_back(Get{key});
+  }
+  asker.is_alone = false;
+  ask(0, batch);
+  deliver();
+  std::size_t brought = 0;
+  for (const OpAnswer& answer : batch_reply().answers) brought += result(answer).value ? 1u : 0u;
+  BOOST_TEST(brought == fit);
+  check_nothing_waits();
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_fit_into_a_batchs_reply_is_overloaded) {
   serve_three_cells();
   constexpr std::size_t value_bytes = std::size_t{4} << 20;

@@ -205,19 +205,17 @@ BOOST_AUTO_TEST_CASE(a_joiner_goes_on_with_another_contact_when_the_first_dies) 
   for (const auto& [to, question] : questions) BOOST_TEST(to == c);
 }
 
-BOOST_AUTO_TEST_CASE(a_second_contact_of_another_ring_is_named_and_not_asked) {
+BOOST_AUTO_TEST_CASE(contacts_of_different_rings_are_an_error) {
   start({b.endpoint, c.endpoint});
   subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
-  out.clear();
+  BOOST_TEST(all_of<Failed>(out).empty());
   subject->on_connected(now, anyone_at(c), c, ring_of(9), out);
-  const auto lines = all_of<LogLine>(out);
-  BOOST_REQUIRE(lines.size() == 1u);
-  BOOST_TEST((lines.front().level == LogLevel::warning));
-  BOOST_TEST(lines.front().text.starts_with("event=contact_of_another_ring peer=127.0.0.1:3#"));
-  subject->on_unreachable(now, b, Unreachable::refused, out);
-  out.clear();
-  pass(5s);
-  BOOST_TEST(sent<FindArc>(out).empty());
+  const auto failed = all_of<Failed>(out);
+  BOOST_REQUIRE(failed.size() == 1u);
+  BOOST_TEST(failed.front().reason ==
+             "the peers at --join belong to different rings: 127.0.0.1:3 is of ring "
+             "0000000000000009, another of 0000000000000008");
+  BOOST_TEST(subject->next_deadline() == Time::never());
 }
 
 BOOST_AUTO_TEST_CASE(a_joiner_without_an_arc_sends_clients_on_or_knows_nobody) {
