@@ -32,6 +32,9 @@ class EventQueue {
   bool empty() const { return order_.empty(); }
   Time next_time() const { return order_.empty() ? Time::never() : order_.top().at; }
 
+  // What take() would give now; nullptr if it is empty.
+  const Event* next() const { return order_.empty() ? nullptr : &events_[order_.top().slot]; }
+
   // REQUIRES: not empty.
   std::pair<Time, Event> take() {
     HOPRING_CHECK(!order_.empty());

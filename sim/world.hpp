@@ -158,6 +158,7 @@ class World {
   void perform(Process& from, SendPeer& effect);
   void perform(SendReply& effect);
   void wake(ProcessId process);
+  void prefetch_next();
 
   WorldOptions options_;
   Rng rng_;

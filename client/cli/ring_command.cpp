@@ -21,7 +21,7 @@ struct Summary {
   std::vector<std::uint64_t> bytes;  // by peer
   std::size_t arcs = 0;
   std::vector<std::string> faults;  // of the tiling
-  TakenOver taken_over;
+  double share_taken_over = 0;
   std::uint64_t records_dropped = 0;
 };
 
@@ -33,7 +33,7 @@ Summary summarize(const Survey& survey) {
     summary.arcs += report.arcs.size();
   }
   summary.faults = tiling_faults(survey.reports);
-  summary.taken_over = taken_over(survey.reports);
+  summary.share_taken_over = share_taken_over(survey.reports);
   summary.records_dropped = counter_sum(survey.reports, "records_dropped");
   return summary;
 }
@@ -69,11 +69,11 @@ void print_verdict(const Survey& survey, const Summary& summary) {
   for (const std::string& fault : summary.faults) {
     std::printf("the ring is not whole: %s\n", fault.c_str());
   }
-  if (summary.taken_over.arcs > 0) {
+  if (summary.share_taken_over > 0) {
     std::printf(
-        "losses: %.2f%% of the ring (%zu arcs) was taken over from dead peers: what "
-        "they held there is gone\n",
-        100 * summary.taken_over.share, summary.taken_over.arcs);
+        "losses: %.2f%% of the ring was taken over from dead peers: what they held there is "
+        "gone\n",
+        100 * summary.share_taken_over);
   }
   if (summary.records_dropped > 0) {
     std::printf("losses: %s records dropped, of arcs that another claim won\n",
@@ -114,8 +114,7 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"skew_bytes", peak_over_mean(summary.bytes)},
          {"whole", summary.faults.empty()},
          {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
-         {"arcs_taken_over", summary.taken_over.arcs},
-         {"share_taken_over", summary.taken_over.share},
+         {"share_taken_over", summary.share_taken_over},
          {"records_dropped", summary.records_dropped},
          {"silent", std::move(silent)}});
 }

@@ -118,16 +118,14 @@ double share_of(const PeerReport& report) {
   return share;
 }
 
-TakenOver taken_over(const std::vector<PeerReport>& reports) {
-  TakenOver sum;
+double share_taken_over(const std::vector<PeerReport>& reports) {
+  double share = 0;
   for (const PeerReport& report : reports) {
     for (const ArcReport& arc : report.arcs) {
-      if (arc.view.number.claimant == 0) continue;
-      ++sum.arcs;
-      sum.share += ring_share(arc.view.arc);
+      if (arc.view.number.claimant != 0) share += ring_share(arc.view.arc);
     }
   }
-  return sum;
+  return share;
 }
 
 std::uint64_t counter_sum(const std::vector<PeerReport>& reports, std::string_view counter) {

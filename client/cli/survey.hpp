@@ -29,13 +29,9 @@ std::uint64_t keys_of(const PeerReport& report);
 std::uint64_t bytes_of(const PeerReport& report);
 double share_of(const PeerReport& report);  // of the ring, in [0, 1]
 
-// What has ever been taken over from peers that had died, as far as views say it: at one copy, what
-// was stored there at that time is lost.
-struct TakenOver {
-  std::size_t arcs = 0;  // as they are cut now
-  double share = 0;      // of the ring, in [0, 1]
-};
-TakenOver taken_over(const std::vector<PeerReport>& reports);
+// How much of the ring, in [0, 1], has ever been taken over from peers that had died, as the views
+// say: at one copy, what was stored there at that time is lost.
+double share_taken_over(const std::vector<PeerReport>& reports);
 
 // The sum over all peers of a counter.
 std::uint64_t counter_sum(const std::vector<PeerReport>& reports, std::string_view counter);

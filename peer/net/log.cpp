@@ -1,6 +1,6 @@
 #include "peer/net/log.hpp"
 
-#include <time.h>
+#include <ctime>
 
 #include "peer/net/system.hpp"
 
@@ -34,7 +34,7 @@ std::string to_string(WallTime time) {
 void Log::write(LogLevel level, std::string_view text) {
   if (!takes(level)) return;
   std::string line = to_string(read_clocks().wall);
-  line.append(" ").append(name(level)).append(" peer=").append(self_).append(" ");
+  line.append(" ").append(name(level)).append(" at=").append(self_).append(" ");
   line.append(text).append("\n");
   std::fwrite(line.data(), 1, line.size(), file_);  // one call: lines of two peers do not mix
 }

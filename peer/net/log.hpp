@@ -2,7 +2,7 @@
 
 // Structured log lines, one event each:
 //
-//   2026-11-22T22:00:00.123Z info peer=127.0.0.1:7000 event=ready peers=1
+//   2026-11-22T22:00:00.123Z info at=127.0.0.1:7000 event=ready peers=1
 //
 // docs/operations.md lists the events. What a stranger can cause at will is logged at `debug` only.
 
