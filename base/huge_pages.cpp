@@ -38,7 +38,7 @@ HugePages::~HugePages() { HOPRING_CHECK(regions_.empty()); }
 
 void* HugePages::take(std::size_t bytes) noexcept {
   if (bytes != block_bytes_) return nullptr;
-  auto region = std::find_if(regions_.begin(), regions_.end(),
+  auto region = std::find_if(regions_.lower_bound(full_below_), regions_.end(),
                              [](const auto& each) { return each.second != 0; });
   if (region == regions_.end()) {
     std::byte* const mapped = map_region();
@@ -51,6 +51,7 @@ void* HugePages::take(std::size_t bytes) noexcept {
     }
     if (regions_.size() > small_regions) madvise(mapped, size, MADV_HUGEPAGE);
   }
+  full_below_ = region->first;
   Free& free = region->second;
   const auto index = static_cast<std::size_t>(std::countr_zero(free));
   free &= free - 1;
@@ -61,6 +62,7 @@ void HugePages::give_back(void* block) noexcept {
   const auto address = reinterpret_cast<Address>(block);
   const auto region = regions_.find(address / size * size);
   HOPRING_CHECK(region != regions_.end());
+  full_below_ = std::min(full_below_, region->first);
   region->second |= Free{1} << ((address - region->first) / block_bytes_);
   if (region->second != all_free_) {
     madvise(block, block_bytes_, MADV_DONTNEED);

@@ -44,6 +44,7 @@ class HugePages {
   std::size_t block_bytes_;
   Free all_free_;
   std::map<Address, Free> regions_;
+  Address full_below_ = 0;  // no region below has a free block
 };
 
 }  // namespace hopring

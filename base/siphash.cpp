@@ -44,7 +44,7 @@ std::uint64_t rest_of(std::string_view bytes) noexcept {
   const std::size_t count = bytes.size() % 8;
   if (bytes.size() >= 8) return load(bytes.data() + bytes.size() - 8) >> (56 - 8 * count) >> 8;
   std::uint64_t rest = 0;
-  std::memcpy(&rest, bytes.data(), count);
+  if (count > 0) std::memcpy(&rest, bytes.data(), count);
   return rest;
 }
 

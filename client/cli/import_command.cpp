@@ -81,7 +81,10 @@ class Feed {
 
   std::uint64_t succeeded() const { return succeeded_; }
   std::uint64_t failed() const { return failed_; }
-  const std::optional<Failure>& failure() const { return failure_; }  // the first one
+  // The first one; of differences and others, the first of the others.
+  const std::optional<Failure>& failure() const { return failure_; }
+  // By more than a difference.
+  bool has_failed() const { return failure_ && failure_->code != no_error; }
 
  private:
   struct Batch {
@@ -104,7 +107,7 @@ class Feed {
     const auto results = under_way_.front().results.get();
     for (std::size_t i = 0; i < results.size(); ++i) {
       results[i] ? ++succeeded_ : ++failed_;
-      if (!results[i] && !failure_) {
+      if (!results[i] && (!failure_ || (!has_failed() && results[i].error().code != no_error))) {
         failure_ = results[i].error();
         failure_->text =
             "line " + std::to_string(under_way_.front().lines[i]) + ": " + failure_->text;
@@ -177,9 +180,7 @@ ExitCode tell(const Context& context, const Feed& feed, const char* done,
   return exit_not_found;
 }
 
-// `goes_on`: after a failure, too.
-ExitCode feed_from(Context& context, std::istream& in, StartBatch start, const char* done,
-                   bool goes_on) {
+ExitCode feed_from(Context& context, std::istream& in, StartBatch start, const char* done) {
   const std::string format = context.text("format");
   if (format != "jsonl" && format != "tsv" && format != "words") {
     throw UsageError("--format is one of jsonl, tsv, words");
@@ -187,8 +188,8 @@ ExitCode feed_from(Context& context, std::istream& in, StartBatch start, const c
   Feed feed(context.map, start, shows_progress(context) ? done : nullptr);
   std::optional<Failure> malformed;
   std::string line;
-  for (std::uint64_t number = 1;
-       !malformed && (goes_on || !feed.failure()) && std::getline(in, line); ++number) {
+  for (std::uint64_t number = 1; !malformed && !feed.has_failed() && std::getline(in, line);
+       ++number) {
     auto record = parse(format, line, number);
     if (record) {
       feed.add(std::move(*record), number);
@@ -198,26 +199,27 @@ ExitCode feed_from(Context& context, std::istream& in, StartBatch start, const c
     }
   }
   feed.finish();
-  if (&in == &std::cin) check_input();
-  if (in.bad()) throw UsageError("cannot read " + context.words[0] + " to its end");
+  if (&in == &std::cin) {
+    check_input();
+  } else if (in.bad()) {
+    throw UsageError("cannot read " + context.words[0] + " to its end");
+  }
   return tell(context, feed, done, std::move(malformed));
 }
 
-ExitCode feed_all(Context& context, StartBatch start, const char* done, bool goes_on) {
+ExitCode feed_all(Context& context, StartBatch start, const char* done) {
   if (context.words.empty() || context.words[0] == "-") {
-    return feed_from(context, std::cin, start, done, goes_on);
+    return feed_from(context, std::cin, start, done);
   }
   std::ifstream file(context.words[0], std::ios::binary);
   const bool is_readable = file && (file.peek(), !file.bad());  // a folder opens, but does not read
   if (!is_readable) throw UsageError("cannot read " + context.words[0]);
   file.clear();
-  return feed_from(context, file, start, done, goes_on);
+  return feed_from(context, file, start, done);
 }
 
-ExitCode import_all(Context& context) { return feed_all(context, start_put, "imported", false); }
-ExitCode verify_all(Context& context) {
-  return feed_all(context, start_comparing, "verified", true);
-}
+ExitCode import_all(Context& context) { return feed_all(context, start_put, "imported"); }
+ExitCode verify_all(Context& context) { return feed_all(context, start_comparing, "verified"); }
 
 }  // namespace
 

@@ -203,7 +203,6 @@ BOOST_AUTO_TEST_CASE(without_a_ring_operations_are_unavailable) {
   BOOST_TEST((scan == ClientReplyMessage(ErrorReply{OpError::unavailable})));
 }
 
-// Goal: a reply fits into a frame, whatever a batch asks for; what was not executed says so.
 // Goal: what waits in memory for a connection is bounded before it can be held back.
 BOOST_AUTO_TEST_CASE(beside_others_a_long_value_of_another_shard_is_overloaded) {
   serve_three_cells();
@@ -244,6 +243,7 @@ BOOST_AUTO_TEST_CASE(beside_others_a_batch_brings_fewer_bytes_of_another_shard) 
   check_nothing_waits();
 }
 
+// Goal: a reply fits into a frame, whatever a batch asks for; what was not executed says so.
 BOOST_AUTO_TEST_CASE(what_does_not_fit_into_a_batchs_reply_is_overloaded) {
   serve_three_cells();
   constexpr std::size_t value_bytes = std::size_t{4} << 20;
