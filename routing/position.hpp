@@ -8,7 +8,7 @@
 #include <functional>
 #include <string_view>
 
-#include "base/siphash.hpp"
+#include "base/keyed_hash.hpp"
 
 namespace hopring {
 
@@ -33,7 +33,7 @@ constexpr Position advance(Position from, std::uint64_t steps) noexcept {
 
 // Where `key` lies on the ring whose hash key is `hash_key`.
 inline Position position_of(const HashKey& hash_key, std::string_view key) noexcept {
-  return Position{siphash13(hash_key, key)};
+  return Position{KeyedHash(hash_key)(key)};
 }
 
 static_assert(distance(Position{3}, Position{5}) == 2);

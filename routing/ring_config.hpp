@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/siphash.hpp"
+#include "base/keyed_hash.hpp"
 #include "routing/arc.hpp"
 
 namespace hopring {

@@ -11,10 +11,6 @@ namespace {
 // A record costs so much beside its key and value: slot, header and slack (docs/table.md).
 constexpr std::uint64_t record_overhead_bytes = 12;
 
-std::uint64_t hash(const void* hash_key, std::string_view key) {
-  return position_of(*static_cast<const HashKey*>(hash_key), key).value;
-}
-
 RecordView view_of(Position position, std::string_view key, ValueType type, std::string_view value,
                    std::int64_t expiry_ms) {
   return {position.value, key, value, static_cast<std::uint8_t>(type), expiry_ms};
@@ -85,9 +81,9 @@ bool is_installable(const Record& record) {
          record.expiry_ms <= expiry_ms_max;
 }
 
-ArcRecords::ArcRecords(BlockPool& pool, const HashKey& hash_key, const Arc& arc)
-    : hash_key_(&hash_key),
-      table_(pool, Range{arc.begin.value, arc.end.value}, PositionOf{hash, &hash_key}) {}
+ArcRecords::ArcRecords(BlockPool& pool, const KeyedHash& hash, const Arc& arc)
+    : hash_(&hash),
+      table_(pool, Range{arc.begin.value, arc.end.value}, PositionOf{hash.function(), &hash}) {}
 
 Change ArcRecords::store(const RecordView& record) {
   return table_.put(record) == PutResult::out_of_memory ? Change::out_of_memory : Change::made;
@@ -197,7 +193,7 @@ Change ArcRecords::install(Position position, const Record& record) {
 }
 
 ArcRecords ArcRecords::split_off(Position at) {
-  return ArcRecords(*hash_key_, table_.split_off(at.value));
+  return ArcRecords(*hash_, table_.split_off(at.value));
 }
 
 std::uint64_t ArcRecords::bytes() const noexcept {

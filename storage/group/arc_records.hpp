@@ -35,10 +35,10 @@ bool is_installable(const Record& record);
 
 class ArcRecords {
  public:
-  // No records yet. REQUIRES: pool and hash_key outlive it; is_straight(arc).
-  ArcRecords(BlockPool& pool, const HashKey& hash_key, const Arc& arc);
+  // No records yet. REQUIRES: pool and hash outlive it; is_straight(arc).
+  ArcRecords(BlockPool& pool, const KeyedHash& hash, const Arc& arc);
 
-  Position position_of(std::string_view key) const { return hopring::position_of(*hash_key_, key); }
+  Position position_of(std::string_view key) const { return Position{(*hash_)(key)}; }
 
   // REQUIRES of all that take a position: it is the key's, and in the arc. The answer goes to
   // `sink`, out_of_memory included (then nothing was changed); see Outcome for what is told when.
@@ -81,14 +81,14 @@ class ArcRecords {
   void audit() const { table_.audit(); }
 
  private:
-  ArcRecords(const HashKey& hash_key, HopscotchTable&& table)
-      : hash_key_(&hash_key), table_(std::move(table)) {}
+  ArcRecords(const KeyedHash& hash, HopscotchTable&& table)
+      : hash_(&hash), table_(std::move(table)) {}
 
   Change store(const RecordView& record);
   // store(), and then the outcome.
   Change store_and_tell(const RecordView& record, ResultSink& sink);
 
-  const HashKey* hash_key_;
+  const KeyedHash* hash_;
   HopscotchTable table_;
 };
 

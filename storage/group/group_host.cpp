@@ -9,7 +9,7 @@ namespace hopring {
 
 GroupHost::GroupHost(const PeerRef& self, const HashKey& hash_key, const GroupOptions& options,
                      Rng rng)
-    : self_(self), hash_key_(hash_key), options_(options), rng_(rng), pool_(options.pool) {
+    : self_(self), hash_(hash_key), options_(options), rng_(rng), pool_(options.pool) {
   HOPRING_CHECK(!problem(options));
 }
 
@@ -71,7 +71,7 @@ void GroupHost::open(Now, const View& view, GroupOutbox& out) {
   std::optional<Copy> copy = take_copy(view.arc, out);
   if (!copy) {
     serve(std::make_unique<Group>(options_, view, Group::Progress{},
-                                  ArcRecords(pool_, hash_key_, view.arc)),
+                                  ArcRecords(pool_, hash_, view.arc)),
           out);
     return;
   }
@@ -126,7 +126,7 @@ void GroupHost::cut(Group& group, Position at, GroupOutbox& out) {
 
 const View* GroupHost::execute(Now now, const Operation& operation, ResultSink& sink,
                                GroupOutbox& out) {
-  const Position position = position_of(hash_key_, key_of(operation));
+  const Position position{hash_(key_of(operation))};
   Group* group = served_at(position);
   if (group == nullptr) return nullptr;
   group->execute(now, position, operation, sink);

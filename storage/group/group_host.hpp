@@ -22,8 +22,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/keyed_hash.hpp"
 #include "base/rng.hpp"
-#include "base/siphash.hpp"
 #include "base/time.hpp"
 #include "storage/group/effects.hpp"
 #include "storage/group/group.hpp"
@@ -185,7 +185,7 @@ class GroupHost {
   void drop_copies(const Arc& arc, GroupOutbox& out);
 
   PeerRef self_;
-  HashKey hash_key_;
+  KeyedHash hash_;
   GroupOptions options_;
   Rng rng_;
   BlockPool pool_;

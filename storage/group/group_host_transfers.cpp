@@ -138,8 +138,8 @@ void GroupHost::to_learner(Now now, const PeerRef& from, const ToLearner& messag
 void GroupHost::on_each(Now now, const PeerRef& from, OfferArc&& offer, GroupOutbox& out) {
   bool accepted = learner_of(offer.transfer, from) != nullptr;
   if (!accepted && accepts(from, offer)) {
-    learners_.push_back(std::make_unique<Learner>(
-        options_, self_, from, offer, ArcRecords(pool_, hash_key_, offer.view.arc), now));
+    learners_.push_back(std::make_unique<Learner>(options_, self_, from, offer,
+                                                  ArcRecords(pool_, hash_, offer.view.arc), now));
     accepted = true;
   }
   if (!accepted) ++counters_.offers_refused;

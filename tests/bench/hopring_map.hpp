@@ -1,7 +1,7 @@
 #pragma once
 
-// Ours: the table of one shard, called by key. The position of a key is SipHash under the ring's
-// key, and its time is counted.
+// Ours: the table of one shard, called by key. The position of a key is its hash under the
+// ring's key, and its time is counted.
 
 #include <array>
 #include <cstddef>
@@ -21,12 +21,12 @@ class HopringMap {
  public:
   static constexpr std::size_t batch_max = 16;
 
-  // REQUIRES: the workload outlives the map.
+  // REQUIRES: the map stays where it is.
   explicit HopringMap(const Workload& workload, Range range = {last, last})
-      : position_of_{&position_under, &workload.ring_key}, table_(pool_, range, position_of_) {}
+      : hash_(workload.ring_key), table_(pool_, range, PositionOf{hash_.function(), &hash_}) {}
 
   std::uint64_t size() const noexcept { return table_.size(); }
-  std::uint64_t position(std::string_view key) const { return position_of_(key); }
+  std::uint64_t position(std::string_view key) const { return hash_(key); }
 
   void put(std::string_view key, std::string_view value, std::int64_t expiry_ms = 0) {
     const PutResult result = table_.put({position(key), key, value, 0, expiry_ms});
@@ -62,15 +62,11 @@ class HopringMap {
   HopscotchTable split_off(std::uint64_t at) { return table_.split_off(at); }
 
  private:
-  static std::uint64_t position_under(const void* ring_key, std::string_view key) {
-    return siphash13(*static_cast<const HashKey*>(ring_key), key);
-  }
-
   static constexpr std::uint64_t last = ~std::uint64_t{0};  // the ring is cut before position 0
 
   HugePages memory_{PoolOptions::block_bytes_default};
   BlockPool pool_{PoolOptions{.source = source_of(memory_)}};
-  PositionOf position_of_;
+  KeyedHash hash_;
   HopscotchTable table_;
 };
 

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/keyed_hash.hpp"
 #include "base/rng.hpp"
-#include "base/siphash.hpp"
 
 namespace hopring::bench {
 

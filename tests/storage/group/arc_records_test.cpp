@@ -9,7 +9,7 @@ namespace hopring {
 
 struct Records {
   BlockPool pool;
-  ArcRecords records{pool, test_hash_key, whole_ring()};
+  ArcRecords records{pool, test_hash, whole_ring()};
   OpResultSink sink;
 
   Position of(const std::string& key) const { return records.position_of(key); }

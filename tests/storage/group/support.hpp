@@ -23,6 +23,7 @@ inline std::ostream& operator<<(std::ostream& os, const View& view) {
 inline PeerRef peer(std::uint16_t n) { return {ipv4_endpoint(0x7f000001, n), n}; }
 
 inline constexpr HashKey test_hash_key{{11, 22}};
+inline const KeyedHash test_hash{test_hash_key};
 inline constexpr std::int64_t test_epoch_ms = 1'700'000'000'000;
 
 inline Now at(Duration since_start) {
