@@ -68,10 +68,17 @@ Piece BlockPool::lend(std::size_t bytes) noexcept {
   return piece;
 }
 
+Piece BlockPool::lend_alone(std::size_t bytes) noexcept {
+  HOPRING_CHECK(bytes > 0 && bytes <= std::numeric_limits<std::uint32_t>::max());
+  const Piece piece = lend_own(bytes);
+  if (piece.data != nullptr) lent_bytes_ += bytes;
+  return piece;
+}
+
 void BlockPool::take_back(Piece piece) noexcept {
   if (piece.data == nullptr) return;
   lent_bytes_ -= piece.bytes;
-  if (!is_run(piece.bytes)) {
+  if (piece.block == no_block) {
     ::operator delete(piece.data, cache_line);
     own_bytes_ -= piece.bytes;
     resident_bytes_ -= piece.bytes;

@@ -56,7 +56,7 @@ BlockSource source_of(Memory& memory) {
 }
 
 struct PoolOptions {
-  static constexpr std::size_t block_bytes_default = std::size_t{64} << 10;
+  static constexpr std::size_t block_bytes_default = std::size_t{32} << 10;
 
   std::size_t block_bytes = block_bytes_default;  // a power of two, 4 KiB to 512 KiB
   std::size_t bytes_max = 0;  // bound of resident_bytes(); 0 = none. Beyond it lending fails
@@ -67,7 +67,8 @@ class BlockPool {
  public:
   static constexpr std::size_t units_per_block = 64;
   static constexpr std::size_t run_units_max = 16;  // longer pieces get an allocation of their own
-  static constexpr std::size_t eighth_units = 8;    // these have blocks of their own
+
+  static constexpr std::uint32_t no_block = 0xffffffff;  // of a piece with an allocation of its own
 
   explicit BlockPool(PoolOptions options = {});
   // REQUIRES: all pieces have been taken back.
@@ -79,6 +80,9 @@ class BlockPool {
   // limit or the system refuses. Whole units up to run_units_max come from blocks, aligned to a
   // cache line; any other size has an allocation of its own.
   [[nodiscard]] Piece lend(std::size_t bytes) noexcept;
+
+  // The same, but an allocation of its own whatever the size.
+  [[nodiscard]] Piece lend_alone(std::size_t bytes) noexcept;
 
   // Would lend(bytes) be served from a block that is in use already? REQUIRES: whole units, at most
   // run_units_max.
@@ -120,7 +124,7 @@ class BlockPool {
   void audit() const;
 
  private:
-  static constexpr std::uint32_t none = 0xffffffff;
+  static constexpr std::uint32_t none = no_block;
 
   // Lists of blocks: 0 to run_units_max by the longest free run, but for the wholly free ones.
   static constexpr std::uint8_t spare_list = run_units_max + 1;

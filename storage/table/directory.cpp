@@ -29,7 +29,8 @@ unsigned shift_to_slot(const Interval& whole, std::size_t segments) {
 Directory::Directory(Interval whole, std::size_t segments)
     : whole_(whole),
       shift_(shift_to_slot(whole, segments)),
-      guide_(std::size_t{1} << guide_bits(whole, segments)) {
+      guide_(std::size_t{1} << guide_bits(whole, segments)),
+      direct_(guide_.size()) {
   segments_.reserve(segments);
 }
 
@@ -75,7 +76,9 @@ void Directory::fit_guide() noexcept {
   const unsigned bits = guide_bits(whole_, segments_.size());
   if (guide_.size() >> bits != 0) return;
   try {
-    guide_ = std::vector<Segment*>(std::size_t{1} << bits);
+    std::vector<Segment*> guide(std::size_t{1} << bits);
+    direct_ = std::vector<std::uint64_t>(guide.size());
+    guide_ = std::move(guide);
   } catch (const std::bad_alloc&) {
     return;
   }
@@ -94,6 +97,7 @@ void Directory::write_guide(const Interval& changed) noexcept {
     const std::uint64_t end = begin + std::min(width, whole_.extent - begin);
     while (end_of(index) < begin) ++index;
     guide_[slot] = end <= end_of(index) ? segments_[index].get() : nullptr;
+    direct_[slot] = guide_[slot] != nullptr ? guide_[slot]->direct() : 0;
   }
 }
 
@@ -124,6 +128,7 @@ void Directory::audit() const {
     const std::size_t index = index_of(whole_.first + begin);
     const bool is_one = index == index_of(whole_.first + end);
     HOPRING_CHECK(guide_[slot] == (is_one ? segments_[index].get() : nullptr));
+    HOPRING_CHECK(direct_[slot] == (is_one ? segments_[index]->direct() : 0));
   }
 }
 

@@ -11,9 +11,13 @@
 //   guide     | A | A | A | A | B | B | ? | C | C | C | D | D |
 //   segments  |       A       |     B    |     C      |   D   |
 //
+// Beside each name stands the word that leads to the segment's slots without a look at the segment
+// (Segment::direct()), for those that have one: a lookup reads no more than this word.
+//
 // Not thread-safe. Invariants (audit() checks them):
 //   (1) there is at least one segment; the intervals tile the range.
 //   (2) what a slot of the guide names holds all of the slot's positions.
+//   (3) the words are those of the segments named, once their owner has told of changes.
 
 #include <cstddef>
 #include <cstdint>
@@ -35,8 +39,14 @@ class Directory {
 
   // REQUIRES of the calls with a position: it is in the range.
   Segment& segment_of(std::uint64_t position) const noexcept {
-    Segment* const named = guide_[(position - whole_.first) >> shift_];
+    Segment* const named = guide_[guide_slot(position)];
     return named != nullptr ? *named : *segments_[index_of(position)];
+  }
+  Segment::Start start_of(std::uint64_t position) const noexcept {
+    const std::uint64_t direct = direct_[guide_slot(position)];
+    if (direct == 0) [[unlikely]]
+      return segment_of(position).start(position);
+    return Segment::start_by(direct, position);
   }
   std::size_t index_of(std::uint64_t position) const noexcept;
 
@@ -44,11 +54,14 @@ class Directory {
   Segment& operator[](std::size_t index) const noexcept { return *segments_[index]; }
   const Segments& segments() const noexcept { return segments_; }
   std::size_t resident_bytes() const noexcept {
-    return segments_.capacity() * sizeof(Segments::value_type) + guide_.capacity() * sizeof(void*);
+    return segments_.capacity() * sizeof(Segments::value_type) +
+           guide_.capacity() * (sizeof(Segment*) + sizeof(std::uint64_t));
   }
 
   // Room for `more` segments: replace() cannot fail then. Throws std::bad_alloc.
   void reserve(std::size_t more);
+  // The word of a segment has changed.
+  void on_change(const Segment& segment) noexcept { write_guide(segment.interval()); }
   // Puts `fresh` in the place of `count` segments. REQUIRES: they tile the same positions, and
   // there is room.
   void replace(std::size_t index, std::size_t count, Segments&& fresh) noexcept;
@@ -63,13 +76,17 @@ class Directory {
  private:
   Directory(Interval whole, std::size_t segments);
 
+  std::size_t guide_slot(std::uint64_t position) const noexcept {
+    return static_cast<std::size_t>((position - whole_.first) >> shift_);
+  }
   void fit_guide() noexcept;
   void write_guide(const Interval& changed) noexcept;
 
   Interval whole_;
   unsigned shift_ = 0;  // from a position's distance from whole_.first to its slot
   Segments segments_;
-  std::vector<Segment*> guide_;  // nullptr: search
+  std::vector<Segment*> guide_;        // nullptr: search
+  std::vector<std::uint64_t> direct_;  // 0: ask the segment
 };
 
 }  // namespace hopring

@@ -33,13 +33,10 @@ std::size_t HopscotchTable::resident_bytes() const noexcept {
   return bytes;
 }
 
-std::optional<RecordView> HopscotchTable::find(std::uint64_t position, std::string_view key) const {
-  const std::byte* const encoded = directory_.segment_of(position).find_encoded(position, key);
-  if (encoded == nullptr) return spill_.empty() ? std::nullopt : spill_.find(position, key);
-  std::optional<RecordView> record(std::in_place);
-  record->position = position;
-  decode_record(encoded, *record);
-  return record;
+std::uint64_t HopscotchTable::slots() const noexcept {
+  std::uint64_t slots = 0;
+  for (const auto& segment : directory_.segments()) slots += segment->capacity();
+  return slots;
 }
 
 PutResult HopscotchTable::put(const RecordView& record) noexcept {
@@ -51,11 +48,15 @@ PutResult HopscotchTable::put(const RecordView& record) noexcept {
 }
 
 PutResult HopscotchTable::try_put(const RecordView& record) {
+  const Segment::Start start = directory_.start_of(record.position);
+  Segment::prefetch_home(start);
   Segment& segment = directory_.segment_of(record.position);
-  const Segment::SlotId slot = segment.find(record.position, record.key);
+  segment.prefetch_room();  // while the slots come
+  const Segment::SlotId slot = Segment::find(start, record.key).slot;
   if (slot != Segment::no_slot) {
     const Totals before = segment.totals();
     if (!segment.replace(slot, record)) return PutResult::out_of_memory;
+    work_.bytes_copied += segment.take_copied_bytes();
     totals_ += segment.totals();
     totals_ -= before;
     return PutResult::replaced;
@@ -67,19 +68,22 @@ PutResult HopscotchTable::try_put(const RecordView& record) {
     totals_ -= before;
     return PutResult::replaced;
   }
-  const PutResult result = create(record);
+  const PutResult result = create(segment, record);
   if (result == PutResult::created) totals_.add(record);
   return result;
 }
 
 // Adds a record whose key is not there. One step of growth at most: what then finds no slot is
 // spilled.
-PutResult HopscotchTable::create(const RecordView& record) {
-  Segment::Change change = directory_.segment_of(record.position).insert(record);
+PutResult HopscotchTable::create(Segment& segment, const RecordView& record) {
+  Segment::Change change = segment.insert(record);
   if (change == Segment::Change::no_slot) {
-    change = make_room(directory_.index_of(record.position));
-    if (change == Segment::Change::done)
+    change = make_room(segment);
+    if (change == Segment::Change::done) {
       change = directory_.segment_of(record.position).insert(record);
+    }
+  } else {
+    work_.bytes_copied += segment.take_copied_bytes();
   }
   if (change == Segment::Change::no_slot && spill_.insert(record)) return PutResult::created;
   return change == Segment::Change::done ? PutResult::created : PutResult::out_of_memory;
@@ -87,20 +91,34 @@ PutResult HopscotchTable::create(const RecordView& record) {
 
 // Grows or cuts a segment that has no slot for a record. no_slot if it is less than half full: its
 // records are crowded, and more buckets would not help them enough.
-Segment::Change HopscotchTable::make_room(std::size_t index) {
-  Segment& segment = directory_[index];
+Segment::Change HopscotchTable::make_room(Segment& segment) {
   if (!segment.is_half_full()) return Segment::Change::no_slot;
-  if (segment.can_grow()) return segment.grow();
+  const std::uint64_t slots = segment.capacity();
+  const std::uint64_t records = segment.size();
+  const bool grows = segment.can_grow();
+  const Segment::Change change = grows ? segment.grow() : cut(segment);
+  if (change != Segment::Change::done) return change;
+  if (grows) {
+    directory_.on_change(segment);
+    work_.records_moved_max = std::max(work_.records_moved_max, records);
+  }
+  work_.growth_slots += slots;
+  work_.growth_records += records;
+  return change;
+}
+
+Segment::Change HopscotchTable::cut(Segment& segment) {
   const Interval whole = segment.interval();
   if (whole.extent == 0) return Segment::Change::no_slot;
-  const std::uint64_t cut = cut_point(whole);
-  const Interval halves[] = {{whole.first, cut - whole.first - 1}, {cut, whole.last() - cut}};
-  return rebuild(index, 1, halves) ? Segment::Change::done : Segment::Change::out_of_memory;
+  const std::uint64_t at = cut_point(whole);
+  const Interval halves[] = {{whole.first, at - whole.first - 1}, {at, whole.last() - at}};
+  const bool is_done = rebuild(directory_.index_of(whole.first), 1, halves);
+  return is_done ? Segment::Change::done : Segment::Change::out_of_memory;
 }
 
 bool HopscotchTable::erase(std::uint64_t position, std::string_view key) noexcept {
   Segment& segment = directory_.segment_of(position);
-  const Segment::SlotId slot = segment.find(position, key);
+  const Segment::SlotId slot = segment.find(position, key).slot;
   if (slot == Segment::no_slot) {
     const Totals before = spill_.totals();
     if (!spill_.erase(position, key)) return false;
@@ -110,6 +128,7 @@ bool HopscotchTable::erase(std::uint64_t position, std::string_view key) noexcep
   }
   totals_.subtract(segment.record(slot));
   segment.erase(slot);
+  if (segment.size() == 0) directory_.on_change(segment);
   if (segment.size() == 0 || segment.is_wasteful()) shrink(directory_.index_of(position));
   return true;
 }
@@ -155,15 +174,10 @@ bool HopscotchTable::rebuild(std::size_t index, std::size_t sources,
   directory_.reserve(targets.size());
   spill_.merge(homeless);  // from here on nothing fails
   directory_.replace(index, sources, rebuild.commit());
+  work_.bytes_copied += rebuild.copied_bytes();
+  work_.records_moved_max =
+      std::max<std::uint64_t>(work_.records_moved_max, rebuild.moved_records());
   return true;
-}
-
-void HopscotchTable::prefetch_slots(std::uint64_t position) const noexcept {
-  directory_.segment_of(position).prefetch_slots(position);
-}
-
-void HopscotchTable::prefetch_record(std::uint64_t position) const noexcept {
-  directory_.segment_of(position).prefetch_record(position);
 }
 
 HopscotchTable HopscotchTable::split_off(std::uint64_t at) {
@@ -223,7 +237,7 @@ void HopscotchTable::audit() const {
   std::optional<RecordView> spilled = spill_.next(origin(), origin(), {});
   for (; spilled; spilled = spill_.next(origin(), spilled->position, spilled->key)) {
     const Segment& segment = directory_.segment_of(spilled->position);
-    HOPRING_CHECK(segment.find(spilled->position, spilled->key) == Segment::no_slot);
+    HOPRING_CHECK(segment.find(spilled->position, spilled->key).slot == Segment::no_slot);
   }
 }
 

@@ -52,6 +52,14 @@ struct Cursor {
 
 enum class PutResult { created, replaced, out_of_memory };
 
+// What growing, cutting and winning back memory has cost since the table was made.
+struct TableWork {
+  std::uint64_t records_moved_max = 0;  // by one put or erase
+  std::uint64_t bytes_copied = 0;       // of records that were copied again
+  std::uint64_t growth_slots = 0;       // sums over all growths and cuts: slots of the segment,
+  std::uint64_t growth_records = 0;     //   records in it
+};
+
 class HopscotchTable {
  public:
   // An empty table; it is lent no memory by the pool. REQUIRES: the pool and the context of
@@ -68,8 +76,18 @@ class HopscotchTable {
   // What the table is lent and what it allocates. Cost: one step a segment.
   std::size_t resident_bytes() const noexcept;
 
+  // Cost: one step a segment.
+  std::uint64_t slots() const noexcept;
+  const TableWork& work() const noexcept { return work_; }
+
   // REQUIRES of all that follows: `position` is in range() and is the position of `key`.
-  std::optional<RecordView> find(std::uint64_t position, std::string_view key) const;
+  // In line, so that only those parts of the record are made that the caller looks at.
+  [[gnu::always_inline]] std::optional<RecordView> find(std::uint64_t position,
+                                                        std::string_view key) const {
+    const std::byte* const encoded = find_encoded(directory_.start_of(position), {position, key});
+    if (encoded == nullptr) return std::nullopt;
+    return decode_record(encoded, position);
+  }
 
   // Stores a record, over the one of the same key if there is one. On out_of_memory (of the pool's
   // limit or the system's) the table is as before. REQUIRES: the bounds of RecordView; key and
@@ -80,10 +98,15 @@ class HopscotchTable {
   // one segment for a moment, to win back what died.
   bool erase(std::uint64_t position, std::string_view key) noexcept;
 
-  // Touch ahead what find() and put() will read: first the slots of many positions, then their
-  // records, then the operations themselves.
-  void prefetch_slots(std::uint64_t position) const noexcept;
-  void prefetch_record(std::uint64_t position) const noexcept;
+  // Finds each of `lookups` and calls visit(const RecordView*) for it, in their order; nullptr
+  // where there is none. Takes them sixteen at a time: the memory that these need is under way at
+  // once, so that one of many costs a fraction of a find().
+  struct Lookup {
+    std::uint64_t position;
+    std::string_view key;
+  };
+  template <class Visit>
+  void find_each(std::span<const Lookup> lookups, Visit&& visit) const;
 
   Cursor first_cursor() const { return {range_.begin + 1, {}}; }
 
@@ -122,6 +145,9 @@ class HopscotchTable {
     std::array<RecordView, Segment::records_per_home_max> records;
     std::size_t size = 0;
   };
+  // How many lookups of find_each() are under way at once: as many as processors have lines of
+  // memory on order.
+  static constexpr std::size_t lookups_at_once = 16;
   // How many spilled records for_each_due() looks at for each segment that it may pass.
   static constexpr std::size_t spilled_per_segment = 64;
 
@@ -129,9 +155,18 @@ class HopscotchTable {
   bool precedes(const RecordView& a, const RecordView& b) const noexcept;
   void collect(const Segment& segment, std::uint32_t home, const Cursor& after, Batch& batch) const;
 
+  [[gnu::always_inline]] const std::byte* find_encoded(const Segment::Start& start,
+                                                       const Lookup& lookup) const {
+    const std::byte* const encoded = Segment::find(start, lookup.key).encoded;
+    if (encoded != nullptr || spill_.empty()) [[likely]]
+      return encoded;
+    return spill_.find(lookup.position, lookup.key);
+  }
+
   PutResult try_put(const RecordView& record);
-  PutResult create(const RecordView& record);
-  Segment::Change make_room(std::size_t index);
+  PutResult create(Segment& segment, const RecordView& record);
+  Segment::Change make_room(Segment& segment);
+  Segment::Change cut(Segment& segment);
   void shrink(std::size_t index) noexcept;
   bool rebuild(std::size_t index, std::size_t sources, std::span<const Interval> targets);
 
@@ -141,8 +176,34 @@ class HopscotchTable {
   Directory directory_;
   Spill spill_;
   Totals totals_;
+  TableWork work_;
   std::uint64_t due_hand_;  // a position in the segment at which for_each_due() goes on
 };
+
+template <class Visit>
+void HopscotchTable::find_each(std::span<const Lookup> lookups, Visit&& visit) const {
+  std::array<Segment::Start, lookups_at_once> starts;
+  std::array<const std::byte*, lookups_at_once> likely;
+  while (!lookups.empty()) {
+    const auto now = lookups.first(std::min(lookups.size(), lookups_at_once));
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      starts[i] = directory_.start_of(now[i].position);
+      Segment::prefetch_home(starts[i]);
+    }
+    for (std::size_t i = 0; i < now.size(); ++i) likely[i] = Segment::prefetch_likely(starts[i]);
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const bool is_it = likely[i] != nullptr && has_key(likely[i], now[i].key);
+      const std::byte* const encoded = is_it ? likely[i] : find_encoded(starts[i], now[i]);
+      if (encoded == nullptr) {
+        visit(static_cast<const RecordView*>(nullptr));
+      } else {
+        const RecordView record = decode_record(encoded, now[i].position);
+        visit(&record);
+      }
+    }
+    lookups = lookups.subspan(now.size());
+  }
+}
 
 template <class Visit>
 void HopscotchTable::scan(const Cursor& from, Visit&& visit) const {

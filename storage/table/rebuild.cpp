@@ -10,49 +10,51 @@ Rebuild::~Rebuild() {
   for (const auto& segment : fresh_) segment->records_.disown_large();
 }
 
+// In two walks, so that the records are under way before they are read.
 void Rebuild::take(Segment& source) {
-  moves_.reserve(moves_.size() + source.size());
-  const auto begin = static_cast<std::ptrdiff_t>(moves_.size());
+  constexpr std::size_t ahead = 16;
+  const std::size_t begin = moves_.size();
+  moves_.reserve(begin + source.size());
   source.slots_.for_each([&](Segment::SlotId slot) {
-    moves_.push_back(
-        {position_of_(source.record(slot).key), &source, source.slots_.reference(slot)});
+    const Reference reference = source.slots_.reference(slot);
+    moves_.push_back({0, &source, source.records_.at(reference), reference, 0});
   });
-  const std::uint64_t first = source.interval().first;
-  std::sort(moves_.begin() + begin, moves_.end(), [first](const Move& a, const Move& b) {
-    return a.position - first < b.position - first;
-  });
+  for (std::size_t i = begin; i < moves_.size(); ++i) {
+    const std::byte* const later = moves_[std::min(i + ahead, moves_.size() - 1)].encoded;
+    __builtin_prefetch(later);
+    __builtin_prefetch(later + 64);
+    const RecordView record = decode_record(moves_[i].encoded);
+    moves_[i].position = position_of_(record.key);
+    moves_[i].bytes = static_cast<std::uint32_t>(encoded_bytes(record));
+  }
   sources_.push_back(&source);
 }
 
 bool Rebuild::build(Interval interval) {
   fresh_.push_back(std::make_unique<Segment>(interval, pool_));
   Segment& target = *fresh_.back();
-  std::size_t end = placed_;
+  std::uint32_t count = 0;
   std::size_t bytes = 0;
-  for (; end < moves_.size() && interval.contains(moves_[end].position); ++end) {
-    const RecordStore& from = moves_[end].source->records_;
-    const std::size_t size = encoded_bytes(decode_record(from.at(moves_[end].reference)));
-    if (!from.is_large(size)) bytes += size;
+  for (const Move& move : moves_) {
+    if (!interval.contains(move.position)) continue;
+    count += 1;
+    if (!target.records_.is_large(move.bytes)) bytes += move.bytes;
   }
-  if (end == placed_) return true;
-  const auto count = static_cast<std::uint32_t>(end - placed_);
+  if (count == 0) return true;
   if (!target.slots_.allocate(target.fresh_buckets(count), target.tag_max())) return false;
   target.records_.expect(bytes);
-  for (; placed_ < end; ++placed_) {
-    if (!place(moves_[placed_], target)) return false;
+  for (const Move& move : moves_) {
+    if (interval.contains(move.position) && !place(move, target)) return false;
   }
+  target.records_.write_leads(target.slots_.leads());
+  placed_ += count;
   return true;
 }
 
 bool Rebuild::place(const Move& move, Segment& target) {
-  const RecordStore& from = move.source->records_;
-  RecordView record = decode_record(from.at(move.reference));
-  record.position = move.position;
-  Reference reference = target.records_.share_large(from, move.reference);
-  if (reference == RecordStore::no_reference) {
-    reference = target.records_.append(record, target.slots_);
-    if (reference == RecordStore::no_reference) return false;
-  }
+  const Reference reference = copy(move, target);
+  if (reference == RecordStore::no_reference) return false;
+  const RecordView record = decode_record(move.encoded, move.position);
   if (!target.slots_.insert(target.tag_of(move.position), reference)) {
     target.records_.disown(reference);
     homeless_.push_back(record);
@@ -65,13 +67,22 @@ bool Rebuild::place(const Move& move, Segment& target) {
   return true;
 }
 
+// A record with an extent of its own is shared.
+Reference Rebuild::copy(const Move& move, Segment& target) {
+  if (target.records_.is_large(move.bytes)) {
+    return target.records_.share_large(move.source->records_, move.reference, target.slots_);
+  }
+  copied_bytes_ += move.bytes;
+  return target.records_.append_encoded(move.encoded, move.bytes, target.slots_);
+}
+
 std::vector<std::unique_ptr<Segment>> Rebuild::commit() noexcept {
   HOPRING_CHECK(placed_ == moves_.size());
   // What is large and homeless has been copied: it must be given back with its source.
   for (const RecordView& record : homeless_) {
     for (Segment* source : sources_) {
       if (!source->interval().contains(record.position)) continue;
-      source->erase(source->find(record.position, record.key));
+      source->erase(source->find(record.position, record.key).slot);
     }
   }
   for (Segment* source : sources_) source->records_.disown_large();

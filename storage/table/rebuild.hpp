@@ -2,8 +2,8 @@
 
 // Copies the records of neighbouring segments into fresh ones: how segments are cut, merged and
 // compacted. The sources stay as they are until commit(), so a rebuild that runs out of memory is
-// simply dropped. Records lie in ring order afterwards; those with extents of their own are handed
-// over, not copied.
+// simply dropped. Records lie in the order of their slots afterwards; those with extents of their
+// own are handed over, not copied.
 //
 // Bounded: the sources hold at most Segment::records_max records together.
 
@@ -22,12 +22,15 @@ class Rebuild {
   Rebuild(const Rebuild&) = delete;
   Rebuild& operator=(const Rebuild&) = delete;
 
-  // Adds a source, clockwise. Throws std::bad_alloc.
+  // Adds a source. Throws std::bad_alloc.
   void take(Segment& source);
 
   // Builds the next fresh segment from the records in `interval`. False if the pool refuses.
   // REQUIRES: all sources have been taken. Throws std::bad_alloc.
   [[nodiscard]] bool build(Interval interval);
+
+  std::size_t moved_records() const noexcept { return moves_.size(); }
+  std::size_t copied_bytes() const noexcept { return copied_bytes_; }
 
   // Records for which the fresh segments have no slot: too many positions are equal. They belong
   // to the sources until commit().
@@ -40,16 +43,20 @@ class Rebuild {
   struct Move {
     std::uint64_t position;
     Segment* source;
+    const std::byte* encoded;
     Reference reference;
+    std::uint32_t bytes;
   };
 
   bool place(const Move& move, Segment& target);
+  Reference copy(const Move& move, Segment& target);
 
   BlockPool& pool_;
   PositionOf position_of_;
   std::vector<Segment*> sources_;
   std::vector<Move> moves_;
   std::size_t placed_ = 0;  // how many of moves_ are in fresh_ or homeless_
+  std::size_t copied_bytes_ = 0;
   std::vector<std::unique_ptr<Segment>> fresh_;
   std::vector<RecordView> homeless_;
 };

@@ -1,25 +1,35 @@
 #pragma once
 
-// A record in memory, a header of three bytes for short keys and values:
+// A record in memory. Nearly all are short, and have a header of two bytes:
 //
-//   | type (7 bits), has expiry (1) | key bytes | value bytes | expiry, if any | key | value |
-//   |             1 byte            |  1 .. 3   |   1 .. 5    |       6        |     |       |
+//   | value bytes (7 bits), key bytes (5), type (3), has expiry (1) | expiry, if any | key | value
+//   | |                     2 bytes, little-endian                    |       5        |     | |
 //
-// Lengths are LEB128 (seven bits a byte, the lowest first). A record does not hold its position:
-// whoever needs it computes it from the key (see PositionOf).
+// The expiry of a short one counts milliseconds from 2020, up to the year 2054. A record that does
+// not fit has a long header, of five to ten bytes; it begins with a short one without key bytes:
+//
+//   | type (7 bits), 0 (5), unused (3), has expiry (1) | key bytes | value bytes | expiry, if any |
+//   key | value | |                     2 bytes                      |  1 .. 3   |   1 .. 5    | 6
+//   |     |       |
+//
+// Its lengths are LEB128 (seven bits a byte, the lowest first). A record does not hold its
+// position: whoever needs it computes it from the key (see PositionOf).
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace hopring {
 
 inline constexpr std::size_t record_key_bytes_max = 65535;
 inline constexpr std::size_t record_value_bytes_max = std::size_t{1} << 30;
 inline constexpr std::uint8_t record_type_max = 127;
-inline constexpr std::size_t record_expiry_bytes = 6;
-// Milliseconds since 1970: the year 10889. The header spends six bytes on an expiry.
+// Milliseconds since 1970: the year 10889. A long header spends six bytes on an expiry.
 inline constexpr std::int64_t expiry_ms_max = (std::int64_t{1} << 48) - 1;
 
 // One record as callers see it. The views point into the table: valid until its next change.
@@ -41,74 +51,104 @@ struct PositionOf {
   std::uint64_t operator()(std::string_view key) const { return function(context, key); }
 };
 
-// Bytes that encode_record() writes. REQUIRES: the bounds of RecordView.
+// Bytes that encode_record() writes, at least encoded_bytes_min. REQUIRES: the bounds of
+// RecordView.
 std::size_t encoded_bytes(const RecordView& record);
+inline constexpr std::size_t encoded_bytes_min = 3;
 
 void encode_record(std::byte* out, const RecordView& record);
 
 namespace detail {
 
-inline unsigned header_byte(const std::byte* in, std::size_t i) noexcept {
-  return std::to_integer<unsigned>(in[i]);
-}
-// Has the record at `in` a header of three bytes? Nearly all have.
-inline bool is_short(const std::byte* in) noexcept {
-  return ((header_byte(in, 1) | header_byte(in, 2)) & 0x80) == 0;
-}
-inline std::size_t expiry_bytes_of(const std::byte* in) noexcept {
-  return (header_byte(in, 0) >> 7) * record_expiry_bytes;
-}
-std::int64_t decode_expiry(const std::byte* in) noexcept;
-RecordView decode_long_record(const std::byte* in);
+inline constexpr unsigned short_value_bits = 7;
+inline constexpr unsigned short_key_bits = 5;
+inline constexpr unsigned short_type_bits = 3;
+inline constexpr std::size_t short_header_bytes = 2;
+inline constexpr std::size_t short_expiry_bytes = 5;
+inline constexpr std::int64_t short_expiry_first_ms = 1'577'836'800'000;  // the year 2020
 
-inline std::uint64_t load_8_bytes(const char* from) noexcept {
-  std::uint64_t bytes;
-  std::memcpy(&bytes, from, sizeof bytes);
-  return bytes;
+struct ShortHeader {
+  unsigned bits;
+
+  std::size_t value_bytes() const noexcept { return bits & ((1u << short_value_bits) - 1); }
+  // 0: the header is a long one.
+  std::size_t key_bytes() const noexcept {
+    return bits >> short_value_bits & ((1u << short_key_bits) - 1);
+  }
+  unsigned type() const noexcept {
+    return bits >> (short_value_bits + short_key_bits) & ((1u << short_type_bits) - 1);
+  }
+  bool has_expiry() const noexcept { return bits >> 15 != 0; }
+  std::size_t expiry_bytes() const noexcept { return (bits >> 15) * short_expiry_bytes; }
+};
+
+inline ShortHeader short_header(const std::byte* in) noexcept {
+  return {std::to_integer<unsigned>(in[0]) | std::to_integer<unsigned>(in[1]) << 8};
 }
+std::int64_t decode_short_expiry(const std::byte* in) noexcept;
+struct LongHeader {
+  std::size_t key_bytes;
+  std::size_t value_bytes;
+  std::size_t key_offset;
+  unsigned type;
+  std::int64_t expiry_ms;
+};
+[[gnu::noinline]] LongHeader long_header(const std::byte* in) noexcept;
+bool has_long_key(const std::byte* in, std::string_view key);
 
 // memcmp() == 0, in line for the lengths that keys mostly have.
 inline bool are_equal(const char* a, const char* b, std::size_t size) noexcept {
+#ifdef __SSE2__
   if (size - 16 > 16) return std::memcmp(a, b, size) == 0;
-  const char* const a_end = a + size;  // the last 16 bytes overlap the first
-  const char* const b_end = b + size;
-  return ((load_8_bytes(a) ^ load_8_bytes(b)) | (load_8_bytes(a + 8) ^ load_8_bytes(b + 8)) |
-          (load_8_bytes(a_end - 16) ^ load_8_bytes(b_end - 16)) |
-          (load_8_bytes(a_end - 8) ^ load_8_bytes(b_end - 8))) == 0;
+  const auto load = [](const char* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  };
+  const std::size_t last = size - 16;  // the last 16 bytes overlap the first
+  const __m128i same = _mm_and_si128(_mm_cmpeq_epi8(load(a), load(b)),
+                                     _mm_cmpeq_epi8(load(a + last), load(b + last)));
+  return _mm_movemask_epi8(same) == 0xffff;
+#else
+  return std::memcmp(a, b, size) == 0;
+#endif
 }
 
 }  // namespace detail
 
-// Makes `record` the record at `in`, but for its position.
-inline void decode_record(const std::byte* in, RecordView& record) {
-  if (!detail::is_short(in)) {
-    const std::uint64_t position = record.position;
-    record = detail::decode_long_record(in);
-    record.position = position;
-    return;
+// The record at `in`; the position is the caller's. Made of single values, not of a view that may
+// come from elsewhere: so compilers keep it in registers, and leave out what nobody reads.
+inline RecordView decode_record(const std::byte* in, std::uint64_t position = 0) {
+  const detail::ShortHeader header = detail::short_header(in);
+  const std::byte* const after = in + detail::short_header_bytes;
+  std::size_t key_bytes = header.key_bytes();
+  std::size_t value_bytes = header.value_bytes();
+  std::size_t key_offset = detail::short_header_bytes + header.expiry_bytes();
+  unsigned type = header.type();
+  std::int64_t expiry_ms = header.has_expiry() ? detail::decode_short_expiry(after) : 0;
+  if (key_bytes == 0) [[unlikely]] {
+    const detail::LongHeader wide = detail::long_header(in);
+    key_bytes = wide.key_bytes;
+    value_bytes = wide.value_bytes;
+    key_offset = wide.key_offset;
+    type = wide.type;
+    expiry_ms = wide.expiry_ms;
   }
-  const std::size_t key_bytes = detail::header_byte(in, 1);
-  const std::size_t expiry_bytes = detail::expiry_bytes_of(in);
-  const auto* const key = reinterpret_cast<const char*>(in + 3 + expiry_bytes);
-  record.key = {key, key_bytes};
-  record.value = {key + key_bytes, detail::header_byte(in, 2)};
-  record.type = static_cast<std::uint8_t>(detail::header_byte(in, 0) & 0x7f);
-  record.expiry_ms = expiry_bytes != 0 ? detail::decode_expiry(in + 3) : 0;
+  const auto* const key = reinterpret_cast<const char*>(in + key_offset);
+  return {position,
+          {key, key_bytes},
+          {key + key_bytes, value_bytes},
+          static_cast<std::uint8_t>(type),
+          expiry_ms};
 }
 
-// The record at `in`, without its position.
-inline RecordView decode_record(const std::byte* in) {
-  RecordView record;
-  decode_record(in, record);
-  return record;
-}
-
-// Has the record at `in` this key?
+// Has the record at `in` this key? REQUIRES: the key is not empty.
 inline bool has_key(const std::byte* in, std::string_view key) {
-  if (!detail::is_short(in)) return detail::decode_long_record(in).key == key;
-  const auto* const stored = reinterpret_cast<const char*>(in + 3 + detail::expiry_bytes_of(in));
-  return detail::header_byte(in, 1) == key.size() &&
-         detail::are_equal(stored, key.data(), key.size());
+  const detail::ShortHeader header = detail::short_header(in);
+  if (header.key_bytes() != key.size()) [[unlikely]] {
+    return header.key_bytes() == 0 && detail::has_long_key(in, key);
+  }
+  const auto* const stored =
+      reinterpret_cast<const char*>(in + detail::short_header_bytes + header.expiry_bytes());
+  return detail::are_equal(stored, key.data(), key.size());
 }
 
 }  // namespace hopring

@@ -9,109 +9,168 @@
 namespace hopring {
 
 RecordStore::RecordStore(BlockPool& pool)
-    : pool_(&pool), extent_bytes_(std::min(pool.unit_bytes() * 8, extent_bytes_max)) {}
+    : pool_(&pool),
+      extent_bytes_(static_cast<std::uint16_t>(
+          std::min(pool.unit_bytes() * units_per_extent, extent_bytes_max))) {}
 
-RecordStore& RecordStore::operator=(RecordStore&& other) noexcept {
-  std::swap(pool_, other.pool_);
-  std::swap(extents_, other.extents_);
-  std::swap(active_, other.active_);
-  std::swap(expected_bytes_, other.expected_bytes_);
-  std::swap(used_bytes_, other.used_bytes_);
-  std::swap(dead_bytes_, other.dead_bytes_);
-  std::swap(extent_bytes_, other.extent_bytes_);
-  return *this;
+RecordStore::Extent RecordStore::make_extent(Piece piece, std::size_t units) noexcept {
+  HOPRING_CHECK(piece.block < std::uint32_t{1} << (32 - Extent::units_bits));
+  return {piece.data, piece.block << Extent::units_bits | static_cast<std::uint32_t>(units), 0, 0};
+}
+
+RecordStore::Extent RecordStore::make_large(Piece piece) noexcept {
+  return {piece.data, 0, static_cast<std::uint16_t>(piece.bytes),
+          static_cast<std::uint16_t>(piece.bytes >> 16)};
+}
+
+Piece RecordStore::piece_of(const Extent& extent) const noexcept {
+  if (extent.is_large()) return {extent.data, extent.large_bytes(), BlockPool::no_block};
+  return {extent.data, static_cast<std::uint32_t>(bytes_of(extent)),
+          extent.place >> Extent::units_bits};
+}
+
+std::size_t RecordStore::bytes_of(const Extent& extent) const noexcept {
+  return extent.is_large() ? extent.large_bytes() : extent.units() * pool_->unit_bytes();
 }
 
 Reference RecordStore::append(const RecordView& record, SlotArray& slots) {
   const std::size_t bytes = encoded_bytes(record);
-  if (is_large(bytes)) return append_large(record, bytes);
-  const std::size_t index = extent_with_room(bytes, slots);
-  if (index == no_extent) return no_reference;
-  Extent& extent = extents_[index];
-  const Reference reference = make_reference(index, extent.used);
-  encode_record(extent.piece.data + extent.used, record);
-  extent.used = static_cast<std::uint16_t>(extent.used + bytes);
-  used_bytes_ += bytes;
-  expected_bytes_ -= std::min(expected_bytes_, bytes);
+  if (is_large(bytes)) return append_large(record, bytes, slots);
+  const Reference reference = take_room(bytes, slots);
+  if (reference != no_reference) {
+    encode_record(extents_[extent_of(reference)].data + offset_of(reference), record);
+  }
   return reference;
 }
 
-Reference RecordStore::append_large(const RecordView& record, std::size_t bytes) {
-  const std::size_t index = vacant_index();
+Reference RecordStore::append_encoded(const std::byte* encoded, std::size_t bytes,
+                                      SlotArray& slots) {
+  const Reference reference = take_room(bytes, slots);
+  if (reference != no_reference) {
+    std::memcpy(extents_[extent_of(reference)].data + offset_of(reference), encoded, bytes);
+  }
+  return reference;
+}
+
+// Room for a record, counted as used.
+Reference RecordStore::take_room(std::size_t bytes, SlotArray& slots) {
+  const std::size_t index = extent_with_room(bytes, slots);
+  write_lead(index, slots);
   if (index == no_extent) return no_reference;
-  const Piece piece = pool_->lend(bytes);
+  Extent& extent = extents_[index];
+  const Reference reference = make_reference(index, extent.used);
+  extent.used = static_cast<std::uint16_t>(extent.used + bytes);
+  used_bytes_ += static_cast<std::uint32_t>(bytes);
+  if (index == spare_) spare_ = most_room();
+  expected_bytes_ -= std::min(expected_bytes_, static_cast<std::uint32_t>(bytes));
+  return reference;
+}
+
+Reference RecordStore::append_large(const RecordView& record, std::size_t bytes, SlotArray& slots) {
+  const std::size_t index = vacant_index();
+  write_lead(no_extent, slots);
+  if (index == no_extent) return no_reference;
+  const Piece piece = pool_->lend_alone(bytes);
   if (piece.data == nullptr) return no_reference;
   encode_record(piece.data, record);
-  extents_[index] = {piece, 0, 0};
+  extents_[index] = make_large(piece);
+  write_lead(index, slots);
   return make_reference(index, 0);
+}
+
+// Also where the list of extents lies: it may have moved, even if no extent was to be had.
+void RecordStore::write_lead(std::size_t extent, SlotArray& slots) const noexcept {
+  if (slots.buckets() == 0) return;
+  SlotArray::Leads& leads = slots.leads();
+  if (extent < leads_max) leads[extent] = extents_[extent].data;
+  leads[leads_max] = extents_.data();
+}
+
+void RecordStore::write_leads(SlotArray::Leads& leads) const noexcept {
+  for (std::size_t i = 0; i < std::min(leads_max, extents_.size()); ++i)
+    leads[i] = extents_[i].data;
+  leads[leads_max] = extents_.data();
 }
 
 void RecordStore::release(Reference reference) noexcept {
   Extent& extent = extents_[extent_of(reference)];
-  if (is_large_extent(extent)) return give_back(extent);
+  if (extent.is_large()) return give_back(extent);
   const std::size_t bytes = encoded_bytes(decode_record(at(reference)));
   if (offset_of(reference) + bytes == extent.used) {
     extent.used = static_cast<std::uint16_t>(extent.used - bytes);
-    used_bytes_ -= bytes;
+    used_bytes_ -= static_cast<std::uint32_t>(bytes);
   } else {
     extent.dead = static_cast<std::uint16_t>(extent.dead + bytes);
-    dead_bytes_ += bytes;
+    dead_bytes_ += static_cast<std::uint32_t>(bytes);
   }
   if (extent.dead == extent.used) give_back(extent);
 }
 
 void RecordStore::overwrite(Reference reference, const RecordView& record) noexcept {
-  encode_record(extents_[extent_of(reference)].piece.data + offset_of(reference), record);
+  encode_record(extents_[extent_of(reference)].data + offset_of(reference), record);
 }
 
-Reference RecordStore::share_large(const RecordStore& from, Reference reference) {
+void RecordStore::expect(std::size_t bytes) { expected_bytes_ = static_cast<std::uint32_t>(bytes); }
+
+Reference RecordStore::share_large(const RecordStore& from, Reference reference, SlotArray& slots) {
   const Extent& extent = from.extents_[extent_of(reference)];
-  if (!is_large_extent(extent)) return no_reference;
+  if (!extent.is_large()) return no_reference;
   const std::size_t index = vacant_index();
   HOPRING_CHECK(index != no_extent);
   extents_[index] = extent;
+  write_lead(index, slots);
   return make_reference(index, 0);
 }
 
 void RecordStore::disown(Reference reference) noexcept {
   Extent& extent = extents_[extent_of(reference)];
-  if (!is_large_extent(extent)) return release(reference);
+  if (!extent.is_large()) return release(reference);
   extent = {};
 }
 
 void RecordStore::disown_large() noexcept {
   for (Extent& extent : extents_) {
-    if (is_large_extent(extent)) extent = {};
+    if (extent.is_large()) extent = {};
   }
 }
 
 void RecordStore::clear() noexcept {
-  for (Extent& extent : extents_) pool_->take_back(extent.piece);
+  for (const Extent& extent : extents_) pool_->take_back(piece_of(extent));
   std::vector<Extent>().swap(extents_);
   active_ = no_extent;
+  spare_ = no_extent;
   used_bytes_ = 0;
   dead_bytes_ = 0;
 }
 
 std::size_t RecordStore::resident_bytes() const noexcept {
   std::size_t bytes = extents_.capacity() * sizeof(Extent);
-  for (const Extent& extent : extents_) bytes += extent.piece.bytes;
+  for (const Extent& extent : extents_) bytes += bytes_of(extent);
   return bytes;
 }
 
 // The extent at which `bytes` can be appended; no_extent if there is no memory for it.
 std::size_t RecordStore::extent_with_room(std::size_t bytes, SlotArray& slots) {
-  if (active_ != no_extent && extents_[active_].room() >= bytes) return active_;
+  if (spare_ != no_extent && room_of(extents_[spare_]) >= bytes) return spare_;
+  if (active_ != no_extent && room_of(extents_[active_]) >= bytes) return active_;
+  const std::size_t index = open_or_compact(bytes, slots);
+  spare_ = most_room();
+  return index;
+}
+
+// Makes an extent with room the active one.
+std::size_t RecordStore::open_or_compact(std::size_t bytes, SlotArray& slots) {
   std::size_t index = worth_compacting(bytes);
   if (index == no_extent) {
-    if (fills_hole(bytes) ? open_extent(bytes) : grow_active(bytes) || open_extent(bytes)) {
+    if (fills_hole(bytes) ? open_extent(hole_bytes(bytes))
+                          : grow_active(bytes) || open_extent(bytes)) {
       return active_;
     }
     index = most_free();  // no memory: whatever is enough is worth the work
-    if (index == no_extent || extents_[index].free() < bytes) return no_extent;
+    if (index == no_extent || free_of(extents_[index]) < bytes) return no_extent;
   }
   compact(index, slots);
-  active_ = index;
+  active_ = static_cast<std::uint16_t>(index);
   return active_;
 }
 
@@ -119,25 +178,35 @@ std::size_t RecordStore::extent_with_room(std::size_t bytes, SlotArray& slots) {
 // and this one gives a tenth of itself: a byte won back then costs at most nine copied ones, and
 // in the mean of random overwrites three to four (docs/table.md).
 std::size_t RecordStore::worth_compacting(std::size_t bytes) const noexcept {
-  if (dead_bytes_ * 20 < used_bytes_) return no_extent;
+  if (dead_bytes_ * 20 < used_bytes_ || dead_bytes_ == 0) return no_extent;
   const std::size_t index = most_free();
   if (index == no_extent) return no_extent;
-  const std::size_t free = extents_[index].free();
-  return free >= std::max(bytes, extents_[index].piece.bytes / std::size_t{10}) ? index : no_extent;
+  const Extent& extent = extents_[index];
+  return free_of(extent) >= std::max(bytes, bytes_of(extent) / 10) ? index : no_extent;
 }
 
 std::size_t RecordStore::most_free() const noexcept {
   std::size_t best = no_extent;
   for (std::size_t i = 0; i < extents_.size(); ++i) {
-    if (extents_[i].used == 0) continue;
-    if (best == no_extent || extents_[i].free() > extents_[best].free()) best = i;
+    if (extents_[i].data == nullptr || extents_[i].is_large()) continue;
+    if (best == no_extent || free_of(extents_[i]) > free_of(extents_[best])) best = i;
   }
   return best;
 }
 
+// The extent, but for the active one, that has most room behind its records.
+std::uint16_t RecordStore::most_room() const noexcept {
+  std::size_t best = no_extent;
+  for (std::size_t i = 0; i < extents_.size(); ++i) {
+    if (i == active_ || extents_[i].data == nullptr || extents_[i].is_large()) continue;
+    if (best == no_extent || room_of(extents_[i]) > room_of(extents_[best])) best = i;
+  }
+  return static_cast<std::uint16_t>(best);
+}
+
 // Pushes the live records of an extent together, to its beginning.
 void RecordStore::compact(std::size_t index, SlotArray& slots) noexcept {
-  std::array<SlotArray::SlotId, extent_bytes_max / 4> live;  // no record is shorter than 4 bytes
+  std::array<SlotArray::SlotId, extent_bytes_max / encoded_bytes_min + 1> live;
   std::size_t count = 0;
   slots.for_each([&](SlotArray::SlotId slot) {
     if (extent_of(slots.reference(slot)) == index) live[count++] = slot;
@@ -151,52 +220,72 @@ void RecordStore::compact(std::size_t index, SlotArray& slots) noexcept {
   for (auto slot = live.begin(); slot != end; ++slot) {
     const std::byte* const from = at(slots.reference(*slot));
     const std::size_t bytes = encoded_bytes(decode_record(from));
-    std::memmove(extent.piece.data + used, from, bytes);
-    slots.reference(*slot) = make_reference(index, used);
+    std::memmove(extent.data + used, from, bytes);
+    slots.set_reference(*slot, make_reference(index, used));
     used += bytes;
   }
   HOPRING_CHECK(used + extent.dead == extent.used);
   used_bytes_ -= extent.dead;
   dead_bytes_ -= extent.dead;
+  copied_bytes_ += static_cast<std::uint32_t>(used);
   extent.used = static_cast<std::uint16_t>(used);
   extent.dead = 0;
 }
 
-// Should `bytes` go to a new small extent, since the active one could only grow into a new block?
+// How long the active extent becomes so that `bytes` more fit: by an eighth of the longest, since
+// growing copies it.
+std::size_t RecordStore::grown_bytes(std::size_t bytes) const noexcept {
+  const std::size_t used = extents_[active_].used;
+  const std::size_t step = used < pool_->unit_bytes() * 2 ? bytes : extent_bytes_ / std::size_t{8};
+  return std::min<std::size_t>(extent_bytes_, pool_->round_up(used + std::max(bytes, step)));
+}
+
+// Should `bytes` go to a new, smaller extent, since the active one could only grow into a new
+// block? Not to one that is so small that its own end is wasted instead.
 bool RecordStore::fills_hole(std::size_t bytes) const noexcept {
   if (active_ == no_extent || extents_[active_].used + bytes > extent_bytes_) return false;
-  const std::size_t wanted = pool_->round_up(extents_[active_].used + bytes);
-  return !pool_->has_hole(wanted) && pool_->has_hole(pool_->round_up(bytes));
+  return !pool_->has_hole(grown_bytes(bytes)) && pool_->has_hole(hole_bytes(bytes));
+}
+
+// At least eight such records, and an eighth of a long extent.
+std::size_t RecordStore::hole_bytes(std::size_t bytes) const noexcept {
+  const std::size_t least = std::max<std::size_t>(8 * bytes, extent_bytes_ / 8u);
+  return pool_->round_up(std::min<std::size_t>(extent_bytes_, least));
 }
 
 // Lengthens the active extent until `bytes` fit, if extent_bytes() allow and the pool agrees.
 bool RecordStore::grow_active(std::size_t bytes) noexcept {
   if (active_ == no_extent || extents_[active_].used + bytes > extent_bytes_) return false;
   Extent& extent = extents_[active_];
-  const std::size_t wanted = pool_->round_up(extent.used + bytes);
+  const std::size_t wanted = grown_bytes(bytes);
   const Piece longer = pool_->lend(wanted);
   if (longer.data == nullptr) return false;
-  std::memcpy(longer.data, extent.piece.data, extent.used);
-  pool_->take_back(extent.piece);
-  extent.piece = longer;
+  std::memcpy(longer.data, extent.data, extent.used);
+  copied_bytes_ += extent.used;
+  pool_->take_back(piece_of(extent));
+  Extent grown = make_extent(longer, wanted / pool_->unit_bytes());
+  grown.used = extent.used;
+  grown.dead = extent.dead;
+  extent = grown;
   return true;
 }
 
 bool RecordStore::open_extent(std::size_t bytes) {
   const std::size_t index = vacant_index();
   if (index == no_extent) return false;
-  const Piece piece = pool_->lend(size_of_next_extent(bytes));
+  const std::size_t size = size_of_next_extent(bytes);
+  const Piece piece = pool_->lend(size);
   if (piece.data == nullptr) return false;
-  extents_[index] = {piece, 0, 0};
-  active_ = index;
+  extents_[index] = make_extent(piece, size / pool_->unit_bytes());
+  active_ = static_cast<std::uint16_t>(index);
   return true;
 }
 
 // What is expected, up to extent_bytes(); less if that fills a hole between other pieces.
 std::size_t RecordStore::size_of_next_extent(std::size_t bytes) const noexcept {
   const std::size_t least = pool_->round_up(bytes);
-  const std::size_t wanted =
-      pool_->round_up(std::min(extent_bytes_, std::max(bytes, expected_bytes_)));
+  const std::size_t wanted = pool_->round_up(
+      std::min<std::size_t>(extent_bytes_, std::max<std::size_t>(bytes, expected_bytes_)));
   for (std::size_t size = wanted; size >= least; size -= pool_->unit_bytes()) {
     if (pool_->has_hole(size)) return size;
   }
@@ -206,7 +295,7 @@ std::size_t RecordStore::size_of_next_extent(std::size_t bytes) const noexcept {
 // An index of extents_ without a piece; no_extent if references cannot name one more.
 std::size_t RecordStore::vacant_index() {
   for (std::size_t i = 0; i < extents_.size(); ++i) {
-    if (extents_[i].piece.data == nullptr) return i;
+    if (extents_[i].data == nullptr) return i;
   }
   if (extents_.size() == extents_max) return no_extent;
   if (extents_.size() == extents_.capacity()) {
@@ -217,10 +306,14 @@ std::size_t RecordStore::vacant_index() {
 }
 
 void RecordStore::give_back(Extent& extent) noexcept {
-  if (active_ == static_cast<std::size_t>(&extent - extents_.data())) active_ = no_extent;
-  used_bytes_ -= extent.used;
-  dead_bytes_ -= extent.dead;
-  pool_->take_back(extent.piece);
+  const auto index = static_cast<std::size_t>(&extent - extents_.data());
+  if (active_ == index) active_ = no_extent;
+  if (spare_ == index) spare_ = no_extent;
+  if (!extent.is_large()) {
+    used_bytes_ -= extent.used;
+    dead_bytes_ -= extent.dead;
+  }
+  pool_->take_back(piece_of(extent));
   extent = {};
 }
 
@@ -232,12 +325,13 @@ void RecordStore::audit(const SlotArray& slots) const {
     slots.for_each([&](SlotArray::SlotId slot) {
       const Reference reference = slots.reference(slot);
       if (extent_of(reference) != i) return;
+      HOPRING_CHECK(at(slots.leads(), reference) == at(reference));
       live.emplace_back(offset_of(reference),
                         offset_of(reference) + encoded_bytes(decode_record(at(reference))));
     });
     const Extent& extent = extents_[i];
-    if (is_large_extent(extent)) {
-      HOPRING_CHECK(live.size() == 1 && live[0].first == 0 && live[0].second == extent.piece.bytes);
+    if (extent.is_large()) {
+      HOPRING_CHECK(live.size() == 1 && live[0].first == 0 && live[0].second == bytes_of(extent));
       continue;
     }
     std::sort(live.begin(), live.end());
@@ -248,9 +342,9 @@ void RecordStore::audit(const SlotArray& slots) const {
       end = last;
       live_bytes += last - first;
     }
-    HOPRING_CHECK(end <= extent.used && extent.used <= extent.piece.bytes);
+    HOPRING_CHECK(end <= extent.used && extent.used <= bytes_of(extent));
     HOPRING_CHECK(live_bytes + extent.dead == extent.used);
-    HOPRING_CHECK(live_bytes > 0 || extent.piece.data == nullptr);
+    HOPRING_CHECK(live_bytes > 0 || extent.data == nullptr);
     used_bytes += extent.used;
     dead_bytes += extent.dead;
   }

@@ -3,23 +3,27 @@
 // The records of one segment, lying one behind the other in extents.
 //
 // An extent is a piece of the pool, at most extent_bytes() long; the one at which appending goes on
-// starts with a unit and grows, so that a segment wastes half a unit and not half an extent. Where
-// the pool could only serve that from a new block, a smaller extent fills a hole instead. A
-// reference is (extent, offset), so that growing an extent changes no reference. A record above a
-// quarter of extent_bytes() has an extent of its own, of exactly its size.
+// starts with a unit and grows, so that a segment wastes a unit and not half an extent. Where the
+// pool could only serve that from a new block, a smaller extent fills a hole instead. A reference
+// is (extent, offset), so that growing an extent changes no reference. A record above a quarter of
+// extent_bytes() has an extent of its own, of exactly its size.
 //
 //   extent | record | record | dead | record |      room      |
-//          0                                used_           piece.bytes
+//          0                                used             piece
+//
+// Lookups find the first extents by the leads of the segment's slots (see SlotArray), and the
+// others by one step more.
 //
 // The store does not know which records are alive: its owner says what dies, see release(), and
 // hands in the slots that hold all live references where those may have to be renewed, see
 // append().
 //
 // Not thread-safe. Invariants (audit() checks them, together with the owner):
-//   (1) dead <= used <= piece.bytes, for every extent.
+//   (1) dead <= used <= bytes of the piece, for every extent.
 //   (2) the records that the owner refers to do not overlap and end before `used`; their bytes and
 //       `dead` add up to `used`.
-//   (3) an extent without live records is lent no piece, unless appending goes on there.
+//   (3) an extent without live records is lent no piece.
+//   (4) the leads name the extents that hold records.
 
 #include <cstddef>
 #include <cstdint>
@@ -35,17 +39,20 @@ namespace hopring {
 class RecordStore {
  public:
   explicit RecordStore(BlockPool& pool);
-  RecordStore(RecordStore&& other) noexcept { *this = std::move(other); }
-  RecordStore& operator=(RecordStore&& other) noexcept;
+  RecordStore(const RecordStore&) = delete;
+  RecordStore& operator=(const RecordStore&) = delete;
   // Gives all extents back.
   ~RecordStore() { clear(); }
 
   // Copies `record` in and returns its reference; no_reference, and nothing but places changed, if
-  // the pool refuses. `slots` holds every live reference: where that wins back enough, the records
-  // of one extent are pushed together and their references renewed. Cost: a copy of one extent and
-  // a walk of `slots`. Throws std::bad_alloc, and nothing changed.
+  // the pool refuses. `slots` holds every live reference and the leads: where that wins back
+  // enough, the records of one extent are pushed together and their references renewed. Cost: a
+  // copy of one extent and a walk of `slots`. Throws std::bad_alloc, and nothing changed.
   static constexpr Reference no_reference = 0xffffffff;
   [[nodiscard]] Reference append(const RecordView& record, SlotArray& slots);
+  // The same for a record that is encoded already and is not large.
+  [[nodiscard]] Reference append_encoded(const std::byte* encoded, std::size_t bytes,
+                                         SlotArray& slots);
 
   // The record at `reference` is dead: its bytes can be won back.
   void release(Reference reference) noexcept;
@@ -54,16 +61,25 @@ class RecordStore {
   void overwrite(Reference reference, const RecordView& record) noexcept;
 
   const std::byte* at(Reference reference) const noexcept {
-    return extents_[extent_of(reference)].piece.data + offset_of(reference);
+    return extents_[extent_of(reference)].data + offset_of(reference);
   }
+  // The same by the leads of the segment's slots.
+  static const std::byte* at(const SlotArray::Leads& leads, Reference reference) noexcept {
+    const std::size_t extent = extent_of(reference);
+    if (extent >= leads_max) [[unlikely]] {
+      return static_cast<const Extent*>(leads[leads_max])[extent].data + offset_of(reference);
+    }
+    return static_cast<const std::byte*>(leads[extent]) + offset_of(reference);
+  }
+  // Writes all leads, for slots that are new.
+  void write_leads(SlotArray::Leads& leads) const noexcept;
 
-  // Touches ahead what at() reads of the first extents.
-  void prefetch_extents() const noexcept {
-    if (extents_.empty()) return;
-    const auto* const lines = reinterpret_cast<const std::byte*>(extents_.data());
-    __builtin_prefetch(lines);
-    __builtin_prefetch(lines + 64);
-    __builtin_prefetch(lines + 128);
+  // Asks for the memory that the next append() writes to.
+  [[gnu::always_inline]] void prefetch_room() const noexcept {
+    if (active_ == no_extent) return;
+    const std::byte* const room = extents_[active_].data + extents_[active_].used;
+    __builtin_prefetch(room, 1);
+    __builtin_prefetch(room + 64, 1);
   }
 
   // Has a record of `bytes` an extent of its own?
@@ -71,11 +87,12 @@ class RecordStore {
 
   // Announces that `bytes` of records that are not large will be appended, so that extents are lent
   // in one go.
-  void expect(std::size_t bytes) { expected_bytes_ = bytes; }
+  void expect(std::size_t bytes);
 
   // Shares the record at `reference` of `from` if it has an extent of its own, else no_reference.
   // Both refer to it until one of them disowns it. Throws std::bad_alloc.
-  [[nodiscard]] Reference share_large(const RecordStore& from, Reference reference);
+  [[nodiscard]] Reference share_large(const RecordStore& from, Reference reference,
+                                      SlotArray& slots);
   // Forgets the record at `reference`, or gives it back if it has no extent of its own.
   void disown(Reference reference) noexcept;
   // Forgets all records with extents of their own, without giving them back.
@@ -88,6 +105,8 @@ class RecordStore {
   std::size_t used_bytes() const noexcept { return used_bytes_; }
   std::size_t resident_bytes() const noexcept;
   std::size_t extent_bytes() const noexcept { return extent_bytes_; }
+  // Bytes of records that were copied again, to win back memory, since the last call.
+  std::size_t take_copied_bytes() noexcept { return std::exchange(copied_bytes_, 0); }
 
   // Aborts unless the invariants hold for the references in `slots`. Cost: extents x slots.
   void audit(const SlotArray& slots) const;
@@ -95,18 +114,26 @@ class RecordStore {
  private:
   static constexpr unsigned offset_bits = 13;
   static constexpr std::size_t extent_bytes_max = std::size_t{1} << offset_bits;
-  static constexpr std::size_t extents_max = (std::size_t{1} << (32 - offset_bits)) - 1;
-  static constexpr std::size_t no_extent = ~std::size_t{0};
+  static constexpr std::size_t extents_max = reference_end >> offset_bits;
+  static constexpr std::size_t units_per_extent = 16;
+  static constexpr std::uint16_t no_extent = 0xffff;
+  static_assert(extents_max < no_extent);
+  // The last lead is that of the list of all extents.
+  static constexpr std::size_t leads_max = std::tuple_size_v<SlotArray::Leads> - 1;
 
   struct Extent {
-    Piece piece;
-    std::uint16_t used = 0;  // both stay 0 in the extent of a large record
-    std::uint16_t dead = 0;
+    std::byte* data = nullptr;
+    std::uint32_t place = 0;  // the pool's block, and the piece's units; of a large record: 0
+    std::uint16_t used = 0;   // of a large record: the lower and
+    std::uint16_t dead = 0;   //   the upper half of its size
 
-    std::size_t room() const noexcept { return piece.bytes - used; }
-    // What is free once the live records are pushed together.
-    std::size_t free() const noexcept { return room() + dead; }
+    static constexpr unsigned units_bits = 8;
+
+    bool is_large() const noexcept { return data != nullptr && place == 0; }
+    std::size_t units() const noexcept { return place & ((1u << units_bits) - 1); }
+    std::uint32_t large_bytes() const noexcept { return used | std::uint32_t{dead} << 16; }
   };
+  static_assert(sizeof(Extent) == 16);
 
   static std::size_t extent_of(Reference reference) noexcept { return reference >> offset_bits; }
   static std::size_t offset_of(Reference reference) noexcept {
@@ -115,16 +142,29 @@ class RecordStore {
   static Reference make_reference(std::size_t extent, std::size_t offset) noexcept {
     return static_cast<Reference>((extent << offset_bits) | offset);
   }
-  bool is_large_extent(const Extent& extent) const noexcept {
-    return extent.piece.data != nullptr && extent.used == 0;
-  }
 
-  Reference append_large(const RecordView& record, std::size_t bytes);
+  static Extent make_extent(Piece piece, std::size_t units) noexcept;
+  static Extent make_large(Piece piece) noexcept;
+  Piece piece_of(const Extent& extent) const noexcept;
+  std::size_t bytes_of(const Extent& extent) const noexcept;
+  std::size_t room_of(const Extent& extent) const noexcept {
+    return bytes_of(extent) - extent.used;
+  }
+  // What is free once the live records are pushed together.
+  std::size_t free_of(const Extent& extent) const noexcept { return room_of(extent) + extent.dead; }
+
+  Reference append_large(const RecordView& record, std::size_t bytes, SlotArray& slots);
+  Reference take_room(std::size_t bytes, SlotArray& slots);
+  void write_lead(std::size_t extent, SlotArray& slots) const noexcept;
   std::size_t extent_with_room(std::size_t bytes, SlotArray& slots);
+  std::size_t open_or_compact(std::size_t bytes, SlotArray& slots);
+  std::uint16_t most_room() const noexcept;
   std::size_t worth_compacting(std::size_t bytes) const noexcept;
   std::size_t most_free() const noexcept;
   void compact(std::size_t index, SlotArray& slots) noexcept;
   bool fills_hole(std::size_t bytes) const noexcept;
+  std::size_t hole_bytes(std::size_t bytes) const noexcept;
+  std::size_t grown_bytes(std::size_t bytes) const noexcept;
   bool grow_active(std::size_t bytes) noexcept;
   bool open_extent(std::size_t bytes);
   std::size_t size_of_next_extent(std::size_t bytes) const noexcept;
@@ -133,11 +173,13 @@ class RecordStore {
 
   std::vector<Extent> extents_;
   BlockPool* pool_ = nullptr;
-  std::size_t active_ = no_extent;  // where appending goes on
-  std::size_t expected_bytes_ = 0;
-  std::size_t used_bytes_ = 0;  // sums over the extents that are not large
-  std::size_t dead_bytes_ = 0;
-  std::size_t extent_bytes_ = 0;
+  std::uint32_t expected_bytes_ = 0;
+  std::uint32_t used_bytes_ = 0;  // sums over the extents that are not large
+  std::uint32_t dead_bytes_ = 0;
+  std::uint32_t copied_bytes_ = 0;
+  std::uint16_t active_ = no_extent;  // where appending goes on
+  std::uint16_t spare_ = no_extent;   // whose room takes what fits before that
+  std::uint16_t extent_bytes_ = 0;
 };
 
 }  // namespace hopring

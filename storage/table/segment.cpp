@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "base/check.hpp"
 
@@ -18,9 +19,29 @@ unsigned shift_to_tag(std::uint64_t extent) {
 Segment::Segment(Interval interval, BlockPool& pool)
     : interval_(interval),
       slots_(pool),
-      tag_shift_(shift_to_tag(interval.extent)),
       records_(pool),
-      pool_(&pool) {}
+      pool_(&pool),
+      tag_shift_(shift_to_tag(interval.extent)) {}
+
+std::uint64_t Segment::direct() const noexcept {
+  const std::uint64_t extent = interval_.extent;
+  const bool is_aligned = (extent & (extent + 1)) == 0 && (interval_.first & extent) == 0;
+  const auto address = reinterpret_cast<std::uintptr_t>(slots_.piece());
+  if (!is_aligned || extent < std::numeric_limits<Tag>::max() || address == 0) return 0;
+  if ((address & ~address_mask) != 0) return 0;
+  return std::uint64_t{slots_.buckets()} << buckets_shift | address | tag_shift_;
+}
+
+// By value and out of line: what find() has in registers stays there.
+Segment::Found Segment::find_further(Start start, SlotArray::Candidates candidates,
+                                     std::string_view key) {
+  const std::byte* encoded = nullptr;
+  const SlotId slot = SlotArray::find_further(start, candidates, [&](Reference reference) {
+    encoded = RecordStore::at(start.leads(), reference);
+    return has_key(encoded, key);
+  });
+  return {slot, slot != no_slot ? encoded : nullptr};
+}
 
 Segment::Change Segment::insert(const RecordView& record) {
   if (is_full()) return Change::no_slot;
@@ -46,7 +67,7 @@ bool Segment::replace(SlotId slot, const RecordView& record) {
     const Reference reference = records_.append(record, slots_);
     if (reference == RecordStore::no_reference) return false;
     records_.release(slots_.reference(slot));
-    slots_.reference(slot) = reference;
+    slots_.set_reference(slot, reference);
   }
   totals_ += change;
   if (record.expiry_ms != 0) earliest_expiry_ms_ = std::min(earliest_expiry_ms_, record.expiry_ms);
@@ -72,6 +93,7 @@ Segment::Change Segment::grow() noexcept {
     });
   }
   if (!fits) return Change::no_slot;
+  records_.write_leads(larger.leads());
   slots_ = std::move(larger);
   return Change::done;
 }
@@ -81,35 +103,29 @@ bool Segment::is_wasteful() const noexcept {
   return !is_half_full() && fresh_buckets(size()) < slots_.buckets();
 }
 
-void Segment::prefetch_slots(std::uint64_t position) const noexcept {
-  if (slots_.buckets() > 0) slots_.prefetch(tag_of(position));
-  records_.prefetch_extents();
+// With how many buckets a segment is cut. Under uniform keys all segments fill in step. Were they
+// all cut at the same size, then all would want longer slots at the same time, from new blocks, and
+// nobody would want the shorter ones that all give back. So sizes are drawn, by the interval, from
+// one half to all of buckets_max: at all times some segments are small and some large.
+std::uint32_t Segment::buckets_most() const noexcept {
+  std::uint64_t drawn = (interval_.first ^ interval_.extent) * 0x9e3779b97f4a7c15ull;
+  drawn = (drawn ^ drawn >> 32) * 0xbf58476d1ce4e5b9ull;
+  return fit(buckets_max - static_cast<std::uint32_t>((drawn >> 32) * (buckets_max / 2) >> 32));
 }
 
-void Segment::prefetch_record(std::uint64_t position) const noexcept {
-  slots_.find(tag_of(position), [&](Reference reference) {
-    const std::byte* const record = records_.at(reference);
-    __builtin_prefetch(record);
-    __builtin_prefetch(record + 64);
-    return true;
-  });
+// At least so many buckets: as many as the units that are lent for them hold.
+std::uint32_t Segment::fit(std::uint32_t buckets) const noexcept {
+  const std::size_t bytes = pool_->round_up(SlotArray::bytes_of(buckets)) - SlotArray::bytes_of(0);
+  return std::min(buckets_max, static_cast<std::uint32_t>(bytes / sizeof(SlotArray::Bucket)));
 }
 
-std::uint32_t Segment::whole_units(std::uint32_t buckets) const noexcept {
-  const std::size_t bytes = pool_->round_up(buckets * sizeof(SlotArray::Bucket));
-  return static_cast<std::uint32_t>(bytes / sizeof(SlotArray::Bucket));
-}
-
-// What a segment with so many records is built with: room for a quarter more of them.
+// What a segment with so many records is built with: room for a sixth more of them.
 std::uint32_t Segment::fresh_buckets(std::uint32_t records) const noexcept {
-  constexpr std::uint32_t records_per_bucket = SlotArray::slots_per_bucket * 4 / 5;
-  return std::min(buckets_max,
-                  whole_units((records + records_per_bucket - 1) / records_per_bucket));
+  return fit((records + records / 6) / SlotArray::slots_per_bucket + 1);
 }
 
 std::uint32_t Segment::next_buckets() const noexcept {
-  const std::uint32_t more = slots_.buckets() + std::max(1u, slots_.buckets() / 4);
-  return std::min(buckets_max, whole_units(more));
+  return fit(slots_.buckets() + std::max(1u, slots_.buckets() / 8));
 }
 
 // A fifteenth of the slots stays free: lookups touch more lines the fewer there are.

@@ -51,34 +51,71 @@ struct Totals {
   friend bool operator==(const Totals&, const Totals&) = default;
 };
 
-// What a lookup needs of it stands in the first cache line.
-class alignas(64) Segment {
+class Segment {
  public:
-  static constexpr std::uint32_t buckets_max = 96;
+  static constexpr std::uint32_t buckets_max = 79;  // with the leads, 80 cache lines: 10 units
   static constexpr std::uint32_t records_max = buckets_max * SlotArray::slots_per_bucket;
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   using SlotId = SlotArray::SlotId;
+  using Start = SlotArray::Start;
   static constexpr SlotId no_slot = SlotArray::no_slot;
 
   enum class Change { done, no_slot, out_of_memory };
+
+  // A record and its slot; no_slot and nullptr if there is none.
+  struct Found {
+    SlotId slot = no_slot;
+    const std::byte* encoded = nullptr;
+  };
 
   Segment(Interval interval, BlockPool& pool);
 
   const Interval& interval() const noexcept { return interval_; }
   const Totals& totals() const noexcept { return totals_; }
   std::uint32_t size() const noexcept { return slots_.size(); }
+  std::uint32_t capacity() const noexcept { return slots_.capacity(); }
   std::int64_t earliest_expiry_ms() const noexcept { return earliest_expiry_ms_; }
   std::size_t resident_bytes() const noexcept {
     return sizeof(Segment) + slots_.resident_bytes() + records_.resident_bytes();
   }
+  std::size_t take_copied_bytes() noexcept { return records_.take_copied_bytes(); }
 
-  // REQUIRES of all that follows: the position is in interval().
-  SlotId find(std::uint64_t position, std::string_view key) const {
-    return search(position, key).slot;
+  // One word with which start_by() finds where to look for a position, without the segment: the
+  // address of the slots, their number and how positions become tags. 0 if the interval is not one
+  // of 2^n positions, n at least 16, that begins at a multiple of 2^n; or if there are no slots.
+  // Another one after each change but replace().
+  std::uint64_t direct() const noexcept;
+  static Start start_by(std::uint64_t direct, std::uint64_t position) noexcept {
+    const auto tag = static_cast<std::uint32_t>(position >> (direct & shift_mask) & tag_mask);
+    const auto buckets = static_cast<std::uint32_t>(direct >> buckets_shift);
+    return {reinterpret_cast<const std::byte*>(direct & address_mask), buckets,
+            SlotArray::home_of_whole(tag, buckets), tag};
   }
-  // The encoded record, or nullptr.
-  const std::byte* find_encoded(std::uint64_t position, std::string_view key) const {
-    return search(position, key).encoded;
+
+  // REQUIRES of all that follows: the position is in interval(); the start is that of the position.
+  Start start(std::uint64_t position) const noexcept { return slots_.start(tag_of(position)); }
+
+  // The way of every operation, in as few instructions as may be: then the memory that the next one
+  // needs is under way before this one's has come.
+  [[gnu::always_inline]] static inline Found find(const Start& start, std::string_view key) {
+    if (start.piece == nullptr) [[unlikely]]
+      return {};
+    SlotArray::Candidates candidates = SlotArray::candidates(start);
+    if (candidates != 0) {
+      const Reference reference = SlotArray::reference_of_first(start, candidates);
+      const std::byte* const encoded = RecordStore::at(start.leads(), reference);
+      __builtin_prefetch(encoded + 64);  // it may reach into the next line
+      if (has_key(encoded, key)) [[likely]] {
+        return {SlotArray::first_of(start, candidates), encoded};
+      }
+      candidates &= candidates - 1;
+    }
+    if (SlotArray::are_all(start, candidates)) [[likely]]
+      return {};
+    return find_further(start, candidates, key);
+  }
+  Found find(std::uint64_t position, std::string_view key) const {
+    return find(start(position), key);
   }
   RecordView record(SlotId slot) const {
     return decode_record(records_.at(slots_.reference(slot)));
@@ -94,10 +131,10 @@ class alignas(64) Segment {
 
   void erase(SlotId slot) noexcept;
 
-  // Gives the segment more buckets, a quarter or what fills a unit; reads no record for it.
+  // Gives the segment more buckets, an eighth or what fills a unit; reads no record for it.
   // no_slot, and nothing changed, if the records cannot be placed. REQUIRES: can_grow().
   [[nodiscard]] Change grow() noexcept;
-  bool can_grow() const noexcept { return slots_.buckets() < buckets_max; }
+  bool can_grow() const noexcept { return slots_.buckets() < buckets_most(); }
   bool is_half_full() const noexcept { return slots_.size() * 2 >= slots_.capacity(); }
 
   // Would a rebuild win back memory: are half the slots vacant and fewer would do, or is a quarter
@@ -126,52 +163,61 @@ class alignas(64) Segment {
   template <class Visit>
   bool for_each_due(std::int64_t now_ms, Visit&& visit);
 
-  void prefetch_slots(std::uint64_t position) const noexcept;
-  void prefetch_record(std::uint64_t position) const noexcept;
+  // Ask ahead for what find() reads: the home and the leads, then the record that it likely is,
+  // which is returned if there is one in the home. In line by force: g++ 12 takes a function that
+  // only prefetches for one without effects, and leaves out its calls.
+  [[gnu::always_inline]] static void prefetch_home(const Start& start) noexcept {
+    if (start.piece == nullptr) return;
+    __builtin_prefetch(&start.bucket(start.home));
+    __builtin_prefetch(start.piece);
+  }
+  [[gnu::always_inline]] static const std::byte* prefetch_likely(const Start& start) noexcept {
+    if (start.piece == nullptr) return nullptr;
+    const SlotArray::Candidates candidates = SlotArray::candidates_at_home(start);
+    if (candidates == 0) {
+      __builtin_prefetch(&start.bucket(start.after(start.home, 1)));
+      return nullptr;
+    }
+    const std::byte* const record =
+        RecordStore::at(start.leads(), SlotArray::reference_of_first(start, candidates));
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + 64);
+    return record;
+  }
+  // And for what insert() writes to.
+  [[gnu::always_inline]] void prefetch_room() const noexcept { records_.prefetch_room(); }
 
   void audit(const PositionOf& position_of) const;
 
  private:
   friend class Rebuild;
 
-  struct Found {
-    SlotId slot;
-    const std::byte* encoded;
-  };
-  // The way of every operation, in as few instructions as may be: then the memory that the next one
-  // needs is under way before this one's has come.
-  [[gnu::always_inline]] inline Found search(std::uint64_t position, std::string_view key) const {
-    records_.prefetch_extents();  // while the slots come
-    const std::byte* encoded = nullptr;
-    const SlotId slot = slots_.find(tag_of(position), [&](Reference reference) {
-      const std::byte* const candidate = records_.at(reference);
-      __builtin_prefetch(candidate + 64);  // it may reach into the next line
-      if (!has_key(candidate, key)) return false;
-      encoded = candidate;
-      return true;
-    });
-    return {slot, encoded};
-  }
+  // The parts of direct(). Slots lie at multiples of 64, in the lower half of 48-bit addresses.
+  static constexpr std::uint64_t tag_mask = std::numeric_limits<Tag>::max();
+  static constexpr std::uint64_t shift_mask = 63;
+  static constexpr unsigned buckets_shift = 48;
+  static constexpr std::uint64_t address_mask =
+      ((std::uint64_t{1} << buckets_shift) - 1) & ~shift_mask;
+
+  static Found find_further(Start start, SlotArray::Candidates candidates, std::string_view key);
 
   Tag tag_of(std::uint64_t position) const noexcept {
     return static_cast<Tag>((position - interval_.first) >> tag_shift_);
   }
   Tag tag_max() const noexcept { return static_cast<Tag>(interval_.extent >> tag_shift_); }
+  std::uint32_t buckets_most() const noexcept;
+  std::uint32_t fit(std::uint32_t buckets) const noexcept;
   std::uint32_t fresh_buckets(std::uint32_t records) const noexcept;
   std::uint32_t next_buckets() const noexcept;
-  std::uint32_t whole_units(std::uint32_t buckets) const noexcept;
   bool is_full() const noexcept;
 
-  // One cache line, with where the extents are listed.
   Interval interval_;
   SlotArray slots_;
-  std::uint32_t tag_shift_;
-  static_assert(sizeof(Interval) + sizeof(SlotArray) + sizeof(std::uint32_t) <= 56);
-
   RecordStore records_;
   BlockPool* pool_;
   Totals totals_;
   std::int64_t earliest_expiry_ms_ = never;
+  std::uint32_t tag_shift_;
 };
 
 template <class Visit>

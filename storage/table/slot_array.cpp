@@ -29,10 +29,11 @@ SlotArray::~SlotArray() {
 
 bool SlotArray::allocate(std::uint32_t buckets, Tag tag_max) noexcept {
   HOPRING_CHECK(piece_.data == nullptr && buckets > 0 && buckets <= buckets_max);
-  piece_ = pool_->lend(buckets * sizeof(Bucket));
+  piece_ = pool_->lend(bytes_of(buckets));
   if (piece_.data == nullptr) return false;
-  for (std::uint32_t i = 0; i < buckets; ++i) new (piece_.data + i * sizeof(Bucket)) Bucket;
   count_ = static_cast<std::uint16_t>(buckets);
+  new (piece_.data) Leads{};
+  for (std::uint32_t i = 0; i < buckets; ++i) new (&bucket(i)) Bucket;
   // With fewer tags than buckets, each tag has one of the first buckets for a home.
   constexpr std::uint64_t scale_max = 0xffffffff;
   scale_ = static_cast<std::uint32_t>(
@@ -93,7 +94,7 @@ void SlotArray::fill(std::uint32_t index, Tag tag, Reference reference) noexcept
   const auto slot = static_cast<std::uint32_t>(std::countr_one(to.full));
   to.full = static_cast<std::uint16_t>(to.full | bit(slot));
   to.tags[slot] = tag;
-  to.references[slot] = reference;
+  to.set_reference(slot, reference);
   const std::uint32_t start = home(tag);
   Bucket& named = bucket(start);
   named.hops = static_cast<std::uint16_t>(named.hops | bit(distance(start, index)));

@@ -1,8 +1,9 @@
 #pragma once
 
-// The hopscotch slots of one segment: buckets of one cache line in a ring.
+// The hopscotch slots of one segment: buckets of one cache line in a ring, behind a line of leads.
 //
-//   bucket | hops 16 bits | full 10 bits | 10 tags of 16 bits | 10 references of 32 bits |
+//   piece  | leads: 8 words | bucket 0 | bucket 1 | ...
+//   bucket | 12 references of 24 bits | 12 tags of 16 bits | full 12 bits | hops 16 bits |
 //
 // A tag is the record's place in the segment's interval of positions, scaled to at most 16 bits;
 // its home bucket is the tag scaled to the number of buckets. So tags alone order the slots by ring
@@ -14,11 +15,16 @@
 //   hops   | 0...0011 | 0...0011 | 0...0001 |      <=> bucket h+i holds a record whose home is h
 //          +----------+----------+----------+
 //
-// A record lives in one of the 16 buckets from its home on (fewer if there are fewer), and a lookup
-// touches only those that the home's hops name. An insertion that finds its nearest free slot
-// further away moves that slot nearer: it puts into it a record which may live there, from as far
-// back as possible, and goes on with the slot that this leaves. (M. Herlihy, N. Shavit, M. Tzafrir,
-// "Hopscotch Hashing", DISC 2008; here a step is a bucket, not a slot.)
+// A record lives in one of the 16 buckets from its home on (fewer if there are fewer). Most are in
+// the first two: a lookup compares the tags of both at once, without a branch that the processor
+// would have to guess, and then touches only those buckets that the home's hops name. An insertion
+// that finds its nearest free slot further away moves that slot nearer: it puts into it a record
+// which may live there, from as far back as possible, and goes on with the slot that this leaves.
+// (M. Herlihy, N. Shavit, M. Tzafrir, "Hopscotch Hashing", DISC 2008; here a step is a bucket, not
+// a slot.)
+//
+// The leads belong to the owner: what a lookup needs beside the buckets, under way at the same
+// time.
 //
 // Not thread-safe. Invariants (audit() checks them):
 //   (1) bit i of hops in bucket h is set <=> bucket h+i holds a record whose home is h.
@@ -27,7 +33,9 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "storage/table/block_pool.hpp"
@@ -39,24 +47,60 @@
 namespace hopring {
 
 using Tag = std::uint16_t;
-using Reference = std::uint32_t;
+using Reference = std::uint32_t;  // below reference_end
+inline constexpr unsigned reference_bits = 24;
+inline constexpr Reference reference_end = Reference{1} << reference_bits;
 
 class SlotArray {
  public:
-  static constexpr std::uint32_t slots_per_bucket = 10;
+  static constexpr std::uint32_t slots_per_bucket = 12;
   static constexpr std::uint32_t neighbourhood = 16;  // buckets
-
-  struct Bucket {
-    std::uint16_t hops = 0;
-    std::uint16_t full = 0;  // bit i <=> slot i holds a record
-    std::array<Tag, slots_per_bucket> tags{};
-    std::array<Reference, slots_per_bucket> references{};
-  };
-  static_assert(sizeof(Bucket) == 64, "one bucket, one cache line");
 
   // A slot: bucket * slots_per_bucket + number in the bucket. Valid until the next insert or erase.
   using SlotId = std::uint32_t;
   static constexpr SlotId no_slot = 0xffffffff;
+
+  struct Bucket {
+    std::array<std::uint8_t, slots_per_bucket * reference_bits / 8> references{};
+    std::array<Tag, slots_per_bucket> tags{};
+    std::uint16_t full = 0;  // bit i <=> slot i holds a record
+    std::uint16_t hops = 0;
+
+    Reference reference(std::uint32_t slot) const noexcept {
+      Reference reference;  // and a byte of what follows
+      std::memcpy(&reference, reinterpret_cast<const std::byte*>(this) + slot * 3,
+                  sizeof reference);
+      return reference & (reference_end - 1);
+    }
+    void set_reference(std::uint32_t slot, Reference reference) noexcept {
+      std::memcpy(references.data() + slot * 3, &reference, 3);
+    }
+  };
+  static_assert(sizeof(Bucket) == 64, "one bucket, one cache line");
+  static_assert(std::endian::native == std::endian::little);
+
+  using Leads = std::array<const void*, 8>;
+  static_assert(sizeof(Leads) == sizeof(Bucket));
+
+  // Where to look for a tag.
+  struct Start {
+    const std::byte* piece = nullptr;  // nullptr: there are no buckets
+    std::uint32_t buckets = 0;
+    std::uint32_t home = 0;
+    // Not a Tag: what is stored with two bytes and loaded with four, as compilers do with those
+    // that they run out of registers for, waits for all that came before it.
+    std::uint32_t tag = 0;
+
+    const Leads& leads() const noexcept { return *reinterpret_cast<const Leads*>(piece); }
+    const Bucket& bucket(std::uint32_t index) const noexcept {
+      return reinterpret_cast<const Bucket*>(piece + sizeof(Leads))[index];
+    }
+    // The bucket `steps` after `index` on the ring of buckets. REQUIRES: steps <= buckets.
+    std::uint32_t after(std::uint32_t index, std::uint32_t steps) const noexcept {
+      const std::uint32_t sum = index + steps;
+      return sum < buckets ? sum : sum - buckets;
+    }
+  };
 
   // No buckets yet: nothing can be inserted.
   explicit SlotArray(BlockPool& pool) : pool_(&pool) {}
@@ -66,6 +110,11 @@ class SlotArray {
 
   static constexpr std::uint32_t buckets_max = 0xffff / slots_per_bucket;
 
+  // What so many buckets and the leads are lent.
+  static constexpr std::size_t bytes_of(std::uint32_t buckets) noexcept {
+    return sizeof(Leads) + buckets * sizeof(Bucket);
+  }
+
   // Gives an empty array `buckets` buckets (1 to buckets_max) for tags up to `tag_max`. False if
   // the pool refuses.
   [[nodiscard]] bool allocate(std::uint32_t buckets, Tag tag_max) noexcept;
@@ -74,15 +123,42 @@ class SlotArray {
   std::uint32_t buckets() const noexcept { return count_; }
   std::uint32_t capacity() const noexcept { return count_ * slots_per_bucket; }
   std::size_t resident_bytes() const noexcept { return piece_.bytes; }
+  const std::byte* piece() const noexcept { return piece_.data; }
 
-  // REQUIRES of the calls with a tag: tag <= tag_max; but for insert(): buckets() > 0.
+  // REQUIRES: buckets() > 0.
+  Leads& leads() noexcept { return *reinterpret_cast<Leads*>(piece_.data); }
+  const Leads& leads() const noexcept { return *reinterpret_cast<const Leads*>(piece_.data); }
+
+  // REQUIRES of the calls with a tag: tag <= tag_max; but for start(): buckets() > 0.
   std::uint32_t home(Tag tag) const noexcept {
     return static_cast<std::uint32_t>((std::uint64_t{tag} * scale_) >> 32);
   }
+  Start start(Tag tag) const noexcept { return {piece_.data, count_, home(tag), tag}; }
+  // The home in an array of so many buckets whose tag_max is 65535.
+  static std::uint32_t home_of_whole(std::uint32_t tag, std::uint32_t buckets) noexcept {
+    return (tag * buckets) >> 16;
+  }
 
-  // The slot with `tag` of which match(reference) says true, or no_slot.
+  // How a lookup goes: where there is a candidate, look at its record; if that is another's, and
+  // there are more places, look further. REQUIRES: start.piece != nullptr.
+
+  // The slots with the tag: bits 0 to 11 of the home, 12 to 23 of the bucket behind it.
+  using Candidates = std::uint32_t;
+  static Candidates candidates(const Start& start) noexcept;
+  static Candidates candidates_at_home(const Start& start) noexcept {
+    return slots_with_tag(start.bucket(start.home), start.tag);
+  }
+  // REQUIRES: there is one.
+  static SlotId first_of(const Start& start, Candidates candidates) noexcept;
+  static Reference reference_of_first(const Start& start, Candidates candidates) noexcept;
+  // Are these, and those that no bit names, none?
+  static bool are_all(const Start& start, Candidates candidates) noexcept {
+    return candidates == 0 && start.bucket(start.home).hops < 4;
+  }
+  // The slot among the candidates, or further away, with the tag and of which match(reference) says
+  // true; or no_slot.
   template <class Match>
-  [[gnu::always_inline]] inline SlotId find(Tag tag, Match&& match) const;
+  static SlotId find_further(const Start& start, Candidates candidates, Match&& match);
 
   // False, and no record is lost, if no slot of the neighbourhood is or can be made free.
   [[nodiscard]] bool insert(Tag tag, Reference reference) noexcept;
@@ -92,11 +168,11 @@ class SlotArray {
   Tag tag(SlotId slot) const noexcept {
     return bucket(slot / slots_per_bucket).tags[slot % slots_per_bucket];
   }
-  Reference& reference(SlotId slot) noexcept {
-    return bucket(slot / slots_per_bucket).references[slot % slots_per_bucket];
-  }
   Reference reference(SlotId slot) const noexcept {
-    return bucket(slot / slots_per_bucket).references[slot % slots_per_bucket];
+    return bucket(slot / slots_per_bucket).reference(slot % slots_per_bucket);
+  }
+  void set_reference(SlotId slot, Reference reference) noexcept {
+    bucket(slot / slots_per_bucket).set_reference(slot % slots_per_bucket, reference);
   }
 
   // visit(SlotId) for every record, in the order of memory.
@@ -106,8 +182,6 @@ class SlotArray {
   // visit(SlotId) for every record whose home is bucket `home`, in no order.
   template <class Visit>
   void for_each_of_home(std::uint32_t home, Visit&& visit) const;
-
-  void prefetch(Tag tag) const noexcept { __builtin_prefetch(&bucket(home(tag))); }
 
   // Aborts unless the invariants hold.
   void audit() const;
@@ -124,19 +198,18 @@ class SlotArray {
   std::uint32_t reach() const noexcept { return count_ < neighbourhood ? count_ : neighbourhood; }
 
   Bucket& bucket(std::uint32_t index) noexcept {
-    return reinterpret_cast<Bucket*>(piece_.data)[index];
+    return reinterpret_cast<Bucket*>(piece_.data + sizeof(Leads))[index];
   }
   const Bucket& bucket(std::uint32_t index) const noexcept {
-    return reinterpret_cast<const Bucket*>(piece_.data)[index];
+    return reinterpret_cast<const Bucket*>(piece_.data + sizeof(Leads))[index];
   }
 
-  static std::uint32_t slots_with_tag(const Bucket& bucket, Tag tag) noexcept;
+  static std::uint32_t slots_with_tag(const Bucket& bucket, std::uint32_t tag) noexcept;
   std::uint32_t nearest_with_room(std::uint32_t home) const noexcept;
   std::uint32_t draw_nearer(std::uint32_t vacant) noexcept;
   void fill(std::uint32_t index, Tag tag, Reference reference) noexcept;
   bool holds_home(std::uint32_t index, std::uint32_t home) const noexcept;
 
-  // What find() reads comes first: a segment has it in one cache line.
   Piece piece_;
   std::uint32_t scale_ = 0;  // home = tag * scale_ >> 32
   std::uint16_t count_ = 0;
@@ -144,16 +217,15 @@ class SlotArray {
   BlockPool* pool_ = nullptr;
 };
 
-inline std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, Tag tag) noexcept {
-  static_assert(slots_per_bucket == 10);
+inline std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, std::uint32_t tag) noexcept {
+  static_assert(slots_per_bucket == 12);
 #ifdef __SSE2__
   const auto* const tags = reinterpret_cast<const __m128i*>(bucket.tags.data());
-  const auto* const last_tags = reinterpret_cast<const __m128i*>(bucket.tags.data() + 2);
+  const auto* const last_tags = reinterpret_cast<const __m128i*>(bucket.tags.data() + 8);
   const __m128i wanted = _mm_set1_epi16(static_cast<short>(tag));
   const __m128i first = _mm_cmpeq_epi16(_mm_loadu_si128(tags), wanted);      // slots 0 to 7
-  const __m128i last = _mm_cmpeq_epi16(_mm_loadu_si128(last_tags), wanted);  // slots 2 to 9
-  const auto both = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(first, last)));
-  const std::uint32_t slots = (both & 0xff) | (both >> 6 & 0x300);
+  const __m128i last = _mm_cmpeq_epi16(_mm_loadl_epi64(last_tags), wanted);  // slots 8 to 11
+  const auto slots = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(first, last)));
 #else
   std::uint32_t slots = 0;
   for (std::uint32_t i = 0; i < slots_per_bucket; ++i) {
@@ -163,16 +235,42 @@ inline std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, Tag tag) no
   return slots & bucket.full;
 }
 
+inline SlotArray::Candidates SlotArray::candidates(const Start& start) noexcept {
+  const Bucket& second = start.bucket(start.after(start.home, 1));  // the home, if it is alone
+  return slots_with_tag(start.bucket(start.home), start.tag) | slots_with_tag(second, start.tag)
+                                                                   << slots_per_bucket;
+}
+
+inline SlotArray::SlotId SlotArray::first_of(const Start& start, Candidates candidates) noexcept {
+  const auto number = static_cast<std::uint32_t>(std::countr_zero(candidates));
+  const SlotId slot = start.home * slots_per_bucket + number;
+  const SlotId end = start.buckets * slots_per_bucket;
+  return slot < end ? slot : slot - end;
+}
+
+// Adds and masks where one would write a condition: compilers make a branch of that, which goes the
+// other way in a quarter of all lookups, once the bucket has come.
+inline Reference SlotArray::reference_of_first(const Start& start, Candidates candidates) noexcept {
+  const auto number = static_cast<std::uint32_t>(std::countr_zero(candidates));
+  const std::uint32_t is_second = (slots_per_bucket - 1 - number) >> 31;
+  const std::uint32_t is_wrapped = (start.buckets - 2 - start.home) >> 31 & is_second;
+  const std::uint32_t index = start.home + is_second - (start.buckets & (0 - is_wrapped));
+  return start.bucket(index).reference(number - (slots_per_bucket & (0 - is_second)));
+}
+
 template <class Match>
-inline SlotArray::SlotId SlotArray::find(Tag tag, Match&& match) const {
-  if (count_ == 0) return no_slot;
-  const std::uint32_t start = home(tag);
-  for (std::uint32_t hops = bucket(start).hops; hops != 0; hops &= hops - 1) {
-    const std::uint32_t index = after(start, static_cast<std::uint32_t>(std::countr_zero(hops)));
-    const Bucket& candidate = bucket(index);
-    for (std::uint32_t slots = slots_with_tag(candidate, tag); slots != 0; slots &= slots - 1) {
-      const auto slot = static_cast<std::uint32_t>(std::countr_zero(slots));
-      if (match(candidate.references[slot])) return index * slots_per_bucket + slot;
+SlotArray::SlotId SlotArray::find_further(const Start& start, Candidates candidates,
+                                          Match&& match) {
+  for (; candidates != 0; candidates &= candidates - 1) {
+    if (match(reference_of_first(start, candidates))) return first_of(start, candidates);
+  }
+  for (std::uint32_t hops = start.bucket(start.home).hops >> 2; hops != 0; hops &= hops - 1) {
+    const auto steps = static_cast<std::uint32_t>(std::countr_zero(hops)) + 2;
+    const std::uint32_t index = start.after(start.home, steps);
+    const Bucket& bucket = start.bucket(index);
+    for (std::uint32_t slots = slots_with_tag(bucket, start.tag); slots != 0; slots &= slots - 1) {
+      const auto number = static_cast<std::uint32_t>(std::countr_zero(slots));
+      if (match(bucket.reference(number))) return index * slots_per_bucket + number;
     }
   }
   return no_slot;

@@ -6,11 +6,7 @@
 
 namespace hopring {
 
-RecordView Spill::Node::record() const {
-  RecordView record = decode_record(piece.data);
-  record.position = position;
-  return record;
-}
+RecordView Spill::Node::record() const { return decode_record(piece.data, position); }
 
 Spill::Spill(Spill&& other) noexcept : Spill(*other.pool_) { *this = std::move(other); }
 
@@ -21,9 +17,9 @@ Spill& Spill::operator=(Spill&& other) noexcept {
   return *this;
 }
 
-std::optional<RecordView> Spill::find(std::uint64_t position, std::string_view key) const {
+const std::byte* Spill::find(std::uint64_t position, std::string_view key) const {
   const auto at = records_.find(Place{position, key});
-  return at == records_.end() ? std::nullopt : std::optional(at->record());
+  return at == records_.end() ? nullptr : at->piece.data;
 }
 
 bool Spill::insert(const RecordView& record) {

@@ -31,7 +31,8 @@ class Spill {
   const Totals& totals() const noexcept { return totals_; }
   std::size_t resident_bytes() const noexcept { return resident_bytes_; }
 
-  std::optional<RecordView> find(std::uint64_t position, std::string_view key) const;
+  // The encoded record, or nullptr.
+  const std::byte* find(std::uint64_t position, std::string_view key) const;
 
   // Adds a record whose key is not there. False, and nothing changed, if the pool refuses. Throws
   // std::bad_alloc, and nothing changed.

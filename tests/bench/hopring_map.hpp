@@ -21,7 +21,7 @@ class HopringMap {
  public:
   static constexpr std::size_t batch_max = 16;
 
-  // REQUIRES: the map stays where it is.
+  // REQUIRES: the workload outlives the map, which stays where it is.
   explicit HopringMap(const Workload& workload, Range range = {last, last})
       : hash_(workload.ring_key), table_(pool_, range, PositionOf{hash_.function(), &hash_}) {}
 
@@ -39,15 +39,13 @@ class HopringMap {
 
   // Gets as a server does that has several requests at hand. REQUIRES: at most batch_max keys.
   void get_batch(std::span<const Key> keys, Reader& reader) const {
-    std::array<std::uint64_t, batch_max> positions;
+    std::array<HopscotchTable::Lookup, batch_max> lookups;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      positions[i] = position(keys[i].view());
-      table_.prefetch_slots(positions[i]);
+      lookups[i] = {position(keys[i].view()), keys[i].view()};
     }
-    for (std::size_t i = 0; i < keys.size(); ++i) table_.prefetch_record(positions[i]);
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-      if (const auto record = table_.find(positions[i], keys[i].view())) reader.read(record->value);
-    }
+    table_.find_each(std::span(lookups).first(keys.size()), [&](const RecordView* record) {
+      if (record != nullptr) reader.read(record->value);
+    });
   }
 
   // In the order of the ring, ties broken.

@@ -22,18 +22,18 @@ BOOST_AUTO_TEST_CASE(pieces_of_one_block_share_it) {
   BlockPool pool;
   const Piece a = pool.lend(1024);
   const Piece b = pool.lend(3072);
-  BOOST_TEST(pool.resident_bytes() == 65536u);
+  BOOST_TEST(pool.resident_bytes() == 32768u);
   BOOST_TEST(pool.lent_bytes() == 4096u);
   BOOST_TEST((a.data != b.data));
   pool.take_back(a);
   pool.take_back(b);
   pool.audit();
-  BOOST_TEST(pool.resident_bytes() == 65536u);  // kept for the next borrower
+  BOOST_TEST(pool.resident_bytes() == 32768u);  // kept for the next borrower
 }
 
 // Lends from an array, and knows what is out.
 struct Shelf {
-  static constexpr std::size_t block_bytes = 65536;
+  static constexpr std::size_t block_bytes = 32768;
 
   void* take(std::size_t bytes) noexcept {
     if (bytes != block_bytes || out == blocks_max) return nullptr;
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(blocks_come_from_the_source_and_go_back_to_it) {
     BlockPool pool(PoolOptions{.source = source_of(*shelf)});
     std::vector<Piece> pieces;
     for (std::size_t i = 0; i < Shelf::blocks_max * BlockPool::units_per_block; ++i) {
-      pieces.push_back(pool.lend(1024));
+      pieces.push_back(pool.lend(pool.unit_bytes()));
       BOOST_REQUIRE(pieces.back().data != nullptr);
     }
     BOOST_TEST(shelf->out == Shelf::blocks_max);

@@ -309,15 +309,37 @@ BOOST_AUTO_TEST_CASE(clear_gives_everything_back) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(touching_ahead_changes_nothing) {
-  TestTable t;
-  t.table.prefetch_slots(1);
-  t.table.prefetch_record(1);
-  BOOST_TEST(t.put("key", "value") == PutResult::created);
-  t.table.prefetch_slots(t.position_of("key"));
-  t.table.prefetch_record(t.position_of("key"));
-  BOOST_TEST(t.find("key")->value == "value");
-  t.audit();
+// Goal: many lookups at once find what one by one would.
+// Method: mixed hits and misses in batches around the size that is taken at once, with records that
+// lie in their home, beside it, and in the spill.
+BOOST_AUTO_TEST_CASE(lookups_of_many_keys_find_what_single_ones_do) {
+  for (const PositionOf positions : {good_positions, bad_positions, constant_positions}) {
+    TestTable t(positions);
+    const auto find_each = [&](std::uint64_t first, std::size_t count) {
+      std::vector<std::string> keys;
+      std::vector<HopscotchTable::Lookup> lookups;
+      for (std::size_t i = 0; i < count; ++i) keys.push_back(key_number(first + i));
+      for (const std::string& key : keys) lookups.push_back({t.position_of(key), key});
+      std::size_t visited = 0;
+      t.table.find_each(lookups, [&](const RecordView* record) {
+        const auto expected = t.find(keys[visited]);
+        BOOST_REQUIRE((record != nullptr) == expected.has_value());
+        if (record != nullptr) {
+          BOOST_REQUIRE(record->key == keys[visited]);
+          BOOST_REQUIRE((record->value == expected->value));
+          BOOST_REQUIRE(record->position == lookups[visited].position);
+        }
+        ++visited;
+      });
+      BOOST_REQUIRE(visited == count);
+    };
+    find_each(0, 20);
+    for (unsigned i = 0; i < 3000; i += 2) {
+      BOOST_REQUIRE(t.put(key_number(i), key_number(i)) == PutResult::created);
+    }
+    for (const std::size_t count : {0u, 1u, 15u, 16u, 17u, 1000u}) find_each(2500, count);
+    for (unsigned first = 0; first < 3000; first += 100) find_each(first, 100);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
