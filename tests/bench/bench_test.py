@@ -4,15 +4,23 @@
     tests/bench/bench_test.py PATH_OF_HOPRING_BENCH
 """
 
+import csv
 import json
 import math
 import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 
 FIGURES = {
-    "overhead_bytes", "overhead_bytes_worst", "overhead_bytes_expiry", "insert_longest_us",
-    "get_hit", "get_batch16", "get_miss", "insert", "scan", "split", "drop", "mixed_2_threads",
+    "overhead_bytes", "overhead_bytes_worst", "overhead_bytes_expiry", "load_mean",
+    "load_at_growth", "insert_moved_max", "insert", "insert_longest_us", "insert_p9999_us",
+    "insert_longest_wall_us", "get_hit", "get_miss", "get_miss_cuckoo", "get_batch16", "scan",
+    "split", "drop", "mixed_2_threads",
+}
+GOALS = {
+    "load_mean", "load_at_growth", "insert_moved_max",
 }
 NUMBERS = ("ours", "best", "ratio")
 
@@ -23,15 +31,31 @@ def bench(*arguments: str) -> subprocess.CompletedProcess:
 
 class Table(unittest.TestCase):
     def test_every_figure_is_there_once_with_positive_numbers(self) -> None:
-        done = bench("table", "--entries", "20000", "--json")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        figures = [json.loads(line) for line in done.stdout.splitlines()]
+        with tempfile.TemporaryDirectory() as folder:
+            curve = Path(folder, "curve.csv")
+            done = bench("table", "--entries", "20000", "--json", "--curve", str(curve))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.check_figures(done.stdout)
+            self.check_curve(curve.read_text(encoding="utf-8"))
+
+    def check_figures(self, output: str) -> None:
+        figures = [json.loads(line) for line in output.splitlines()]
         self.assertEqual(sorted(figure["name"] for figure in figures), sorted(FIGURES))
         for figure in figures:
             self.assertEqual(set(figure), {"name", "best_name", *NUMBERS})
             self.assertNotEqual(figure["best_name"], "")
             for number in NUMBERS:
                 self.assertTrue(0 < figure[number] < math.inf, figure)
+            self.assertEqual(figure["best_name"] == "goal", figure["name"] in GOALS, figure)
+
+    def check_curve(self, text: str) -> None:
+        rows = list(csv.DictReader(text.splitlines()))
+        sizes = [int(row["entries"]) for row in rows]
+        self.assertEqual(sizes, sorted(set(sizes)))
+        self.assertLess(sizes[0], 20000)
+        self.assertGreaterEqual(sizes[-1], 40000 - 40000 // 250)
+        for row in rows:
+            self.assertTrue(0 < float(row["load"]) <= 1, row)
 
     def test_without_json_there_is_a_row_for_each_figure(self) -> None:
         done = bench("table", "--entries", "1000", "--value", "100")
@@ -44,7 +68,7 @@ class CommandLine(unittest.TestCase):
     def test_help_names_the_options(self) -> None:
         done = bench("--help")
         self.assertEqual(done.returncode, 0)
-        for option in ("--entries", "--value", "--json"):
+        for option in ("--entries", "--value", "--json", "--curve"):
             self.assertIn(option, done.stdout)
 
     def test_a_mistake_gets_one_line_that_names_it(self) -> None:

@@ -6,22 +6,25 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/bench/growth.hpp"
+#include "tests/bench/footprint.hpp"
+#include "tests/bench/insertion.hpp"
 #include "tests/bench/mixed.hpp"
 #include "tests/bench/races.hpp"
 
 namespace hopring::bench {
 
-// What one build of the map is good for.
-struct Measured {
-  Growth growth;
-  ReadRaces reads;
+// How fast one build of the map is.
+struct Speed {
+  double insert_seconds = 0;  // CPU time of all insertions
+  ReadRaces reads;            // against ours
 };
 
 struct Contender {
   std::string_view name;
-  Growth (*measure_growth)(const Workload&);
-  Measured (*measure)(const Workload&);   // growth, then races against ours
+  Footprint (*measure_footprint)(const Workload&);
+  InsertLatency (*measure_latency)(const Workload&);
+  double (*measure_insertions)(const Workload&);
+  Speed (*measure_speed)(const Workload&);
   Rounds (*race_mixed)(const Workload&);  // nullptr: it cannot be shared by threads
 };
 
@@ -29,19 +32,23 @@ struct Contender {
 std::vector<Contender> contenders();
 
 template <class Map>
-Measured measure(const Workload& workload) {
+Speed measure_speed(const Workload& workload) {
   warm_up<Map>(workload);
-  GrowthMeter meter(workload);
   Map theirs(workload);
-  const Growth growth = grow(workload, meter, theirs);
+  const double insert_seconds = time_insertions(workload, theirs);
   HopringMap ours(workload);
   fill(workload, ours);
-  return {growth, race_reads(workload, ours, theirs)};
+  return {insert_seconds, race_reads(workload, ours, theirs)};
 }
 
 template <class Map>
 constexpr Contender contender(std::string_view name) {
-  return {name, &measure_growth<Map>, &measure<Map>, nullptr};
+  return {name,
+          &measure_footprint<Map>,
+          &measure_latency<Map>,
+          &measure_insertions<Map>,
+          &measure_speed<Map>,
+          nullptr};
 }
 
 // REQUIRES: Map may be used by two threads.

@@ -9,6 +9,11 @@ int width(std::string_view text) { return static_cast<int>(text.size()); }
 
 }  // namespace
 
+Figure single_figure(std::string_view name, std::string_view unit, const Pair& pair,
+                     std::string_view best_name) {
+  return {name, unit, pair.ours, pair.theirs, best_name, pair.ratio()};
+}
+
 Figure figure_of(std::string_view name, std::string_view unit, std::string_view best_name,
                  const Rounds& rounds) {
   return {name,
@@ -39,12 +44,12 @@ void print_json(const Figure& figure) {
 }
 
 void print_heading() {
-  std::printf("%-22s %10s %10s %8s  %-11s %s\n", "figure", "ours", "best", "ratio", "unit",
+  std::printf("%-22s %10s %10s %8s  %-14s %s\n", "figure", "ours", "best", "ratio", "unit",
               "the best of the others");
 }
 
 void print_row(const Figure& figure) {
-  std::printf("%-22.*s %10.2f %10.2f %8.3f  %-11.*s %.*s\n", width(figure.name), figure.name.data(),
+  std::printf("%-22.*s %10.2f %10.2f %8.3f  %-14.*s %.*s\n", width(figure.name), figure.name.data(),
               figure.ours, figure.best, figure.ratio, width(figure.unit), figure.unit.data(),
               width(figure.best_name), figure.best_name.data());
   std::fflush(stdout);

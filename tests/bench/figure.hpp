@@ -38,6 +38,10 @@ double median(const Rounds& rounds, Value&& value_of) {
   return values[values.size() / 2];
 }
 
+// Of what is measured once.
+Figure single_figure(std::string_view name, std::string_view unit, const Pair& pair,
+                     std::string_view best_name);
+
 // `rounds`: what is compared, in `unit`.
 Figure figure_of(std::string_view name, std::string_view unit, std::string_view best_name,
                  const Rounds& rounds);

@@ -21,12 +21,18 @@ class HopringMap {
  public:
   static constexpr std::size_t batch_max = 16;
 
-  // REQUIRES: the workload outlives the map, which stays where it is.
+  // REQUIRES: the map stays where it is.
   explicit HopringMap(const Workload& workload, Range range = {last, last})
-      : hash_(workload.ring_key), table_(pool_, range, PositionOf{hash_.function(), &hash_}) {}
+      : hash_(workload.ring_key),
+        position_of_{hash_.function(), &hash_},
+        table_(pool_, range, position_of_) {}
+  // REQUIRES: the context of `position_of` outlives the map.
+  explicit HopringMap(PositionOf position_of, Range range = {last, last})
+      : hash_(HashKey{}), position_of_(position_of), table_(pool_, range, position_of_) {}
 
+  const HopscotchTable& table() const noexcept { return table_; }
   std::uint64_t size() const noexcept { return table_.size(); }
-  std::uint64_t position(std::string_view key) const { return hash_(key); }
+  std::uint64_t position(std::string_view key) const { return position_of_(key); }
 
   void put(std::string_view key, std::string_view value, std::int64_t expiry_ms = 0) {
     const PutResult result = table_.put({position(key), key, value, 0, expiry_ms});
@@ -65,6 +71,7 @@ class HopringMap {
   HugePages memory_{PoolOptions::block_bytes_default};
   BlockPool pool_{PoolOptions{.source = source_of(memory_)}};
   KeyedHash hash_;
+  PositionOf position_of_;
   HopscotchTable table_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <cstdio>
 #include <exception>
+#include <fstream>
+#include <stdexcept>
 #include <variant>
 
 #include "base/entropy.hpp"
@@ -23,8 +25,13 @@ void measure_table(const Options& options) {
   const auto print = [&](const std::vector<Figure>& figures) {
     for (const Figure& figure : figures) options.json ? print_json(figure) : print_row(figure);
   };
+  std::ofstream curve(options.curve);
+  if (!options.curve.empty() && !(curve << "entries,overhead_bytes,load" << std::endl)) {
+    throw std::runtime_error("cannot write " + options.curve);
+  }
   const std::vector<Trial> trials = try_all(workload);
-  print(growth_figures(workload, trials));
+  print(footprint_figures(workload, trials, curve));
+  print(insert_figures(workload, trials));
   print(read_figures(workload, trials));
   print(batch_figures(workload));
   print(halves_figures(workload));

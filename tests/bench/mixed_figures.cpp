@@ -2,6 +2,7 @@
 
 #include "tests/bench/child.hpp"
 #include "tests/bench/contender.hpp"
+#include "tests/bench/progress.hpp"
 #include "tests/bench/table_figures.hpp"
 
 namespace hopring::bench {
@@ -10,6 +11,7 @@ std::vector<Figure> mixed_figures(const Workload& workload) {
   std::vector<Figure> all;
   for (const Contender& each : contenders()) {
     if (each.race_mixed == nullptr) continue;
+    say_progress("operations of two threads", each.name);
     const Rounds seconds = in_child([&] { return each.race_mixed(workload); });
     all.push_back(speed_of("mixed_2_threads", each.name, seconds, 2 * lookups(workload)));
   }

@@ -13,16 +13,22 @@ constexpr std::int64_t entries_min = 1000;  // below, pages and clocks are too c
 constexpr std::int64_t entries_max = 100'000'000;
 constexpr std::int64_t value_bytes_max = 65536;
 
-constexpr const char* usage = R"(usage: hopring-bench table [--entries N] [--value B] [--json]
+constexpr const char* usage =
+    R"(usage: hopring-bench table [--entries N] [--value B] [--json] [--curve FILE]
 
 Measures the table of hopring against maps that a user could pick: std::unordered_map and
 boost::unordered_flat_map, and those of absl, tsl, libcuckoo and oneTBB that this build has found.
 Keys have 16 to 24 bytes. Figures of hopring include SipHash of the key.
 
-Overheads are measured from half the entries on; the worst one at any moment of growth. Each map
-grows in a process of its own. Speeds are medians of five pairs, hopring and the other in turn; the
-ratio is the median of theirs, hopring over the best of the others. More is better for speeds, less
-for bytes and microseconds.
+Overheads and loads are measured while a map grows from N to 2 N entries; the worst overhead at any
+moment of that. Insertions go from none to N. Each map grows in a process of its own. Times are
+medians of five pairs, hopring and the other in turn; the ratio is the median of theirs, hopring
+over the best of the others. More is better for speeds and loads, less for all else.
+
+Where only hopring has such a figure, 'best' is the goal, and best_name says "goal".
+
+What is being measured is said on standard error; with the defaults it takes a quarter of
+an hour.
 
 options:
 )";
@@ -33,11 +39,13 @@ po::options_description describe() {
   all.add_options()("help", "this text")  //
       ("entries",
        po::value<std::int64_t>()->default_value(static_cast<std::int64_t>(defaults.entries)),
-       "entries at the end of growth, 1000 to 100000000")  //
+       "N, 1000 to 100000000")  //
       ("value",
        po::value<std::int64_t>()->default_value(static_cast<std::int64_t>(defaults.value_bytes)),
-       "bytes of each value, 1 to 65536")  //
-      ("json", po::bool_switch(), "one JSON object a line for each figure");
+       "bytes of each value, 1 to 65536")                                    //
+      ("json", po::bool_switch(), "one JSON object a line for each figure")  //
+      ("curve", po::value<std::string>()->default_value(""),
+       "a file for hopring's overhead and load at each size, as rows of CSV");
   return all;
 }
 
@@ -70,7 +78,7 @@ std::variant<Options, Help, UsageError> parse(const std::vector<std::string>& ar
   const auto value_bytes = given["value"].as<std::int64_t>();
   if (auto wrong = problem(entries, value_bytes)) return UsageError{*wrong};
   return Options{static_cast<std::uint64_t>(entries), static_cast<std::size_t>(value_bytes),
-                 given["json"].as<bool>()};
+                 given["json"].as<bool>(), given["curve"].as<std::string>()};
 }
 
 }  // namespace

@@ -11,9 +11,10 @@
 namespace hopring::bench {
 
 struct Options {
-  std::uint64_t entries = 1'000'000;
+  std::uint64_t entries = 5'000'000;
   std::size_t value_bytes = 32;
   bool json = false;
+  std::string curve;  // a file for rows of entries, overhead and load of ours; empty = none
 };
 
 struct Help {

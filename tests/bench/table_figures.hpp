@@ -1,8 +1,10 @@
 #pragma once
 
-// The figures of the table. Each function measures in processes of its own and takes seconds.
-// They throw std::runtime_error if one of these ends early.
+// The figures of the table. Each function measures in processes of its own, says on standard error
+// what it is at, and takes seconds to minutes. They throw std::runtime_error if a process ends
+// early.
 
+#include <iosfwd>
 #include <vector>
 
 #include "tests/bench/contender.hpp"
@@ -13,15 +15,21 @@ namespace hopring::bench {
 
 struct Trial {
   Contender contender;
-  Measured measured;
+  Footprint footprint;
+  InsertLatency latency;
+  Speed speed;
 };
 
 // Measures every contender once.
 std::vector<Trial> try_all(const Workload& workload);
 
-// overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, insert, insert_longest_us.
-std::vector<Figure> growth_figures(const Workload& workload, const std::vector<Trial>& trials);
-// get_hit, get_miss, scan. Measures nothing further.
+// overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, load_mean, load_at_growth,
+// insert_moved_max. Writes to `curve` a row "entries,overhead_bytes,load" for each look at ours.
+std::vector<Figure> footprint_figures(const Workload& workload, const std::vector<Trial>& trials,
+                                      std::ostream& curve);
+// insert, insert_longest_us, insert_p9999_us, insert_longest_wall_us.
+std::vector<Figure> insert_figures(const Workload& workload, const std::vector<Trial>& trials);
+// get_hit, get_miss, get_miss_cuckoo, scan. Measures nothing further.
 std::vector<Figure> read_figures(const Workload& workload, const std::vector<Trial>& trials);
 // get_batch16: batches against single gets of our own.
 std::vector<Figure> batch_figures(const Workload& workload);
