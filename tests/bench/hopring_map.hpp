@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,12 @@ class HopringMap {
   void get(std::string_view key, Reader& reader) const {
     if (const auto record = table_.find(position(key), key)) reader.read(record->value);
   }
+
+  std::optional<RecordView> find(std::string_view key) const {
+    return table_.find(position(key), key);
+  }
+
+  bool erase(std::string_view key) { return table_.erase(position(key), key); }
 
   // Gets as a server does that has several requests at hand. REQUIRES: at most batch_max keys.
   void get_batch(std::span<const Key> keys, Reader& reader) const {

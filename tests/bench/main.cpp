@@ -36,6 +36,9 @@ void measure_table(const Options& options) {
   print(batch_figures(workload));
   print(halves_figures(workload));
   print(mixed_figures(workload));
+  print(rewrite_figures(workload));
+  print(empty_arcs_figures(workload));
+  print(hostile_figures(workload));
 }
 
 }  // namespace

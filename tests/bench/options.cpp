@@ -25,7 +25,8 @@ moment of that. Insertions go from none to N. Each map grows in a process of its
 medians of five pairs, hopring and the other in turn; the ratio is the median of theirs, hopring
 over the best of the others. More is better for speeds and loads, less for all else.
 
-Where only hopring has such a figure, 'best' is the goal, and best_name says "goal".
+Where only hopring has such a figure, 'best' is the goal, and best_name says "goal". The best of
+flood and equal_positions_us is hopring itself with keys that nobody has chosen.
 
 What is being measured is said on standard error; with the defaults it takes a quarter of
 an hour.

@@ -37,5 +37,11 @@ std::vector<Figure> batch_figures(const Workload& workload);
 std::vector<Figure> halves_figures(const Workload& workload);
 // mixed_2_threads.
 std::vector<Figure> mixed_figures(const Workload& workload);
+// rewrite_resident, rewrite_copied: a tenth of the entries, with values of 16 to 512 bytes.
+std::vector<Figure> rewrite_figures(const Workload& workload);
+// empty_arcs_mib.
+std::vector<Figure> empty_arcs_figures(const Workload& workload);
+// flood, equal_positions_us: keys chosen by somebody who means harm.
+std::vector<Figure> hostile_figures(const Workload& workload);
 
 }  // namespace hopring::bench
