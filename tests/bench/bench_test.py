@@ -12,6 +12,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from xml.etree import ElementTree
 
 FIGURES = {
     "overhead_bytes", "overhead_bytes_worst", "overhead_bytes_expiry", "load_mean",
@@ -35,10 +36,16 @@ class Table(unittest.TestCase):
     def test_every_figure_is_there_once_with_positive_numbers(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             curve = Path(folder, "curve.csv")
+            drawing = Path(folder, "table.svg")
             done = bench("table", "--entries", "20000", "--json", "--curve", str(curve))
             self.assertEqual(done.returncode, 0, done.stderr)
             self.check_figures(done.stdout)
             self.check_curve(curve.read_text(encoding="utf-8"))
+            Path(folder, "table.json").write_text(done.stdout, encoding="utf-8")
+            plot = Path(__file__).with_name("plot.py")
+            subprocess.run([sys.executable, plot, Path(folder, "table.json"), curve, drawing],
+                           check=True)
+            self.check_drawing(drawing)
 
     def check_figures(self, output: str) -> None:
         figures = [json.loads(line) for line in output.splitlines()]
@@ -58,6 +65,10 @@ class Table(unittest.TestCase):
         self.assertGreaterEqual(sizes[-1], 40000 - 40000 // 250)
         for row in rows:
             self.assertTrue(0 < float(row["load"]) <= 1, row)
+
+    def check_drawing(self, drawing: Path) -> None:
+        words = {node.text for node in ElementTree.parse(drawing).iter()}
+        self.assertLessEqual(FIGURES, words)
 
     def test_without_json_there_is_a_row_for_each_figure(self) -> None:
         done = bench("table", "--entries", "1000", "--value", "100")
