@@ -9,6 +9,7 @@
 //   (3) no record is due before earliest_expiry_ms().
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -100,16 +101,19 @@ class Segment {
   [[gnu::always_inline]] static inline Found find(const Start& start, std::string_view key) {
     if (start.piece == nullptr) [[unlikely]]
       return {};
-    SlotArray::Candidates candidates = SlotArray::candidates(start);
-    if (candidates != 0) {
-      const Reference reference = SlotArray::reference_of_first(start, candidates);
+    __builtin_prefetch(&start.bucket(start.after(start.home, 1)));  // one in ten needs it
+    SlotArray::Candidates candidates = SlotArray::candidates_at_home(start);
+    if (candidates != 0) [[likely]] {
+      const auto number = static_cast<std::uint32_t>(std::countr_zero(candidates));
+      const Reference reference = start.bucket(start.home).reference(number);
       const std::byte* const encoded = RecordStore::at(start.leads(), reference);
       __builtin_prefetch(encoded + 64);  // it may reach into the next line
       if (has_key(encoded, key)) [[likely]] {
-        return {SlotArray::first_of(start, candidates), encoded};
+        return {start.home * SlotArray::slots_per_bucket + number, encoded};
       }
       candidates &= candidates - 1;
     }
+    candidates |= SlotArray::candidates_beside(start);
     if (SlotArray::are_all(start, candidates)) [[likely]]
       return {};
     return find_further(start, candidates, key);

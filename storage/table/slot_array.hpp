@@ -15,13 +15,13 @@
 //   hops   | 0...0011 | 0...0011 | 0...0001 |      <=> bucket h+i holds a record whose home is h
 //          +----------+----------+----------+
 //
-// A record lives in one of the 16 buckets from its home on (fewer if there are fewer). Most are in
-// the first two: a lookup compares the tags of both at once, without a branch that the processor
-// would have to guess, and then touches only those buckets that the home's hops name. An insertion
-// that finds its nearest free slot further away moves that slot nearer: it puts into it a record
-// which may live there, from as far back as possible, and goes on with the slot that this leaves.
-// (M. Herlihy, N. Shavit, M. Tzafrir, "Hopscotch Hashing", DISC 2008; here a step is a bucket, not
-// a slot.)
+// A record lives in one of the 16 buckets from its home on (fewer if there are fewer), nine in ten
+// in their home. A lookup that finds none there looks into the bucket beside it without asking the
+// hops, since a processor would have to guess what they say, and then only into those that they
+// name. An insertion that finds its nearest free slot further away moves that slot nearer: it puts
+// into it a record which may live there, from as far back as possible, and goes on with the slot
+// that this leaves. (M. Herlihy, N. Shavit, M. Tzafrir, "Hopscotch Hashing", DISC 2008; here a step
+// is a bucket, not a slot.)
 //
 // The leads belong to the owner: what a lookup needs beside the buckets, under way at the same
 // time.
@@ -144,9 +144,15 @@ class SlotArray {
 
   // The slots with the tag: bits 0 to 11 of the home, 12 to 23 of the bucket behind it.
   using Candidates = std::uint32_t;
-  static Candidates candidates(const Start& start) noexcept;
+  static Candidates candidates(const Start& start) noexcept {
+    return candidates_at_home(start) | candidates_beside(start);
+  }
   static Candidates candidates_at_home(const Start& start) noexcept {
     return slots_with_tag(start.bucket(start.home), start.tag);
+  }
+  static Candidates candidates_beside(const Start& start) noexcept {
+    const Bucket& beside = start.bucket(start.after(start.home, 1));  // the home, if it is alone
+    return slots_with_tag(beside, start.tag) << slots_per_bucket;
   }
   // REQUIRES: there is one.
   static SlotId first_of(const Start& start, Candidates candidates) noexcept;
@@ -235,12 +241,6 @@ inline std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, std::uint32
   return slots & bucket.full;
 }
 
-inline SlotArray::Candidates SlotArray::candidates(const Start& start) noexcept {
-  const Bucket& second = start.bucket(start.after(start.home, 1));  // the home, if it is alone
-  return slots_with_tag(start.bucket(start.home), start.tag) | slots_with_tag(second, start.tag)
-                                                                   << slots_per_bucket;
-}
-
 inline SlotArray::SlotId SlotArray::first_of(const Start& start, Candidates candidates) noexcept {
   const auto number = static_cast<std::uint32_t>(std::countr_zero(candidates));
   const SlotId slot = start.home * slots_per_bucket + number;
@@ -248,14 +248,10 @@ inline SlotArray::SlotId SlotArray::first_of(const Start& start, Candidates cand
   return slot < end ? slot : slot - end;
 }
 
-// Adds and masks where one would write a condition: compilers make a branch of that, which goes the
-// other way in a quarter of all lookups, once the bucket has come.
 inline Reference SlotArray::reference_of_first(const Start& start, Candidates candidates) noexcept {
   const auto number = static_cast<std::uint32_t>(std::countr_zero(candidates));
-  const std::uint32_t is_second = (slots_per_bucket - 1 - number) >> 31;
-  const std::uint32_t is_wrapped = (start.buckets - 2 - start.home) >> 31 & is_second;
-  const std::uint32_t index = start.home + is_second - (start.buckets & (0 - is_wrapped));
-  return start.bucket(index).reference(number - (slots_per_bucket & (0 - is_second)));
+  if (number < slots_per_bucket) return start.bucket(start.home).reference(number);
+  return start.bucket(start.after(start.home, 1)).reference(number - slots_per_bucket);
 }
 
 template <class Match>
