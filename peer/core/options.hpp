@@ -28,7 +28,7 @@ struct PeerOptions {
   bool replicas_given = false;
   Limits limits;
   std::uint64_t memory_bytes_max = 0;  // --max-memory; 0: no limit
-  std::size_t block_bytes = 65536;     // what tables borrow memory in; small in a simulation
+  std::size_t block_bytes = 32768;     // what tables borrow memory in; small in a simulation
   std::uint32_t weight = 1;
   std::uint32_t shards = 1;  // 1 to shards_max
   // Of a Peer whose shards are simulated: the longest that commands and news are on their way. 0:
