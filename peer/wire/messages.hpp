@@ -17,8 +17,9 @@
 
 namespace hopring {
 
-inline constexpr std::uint16_t protocol_version_lowest = 1;
-inline constexpr std::uint16_t protocol_version_highest = 1;
+// 1: positions were by SipHash, so that the two cannot form one ring. 2: by KeyedHash.
+inline constexpr std::uint16_t protocol_version_lowest = 2;
+inline constexpr std::uint16_t protocol_version_highest = 2;
 
 enum class Role : std::uint8_t { peer, client };
 inline constexpr std::uint8_t role_max = static_cast<std::uint8_t>(Role::client);

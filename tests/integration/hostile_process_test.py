@@ -17,13 +17,15 @@ VALUE_BYTES_MAX = 16 << 20
 RESIDENT_MAX_KIB = 300 << 10
 IDLE_CONNECTIONS = 2000
 SERVED_WITHIN_S = 1
+PROTOCOL_VERSION = 2
 
 
-def frame(kind: int, request: int, body: bytes, version: int = 1) -> bytes:
+def frame(kind: int, request: int, body: bytes, version: int = PROTOCOL_VERSION) -> bytes:
     return struct.pack("<IBBHQ", 12 + len(body), version, 0, kind, request) + body
 
 
-def hello(role: int = ROLE_CLIENT, lowest: int = 1, highest: int = 1) -> bytes:
+def hello(role: int = ROLE_CLIENT, lowest: int = PROTOCOL_VERSION,
+          highest: int = PROTOCOL_VERSION) -> bytes:
     from_nobody = bytes(16 + 2 + 8)
     body = struct.pack("<HHBQ", lowest, highest, role, 0) + from_nobody + bytes(8) + b"\0"
     return frame(HELLO, 0, body, version=0)

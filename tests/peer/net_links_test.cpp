@@ -179,7 +179,8 @@ BOOST_FIXTURE_TEST_CASE(bulk_does_not_hold_up_control, Fixture) {
     return loop.until([&] { return ends.size() == count && ends.back()->received().size() == 1; });
   };
   const auto welcome = [&](RawEnd& end) {
-    end.send_message(HelloAnswer{HelloAnswer::Verdict::welcome, 1, peer, some_ring()});
+    end.send_message(
+        HelloAnswer{HelloAnswer::Verdict::welcome, protocol_version_highest, peer, some_ring()});
   };
   Chunk chunk;
   chunk.records.push_back(Record{"key", {ValueType::string, std::string(16 << 20, 'x')}, {}});
@@ -206,7 +207,8 @@ BOOST_AUTO_TEST_CASE(a_peer_that_reads_too_slowly_is_lost) {
   fixture.links.send(slow, RingMessage(Ping{1}));
   tcp::socket socket = acceptor.accept();
   std::string welcome;
-  encode(HelloAnswer{HelloAnswer::Verdict::welcome, 1, slow, some_ring()}, 0, welcome);
+  encode(HelloAnswer{HelloAnswer::Verdict::welcome, protocol_version_highest, slow, some_ring()}, 0,
+         welcome);
   boost::asio::write(socket, boost::asio::buffer(welcome));
   BOOST_REQUIRE(fixture.loop.until([&] { return fixture.dialler.connected.size() == 1; }));
   const Hint hint{Arc{}, slow};

@@ -40,10 +40,10 @@ BOOST_FIXTURE_TEST_SUITE(session, Fixture)
 
 BOOST_AUTO_TEST_CASE(a_peer_and_a_peer_agree) {
   const auto reply = listener.on_first(HelloMessage{peer_hello()});
-  BOOST_TEST((reply.accepted == Accepted{Role::peer, dialling, 1}));
+  BOOST_TEST((reply.accepted == Accepted{Role::peer, dialling, protocol_version_highest}));
   const auto connected = HelloDialer(as_peer).on_first(HelloMessage{reply.answer});
   BOOST_TEST_REQUIRE(connected.has_value());
-  BOOST_TEST((*connected == Connected{listening, ring, 1}));
+  BOOST_TEST((*connected == Connected{listening, ring, protocol_version_highest}));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_knows_nothing_learns_the_ring) {
@@ -70,7 +70,8 @@ BOOST_AUTO_TEST_CASE(a_stranger_ring_is_refused_and_named) {
 BOOST_AUTO_TEST_CASE(a_peer_without_a_ring_asks_to_come_again) {
   listener = HelloListener(listening, std::nullopt);
   const auto reply = listener.on_first(HelloMessage{peer_hello()});
-  BOOST_TEST((reply.answer == HelloAnswer{Verdict::not_ready, 1, listening, RingConfig{}}));
+  BOOST_TEST((reply.answer ==
+              HelloAnswer{Verdict::not_ready, protocol_version_highest, listening, RingConfig{}}));
   BOOST_TEST((dial(as_client).error() == Refusal::not_ready));
 }
 
@@ -84,7 +85,7 @@ BOOST_AUTO_TEST_CASE(the_highest_common_version_is_spoken) {
 
 BOOST_AUTO_TEST_CASE(without_a_common_version_nothing_is_spoken) {
   Hello hello = peer_hello();
-  hello.version_lowest = 2;
+  hello.version_lowest = protocol_version_highest + 1;
   hello.version_highest = 9;
   BOOST_TEST((verdict_on(hello) == Verdict::no_common_version));
   hello.version_lowest = hello.version_highest = 0;
@@ -134,7 +135,8 @@ BOOST_AUTO_TEST_CASE(an_answer_that_does_not_fit_is_refused) {
   BOOST_TEST(
       (refusal([](HelloAnswer& a) { a.from.incarnation = 72; }) == Refusal::other_incarnation));
   BOOST_TEST((refusal([](HelloAnswer& a) { a.from.incarnation = 0; }) == Refusal::malformed));
-  BOOST_TEST((refusal([](HelloAnswer& a) { a.version = 2; }) == Refusal::no_common_version));
+  BOOST_TEST((refusal([](HelloAnswer& a) { a.version = protocol_version_highest + 1; }) ==
+              Refusal::no_common_version));
   BOOST_TEST((refusal([](HelloAnswer& a) { a.ring.ring_id = 6; }) == Refusal::other_ring));
   BOOST_TEST((refusal([](HelloAnswer& a) { a.ring.ring_id = 0; }) == Refusal::malformed));
   BOOST_TEST((refusal([](HelloAnswer& a) { a.ring.nodes_per_peer = 3; }) == Refusal::malformed));
