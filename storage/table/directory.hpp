@@ -54,8 +54,8 @@ class Directory {
   Segment& operator[](std::size_t index) const noexcept { return *segments_[index]; }
   const Segments& segments() const noexcept { return segments_; }
   std::size_t resident_bytes() const noexcept {
-    return segments_.capacity() * sizeof(Segments::value_type) +
-           guide_.capacity() * (sizeof(Segment*) + sizeof(std::uint64_t));
+    return segments_.capacity() * sizeof(Segments::value_type) + guide_.capacity() * sizeof(void*) +
+           direct_.capacity() * sizeof(std::uint64_t);
   }
 
   // Room for `more` segments: replace() cannot fail then. Throws std::bad_alloc.

@@ -90,8 +90,8 @@ class HopscotchTable {
   }
 
   // Stores a record, over the one of the same key if there is one. On out_of_memory (of the pool's
-  // limit or the system's) the table is as before. REQUIRES: the bounds of RecordView; key and
-  // value do not point into the table.
+  // limit or the system's) the contents are as before. REQUIRES: the bounds of RecordView; key
+  // and value do not point into the table.
   [[nodiscard]] PutResult put(const RecordView& record) noexcept;
 
   // True if the key was there. Never needs memory to succeed, but may exceed the pool's limit by

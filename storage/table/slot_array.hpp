@@ -66,14 +66,17 @@ class SlotArray {
     std::uint16_t full = 0;  // bit i <=> slot i holds a record
     std::uint16_t hops = 0;
 
+    static std::size_t offset_of(std::uint32_t slot) noexcept {
+      return std::size_t{slot} * reference_bits / 8;
+    }
     Reference reference(std::uint32_t slot) const noexcept {
       Reference reference;  // and a byte of what follows
-      std::memcpy(&reference, reinterpret_cast<const std::byte*>(this) + slot * 3,
+      std::memcpy(&reference, reinterpret_cast<const std::byte*>(this) + offset_of(slot),
                   sizeof reference);
       return reference & (reference_end - 1);
     }
     void set_reference(std::uint32_t slot, Reference reference) noexcept {
-      std::memcpy(references.data() + slot * 3, &reference, 3);
+      std::memcpy(references.data() + offset_of(slot), &reference, reference_bits / 8);
     }
   };
   static_assert(sizeof(Bucket) == 64, "one bucket, one cache line");
