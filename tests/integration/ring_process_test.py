@@ -1,6 +1,7 @@
 """Rings of real processes: joins, crashes, restarts and hostile connections. Run by CTest."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import ring
 
 JOINERS = 20
+COPIED = re.compile(r"event=take_over .* from=copy records=(\d+)")
 TAKE_OVER_S = 5
 SETTLE_S = 30
 SKEW_MAX = 1.10
@@ -79,17 +81,32 @@ class RingProcessTest(unittest.TestCase):
                 joiner.wait()
                 joiner.stdout.close()
 
+    def survivors(self, at: ring.Peer) -> tuple[dict, float, int]:
+        """What the peers that answer hold: two looks that agree, as arcs may be moving."""
+        last = None
+        while True:
+            peers = self.survey(at)["peers"]
+            held = {each["id"]: (each["share"], each["keys"]) for each in peers}
+            if held == last:
+                return held, sum(s for s, _ in held.values()), sum(k for _, k in held.values())
+            last = held
+
     def test_a_killed_peer_is_taken_over_and_only_its_own_keys_are_lost(self) -> None:
         peers = self.start_ring(5)
         self.fill(peers[0], 5000)
-        before = self.survey(peers[0])
-        held = {each["id"]: each["keys"] for each in before["peers"]}
         peers[3].kill()
+        # The balance may still be at work, so what died with the peer is known only now: it is
+        # what nobody holds. Nobody has taken it over yet, as that needs more than a second.
+        held, share, keys = self.survivors(peers[0])
+        self.assertEqual(len(held), 4)
         seen = self.wait_until_whole(peers[0], 4, TAKE_OVER_S)
-        share = next(each["share"] for each in before["peers"] if each["id"] == peers[3].id)
-        self.assertAlmostEqual(seen["share_taken_over"], share)
-        self.assertEqual(self.keys(peers[1]), 5000 - held[peers[3].id])
-        self.assertIn("event=take_over", "".join(peer.log_text() for peer in peers))
+        self.assertGreater(seen["share_taken_over"], 0.05)
+        self.assertAlmostEqual(seen["share_taken_over"], 1 - share)
+        logs = "".join(peer.log_text() for peer in peers)
+        self.assertIn("event=take_over", logs)
+        # An arc that was being copied from it is taken over with what had come.
+        copied = sum(int(count) for count in COPIED.findall(logs))
+        self.assertEqual(self.keys(peers[1]), keys + copied)
 
     def test_five_peers_share_the_keys_evenly(self) -> None:
         peers = self.start_ring(5)
