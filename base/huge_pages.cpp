@@ -13,21 +13,10 @@ namespace {
 
 constexpr std::size_t size = HugePages::region_bytes;
 
-// A region that begins at a multiple of its size; nullptr if there is no memory.
-std::byte* map_region() noexcept {
-  void* const mapped =
-      mmap(nullptr, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) return nullptr;
-  auto* const first = static_cast<std::byte*>(mapped);
-  const std::size_t before = (size - reinterpret_cast<std::uintptr_t>(mapped) % size) % size;
-  if (before > 0) munmap(first, before);
-  munmap(first + before + size, size - before);
-  return first + before;
-}
-
 }  // namespace
 
-HugePages::HugePages(std::size_t block_bytes) : block_bytes_(block_bytes) {
+HugePages::HugePages(std::size_t block_bytes, std::size_t bytes_max)
+    : block_bytes_(block_bytes), regions_max_(bytes_max == 0 ? ~std::size_t{0} : bytes_max / size) {
   HOPRING_CHECK(block_bytes > 0 && size % block_bytes == 0);
   const std::size_t blocks = size / block_bytes;
   HOPRING_CHECK(blocks <= blocks_per_region_max);
@@ -41,21 +30,29 @@ void* HugePages::take(std::size_t bytes) noexcept {
   auto region = std::find_if(regions_.lower_bound(full_below_), regions_.end(),
                              [](const auto& each) { return each.second != 0; });
   if (region == regions_.end()) {
-    std::byte* const mapped = map_region();
-    if (mapped == nullptr) return nullptr;
+    std::byte* const fresh = fresh_region();
+    if (fresh == nullptr) return nullptr;
     try {
-      region = regions_.emplace(reinterpret_cast<Address>(mapped), all_free_).first;
+      region = regions_.emplace(reinterpret_cast<Address>(fresh), all_free_).first;
     } catch (const std::bad_alloc&) {
-      munmap(mapped, size);
+      munmap(fresh, size);
       return nullptr;
     }
-    if (regions_.size() > small_regions) madvise(mapped, size, MADV_HUGEPAGE);
+    if (regions_.size() >= small_regions && regions_.size() < regions_max_) ahead_.prepare();
   }
   full_below_ = region->first;
   Free& free = region->second;
   const auto index = static_cast<std::size_t>(std::countr_zero(free));
   free &= free - 1;
   return reinterpret_cast<std::byte*>(region->first) + index * block_bytes_;
+}
+
+std::byte* HugePages::fresh_region() noexcept {
+  if (regions_.size() < small_regions) return map_region(size);
+  if (std::byte* const ready = ahead_.take()) return ready;
+  std::byte* const region = map_region(size);
+  if (region != nullptr) madvise(region, size, MADV_HUGEPAGE);
+  return region;
 }
 
 void HugePages::give_back(void* block) noexcept {

@@ -6,7 +6,8 @@
 //
 // A region is one huge page, cut into blocks. A block comes from the region with the lowest address
 // that has one, so that others become free as a whole and are given back. The first regions are of
-// small pages: a process that holds little stays small.
+// small pages: a process that holds little stays small. Once they are in use, one region is touched
+// ahead by a thread (RegionsAhead), so that no write waits for it: 2 MiB that no block uses yet.
 //
 // Thread rule: belongs to one shard.
 
@@ -14,16 +15,19 @@
 #include <cstdint>
 #include <map>
 
+#include "base/regions_ahead.hpp"
+
 namespace hopring {
 
 class HugePages {
  public:
   static constexpr std::size_t region_bytes = std::size_t{2} << 20;
   static constexpr std::size_t blocks_per_region_max = 64;
-  static constexpr std::size_t small_regions = 4;  // of small pages
+  static constexpr std::size_t small_regions = 1;  // of small pages
 
   // REQUIRES: `block_bytes` divides region_bytes into at most blocks_per_region_max.
-  explicit HugePages(std::size_t block_bytes);
+  // What would pass `bytes_max` is not touched ahead; 0 = no bound. It is no limit of take().
+  explicit HugePages(std::size_t block_bytes, std::size_t bytes_max = 0);
   // REQUIRES: all blocks have been given back.
   ~HugePages();
   HugePages(const HugePages&) = delete;
@@ -41,10 +45,14 @@ class HugePages {
   using Address = std::uintptr_t;
   using Free = std::uint64_t;  // bit i <=> block i is free
 
+  std::byte* fresh_region() noexcept;
+
   std::size_t block_bytes_;
+  std::size_t regions_max_;
   Free all_free_;
   std::map<Address, Free> regions_;
   Address full_below_ = 0;  // no region below has a free block
+  RegionsAhead ahead_{region_bytes};
 };
 
 }  // namespace hopring

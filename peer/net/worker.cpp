@@ -30,7 +30,7 @@ Worker::Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptio
       limits_(share_of(options)),
       owner_(owner),
       mailbox_(io),
-      memory_(options.block_bytes),
+      memory_(options.block_bytes, options.memory_bytes_max / options.shards),
       shard_(options.self, options_with(memory_, options), Rng(random_word())),
       desk_(shard_, index, options.shards),
       visitors_(*this, limits_, log),

@@ -1,0 +1,48 @@
+#pragma once
+
+// Regions of memory that a thread of their own maps and touches before they are wanted: one is
+// ready as a rule. The system clears a huge page when it is touched first, which takes
+// milliseconds: too long for a write that happens to be the one.
+//
+// Thread rule: belongs to one thread, as its owner does; what runs beside it is its own matter.
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <thread>
+
+namespace hopring {
+
+// `size` bytes that begin at a multiple of `size`; nullptr if there is no memory.
+std::byte* map_region(std::size_t size) noexcept;
+
+class RegionsAhead {
+ public:
+  // Regions of so many bytes, a huge page.
+  explicit RegionsAhead(std::size_t region_bytes) noexcept : region_bytes_(region_bytes) {}
+  // Waits until the thread has ended: a few milliseconds at most.
+  ~RegionsAhead();
+  RegionsAhead(const RegionsAhead&) = delete;
+  RegionsAhead& operator=(const RegionsAhead&) = delete;
+
+  // Begins to make a region ready, if none is. Starts the thread with the first one; where the
+  // system has no thread, nothing is ever ready.
+  void prepare() noexcept;
+
+  // The region that is ready, which is the caller's from now on; nullptr if none is. Does not wait
+  // for one.
+  std::byte* take() noexcept;
+
+ private:
+  void run() noexcept;
+
+  const std::size_t region_bytes_;
+  std::mutex mutex_;  // never held while memory is mapped or touched
+  std::condition_variable changed_;
+  bool is_wanted_ = false;
+  bool is_ending_ = false;
+  std::byte* ready_ = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace hopring
