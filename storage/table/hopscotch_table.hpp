@@ -190,9 +190,17 @@ void HopscotchTable::find_each(std::span<const Lookup> lookups, Visit&& visit) c
       starts[i] = directory_.start_of(now[i].position);
       Segment::prefetch_home(starts[i]);
     }
-    for (std::size_t i = 0; i < now.size(); ++i) likely[i] = Segment::prefetch_likely(starts[i]);
+    std::uint32_t beside = 0;  // bit i <=> the home of lookup i has none
     for (std::size_t i = 0; i < now.size(); ++i) {
-      const bool is_it = likely[i] != nullptr && has_key(likely[i], now[i].key);
+      likely[i] = Segment::prefetch_likely(starts[i]);
+      if (likely[i] == nullptr) beside |= std::uint32_t{1} << i;
+    }
+    for (; beside != 0; beside &= beside - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(beside));
+      likely[i] = Segment::prefetch_likely_beside(starts[i]);
+    }
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      const bool is_it = likely[i] != nullptr && has_usual_key(likely[i], now[i].key);
       const std::byte* const encoded = is_it ? likely[i] : find_encoded(starts[i], now[i]);
       if (encoded == nullptr) {
         visit(static_cast<const RecordView*>(nullptr));

@@ -13,21 +13,21 @@ Rebuild::~Rebuild() {
 // In two walks, so that the records are under way before they are read.
 void Rebuild::take(Segment& source) {
   constexpr std::size_t ahead = 16;
-  const std::size_t begin = moves_.size();
-  moves_.reserve(begin + source.size());
+  HOPRING_CHECK(count_ + source.size() <= moves_.size());
+  sources_.push_back(&source);
+  const std::size_t begin = count_;
   source.slots_.for_each([&](Segment::SlotId slot) {
     const Reference reference = source.slots_.reference(slot);
-    moves_.push_back({0, &source, source.records_.at(reference), reference, 0});
+    moves_[count_++] = {0, &source, source.records_.at(reference), reference, 0};
   });
-  for (std::size_t i = begin; i < moves_.size(); ++i) {
-    const std::byte* const later = moves_[std::min(i + ahead, moves_.size() - 1)].encoded;
+  for (std::size_t i = begin; i < count_; ++i) {
+    const std::byte* const later = moves_[std::min(i + ahead, count_ - 1)].encoded;
     __builtin_prefetch(later);
     __builtin_prefetch(later + 64);
     const RecordView record = decode_record(moves_[i].encoded);
     moves_[i].position = position_of_(record.key);
     moves_[i].bytes = static_cast<std::uint32_t>(encoded_bytes(record));
   }
-  sources_.push_back(&source);
 }
 
 bool Rebuild::build(Interval interval) {
@@ -35,7 +35,7 @@ bool Rebuild::build(Interval interval) {
   Segment& target = *fresh_.back();
   std::uint32_t count = 0;
   std::size_t bytes = 0;
-  for (const Move& move : moves_) {
+  for (const Move& move : moves()) {
     if (!interval.contains(move.position)) continue;
     count += 1;
     if (!target.records_.is_large(move.bytes)) bytes += move.bytes;
@@ -43,28 +43,44 @@ bool Rebuild::build(Interval interval) {
   if (count == 0) return true;
   if (!target.slots_.allocate(target.fresh_buckets(count), target.tag_max())) return false;
   target.records_.expect(bytes);
-  for (const Move& move : moves_) {
-    if (interval.contains(move.position) && !place(move, target)) return false;
-  }
+  if (!place(interval, target)) return false;
   target.records_.write_leads(target.slots_.leads());
   placed_ += count;
   return true;
 }
 
-bool Rebuild::place(const Move& move, Segment& target) {
-  const Reference reference = copy(move, target);
-  if (reference == RecordStore::no_reference) return false;
-  const RecordView record = decode_record(move.encoded, move.position);
-  if (!target.slots_.insert(target.tag_of(move.position), reference)) {
-    target.records_.disown(reference);
-    homeless_.push_back(record);
-    return true;
+// Copies the records in `interval`; those that find no place in their homes wait until all others
+// have theirs.
+bool Rebuild::place(Interval interval, Segment& target) {
+  std::array<Waiting, Segment::records_max> waiting;
+  std::size_t count = 0;
+  for (const Move& move : moves()) {
+    if (!interval.contains(move.position)) continue;
+    const Reference reference = copy(move, target);
+    if (reference == RecordStore::no_reference) return false;
+    if (target.slots_.insert_at_home(target.tag_of(move.position), reference)) {
+      on_placed(move, target);
+    } else {
+      waiting[count++] = {&move, reference};
+    }
   }
+  for (const auto& [move, reference] : std::span(waiting).first(count)) {
+    if (target.slots_.insert(target.tag_of(move->position), reference)) {
+      on_placed(*move, target);
+    } else {
+      homeless_.push_back(decode_record(move->encoded, move->position));
+      target.records_.disown(reference);
+    }
+  }
+  return true;
+}
+
+void Rebuild::on_placed(const Move& move, Segment& target) noexcept {
+  const RecordView record = decode_record(move.encoded, move.position);
   target.totals_.add(record);
   if (record.expiry_ms != 0) {
     target.earliest_expiry_ms_ = std::min(target.earliest_expiry_ms_, record.expiry_ms);
   }
-  return true;
 }
 
 // A record with an extent of its own is shared.
@@ -77,7 +93,7 @@ Reference Rebuild::copy(const Move& move, Segment& target) {
 }
 
 std::vector<std::unique_ptr<Segment>> Rebuild::commit() noexcept {
-  HOPRING_CHECK(placed_ == moves_.size());
+  HOPRING_CHECK(placed_ == count_);
   // What is large and homeless has been copied: it must be given back with its source.
   for (const RecordView& record : homeless_) {
     for (Segment* source : sources_) {

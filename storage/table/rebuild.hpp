@@ -5,10 +5,13 @@
 // simply dropped. Records lie in the order of their slots afterwards; those with extents of their
 // own are handed over, not copied.
 //
-// Bounded: the sources hold at most Segment::records_max records together.
+// Bounded: the sources hold at most Segment::records_max records together. So its notes are a part
+// of it, 30 KiB on the stack, and not an allocation whose pages would be new at times.
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "storage/table/segment.hpp"
@@ -22,14 +25,14 @@ class Rebuild {
   Rebuild(const Rebuild&) = delete;
   Rebuild& operator=(const Rebuild&) = delete;
 
-  // Adds a source. Throws std::bad_alloc.
+  // Adds a source. REQUIRES: with the others it holds at most records_max. Throws std::bad_alloc.
   void take(Segment& source);
 
   // Builds the next fresh segment from the records in `interval`. False if the pool refuses.
   // REQUIRES: all sources have been taken. Throws std::bad_alloc.
   [[nodiscard]] bool build(Interval interval);
 
-  std::size_t moved_records() const noexcept { return moves_.size(); }
+  std::size_t moved_records() const noexcept { return count_; }
   std::size_t copied_bytes() const noexcept { return copied_bytes_; }
 
   // Records for which the fresh segments have no slot: too many positions are equal. They belong
@@ -48,14 +51,23 @@ class Rebuild {
     std::uint32_t bytes;
   };
 
-  bool place(const Move& move, Segment& target);
+  // A copy without a slot.
+  struct Waiting {
+    const Move* move;
+    Reference reference;
+  };
+
+  std::span<const Move> moves() const noexcept { return std::span(moves_).first(count_); }
+  bool place(Interval interval, Segment& target);
+  static void on_placed(const Move& move, Segment& target) noexcept;
   Reference copy(const Move& move, Segment& target);
 
   BlockPool& pool_;
   PositionOf position_of_;
   std::vector<Segment*> sources_;
-  std::vector<Move> moves_;
-  std::size_t placed_ = 0;  // how many of moves_ are in fresh_ or homeless_
+  std::array<Move, Segment::records_max> moves_;
+  std::size_t count_ = 0;   // of moves_
+  std::size_t placed_ = 0;  // how many of them are in fresh_ or homeless_
   std::size_t copied_bytes_ = 0;
   std::vector<std::unique_ptr<Segment>> fresh_;
   std::vector<RecordView> homeless_;

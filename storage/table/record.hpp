@@ -96,22 +96,6 @@ struct LongHeader {
 [[gnu::noinline]] LongHeader long_header(const std::byte* in) noexcept;
 bool has_long_key(const std::byte* in, std::string_view key);
 
-// memcmp() == 0, in line for the lengths that keys mostly have.
-inline bool are_equal(const char* a, const char* b, std::size_t size) noexcept {
-#ifdef __SSE2__
-  if (size - 16 > 16) return std::memcmp(a, b, size) == 0;
-  const auto load = [](const char* from) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-  };
-  const std::size_t last = size - 16;  // the last 16 bytes overlap the first
-  const __m128i same = _mm_and_si128(_mm_cmpeq_epi8(load(a), load(b)),
-                                     _mm_cmpeq_epi8(load(a + last), load(b + last)));
-  return _mm_movemask_epi8(same) == 0xffff;
-#else
-  return std::memcmp(a, b, size) == 0;
-#endif
-}
-
 }  // namespace detail
 
 // The record at `in`; the position is the caller's. Made of single values, not of a view that may
@@ -143,12 +127,31 @@ inline RecordView decode_record(const std::byte* in, std::uint64_t position = 0)
 // Has the record at `in` this key? REQUIRES: the key is not empty.
 inline bool has_key(const std::byte* in, std::string_view key) {
   const detail::ShortHeader header = detail::short_header(in);
-  if (header.key_bytes() != key.size()) [[unlikely]] {
-    return header.key_bytes() == 0 && detail::has_long_key(in, key);
-  }
-  const auto* const stored =
-      reinterpret_cast<const char*>(in + detail::short_header_bytes + header.expiry_bytes());
-  return detail::are_equal(stored, key.data(), key.size());
+  if (header.key_bytes() == 0) return detail::has_long_key(in, key);
+  const std::byte* const stored = in + detail::short_header_bytes + header.expiry_bytes();
+  return header.key_bytes() == key.size() && std::memcmp(stored, key.data(), key.size()) == 0;
+}
+
+// The same in few instructions for keys of 16 to 31 bytes. False of other keys: then has_key() must
+// be asked.
+inline bool has_usual_key(const std::byte* in, std::string_view key) {
+#ifdef __SSE2__
+  static_assert(detail::short_key_bits == 5);
+  constexpr std::size_t least = 16;
+  const detail::ShortHeader header = detail::short_header(in);
+  if (key.size() < least || header.key_bytes() != key.size()) [[unlikely]]
+    return false;
+  const auto load = [](const void* from) {
+    return _mm_loadu_si128(static_cast<const __m128i*>(from));
+  };
+  const std::byte* const stored = in + detail::short_header_bytes + header.expiry_bytes();
+  const std::size_t last = key.size() - least;  // the last 16 bytes overlap the first
+  const __m128i same = _mm_and_si128(_mm_cmpeq_epi8(load(stored), load(key.data())),
+                                     _mm_cmpeq_epi8(load(stored + last), load(key.data() + last)));
+  return _mm_movemask_epi8(same) == 0xffff;
+#else
+  return has_key(in, key);
+#endif
 }
 
 }  // namespace hopring

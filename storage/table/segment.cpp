@@ -1,6 +1,7 @@
 #include "storage/table/segment.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -32,14 +33,15 @@ std::uint64_t Segment::direct() const noexcept {
   return std::uint64_t{slots_.buckets()} << buckets_shift | address | tag_shift_;
 }
 
-// By value and out of line: what find() has in registers stays there.
-Segment::Found Segment::find_further(Start start, SlotArray::Candidates candidates,
-                                     std::string_view key) {
+// By value and out of line: what find() has in registers stays there. It begins again, so that
+// find() need not keep what it has seen.
+Segment::Found Segment::find_further(Start start, std::string_view key) {
   const std::byte* encoded = nullptr;
-  const SlotId slot = SlotArray::find_further(start, candidates, [&](Reference reference) {
-    encoded = RecordStore::at(start.leads(), reference);
-    return has_key(encoded, key);
-  });
+  const SlotId slot =
+      SlotArray::find_further(start, SlotArray::candidates(start), [&](Reference reference) {
+        encoded = RecordStore::at(start.leads(), reference);
+        return has_key(encoded, key);
+      });
   return {slot, slot != no_slot ? encoded : nullptr};
 }
 
@@ -86,12 +88,15 @@ void Segment::erase(SlotId slot) noexcept {
 Segment::Change Segment::grow() noexcept {
   SlotArray larger(*pool_);
   if (!larger.allocate(next_buckets(), tag_max())) return Change::out_of_memory;
-  bool fits = true;
-  for (std::uint32_t home = 0; home < slots_.buckets(); ++home) {
-    slots_.for_each_of_home(home, [&](SlotId slot) {
-      fits = fits && larger.insert(slots_.tag(slot), slots_.reference(slot));
-    });
-  }
+  std::array<std::uint16_t, records_max> others;
+  std::size_t count = 0;
+  slots_.for_each([&](SlotId slot) {
+    if (larger.insert_at_home(slots_.tag(slot), slots_.reference(slot))) return;
+    others[count++] = static_cast<std::uint16_t>(slot);
+  });
+  const bool fits = std::all_of(others.begin(), others.begin() + count, [&](SlotId slot) {
+    return larger.insert(slots_.tag(slot), slots_.reference(slot));
+  });
   if (!fits) return Change::no_slot;
   records_.write_leads(larger.leads());
   slots_ = std::move(larger);

@@ -101,22 +101,20 @@ class Segment {
   [[gnu::always_inline]] static inline Found find(const Start& start, std::string_view key) {
     if (start.piece == nullptr) [[unlikely]]
       return {};
-    __builtin_prefetch(&start.bucket(start.after(start.home, 1)));  // one in ten needs it
-    SlotArray::Candidates candidates = SlotArray::candidates_at_home(start);
+    const SlotArray::Bucket& home = start.bucket(start.home);
+    __builtin_prefetch(&home + 1);  // one in ten needs it; it is this one, but for the last home
+    const SlotArray::Candidates candidates = SlotArray::candidates_at_home(start);
     if (candidates != 0) [[likely]] {
       const auto number = static_cast<std::uint32_t>(std::countr_zero(candidates));
-      const Reference reference = start.bucket(start.home).reference(number);
-      const std::byte* const encoded = RecordStore::at(start.leads(), reference);
+      const std::byte* const encoded = RecordStore::at(start.leads(), home.reference(number));
       __builtin_prefetch(encoded + 64);  // it may reach into the next line
-      if (has_key(encoded, key)) [[likely]] {
+      if (has_usual_key(encoded, key)) [[likely]] {
         return {start.home * SlotArray::slots_per_bucket + number, encoded};
       }
-      candidates &= candidates - 1;
-    }
-    candidates |= SlotArray::candidates_beside(start);
-    if (SlotArray::are_all(start, candidates)) [[likely]]
+    } else if (SlotArray::are_all(start, SlotArray::candidates_beside(start))) [[likely]] {
       return {};
-    return find_further(start, candidates, key);
+    }
+    return find_further(start, key);
   }
   Found find(std::uint64_t position, std::string_view key) const {
     return find(start(position), key);
@@ -167,8 +165,9 @@ class Segment {
   template <class Visit>
   bool for_each_due(std::int64_t now_ms, Visit&& visit);
 
-  // Ask ahead for what find() reads: the home and the leads, then the record that it likely is,
-  // which is returned if there is one in the home. In line by force: g++ 12 takes a function that
+  // Ask ahead for what find() reads: the home and the leads; then the record that it likely is,
+  // which is returned. Where the home has none, the bucket beside it is asked for, and
+  // prefetch_likely_beside() goes on from there. In line by force: g++ 12 takes a function that
   // only prefetches for one without effects, and leaves out its calls.
   [[gnu::always_inline]] static void prefetch_home(const Start& start) noexcept {
     if (start.piece == nullptr) return;
@@ -178,15 +177,16 @@ class Segment {
   [[gnu::always_inline]] static const std::byte* prefetch_likely(const Start& start) noexcept {
     if (start.piece == nullptr) return nullptr;
     const SlotArray::Candidates candidates = SlotArray::candidates_at_home(start);
-    if (candidates == 0) {
-      __builtin_prefetch(&start.bucket(start.after(start.home, 1)));
-      return nullptr;
-    }
-    const std::byte* const record =
-        RecordStore::at(start.leads(), SlotArray::reference_of_first(start, candidates));
-    __builtin_prefetch(record);
-    __builtin_prefetch(record + 64);
-    return record;
+    if (candidates != 0) [[likely]]
+      return prefetch_first(start, candidates);
+    __builtin_prefetch(&start.bucket(start.after(start.home, 1)));
+    return nullptr;
+  }
+  [[gnu::always_inline]] static const std::byte* prefetch_likely_beside(
+      const Start& start) noexcept {
+    if (start.piece == nullptr) return nullptr;
+    const SlotArray::Candidates candidates = SlotArray::candidates_beside(start);
+    return candidates != 0 ? prefetch_first(start, candidates) : nullptr;
   }
   // And for what insert() writes to.
   [[gnu::always_inline]] void prefetch_room() const noexcept { records_.prefetch_room(); }
@@ -203,7 +203,16 @@ class Segment {
   static constexpr std::uint64_t address_mask =
       ((std::uint64_t{1} << buckets_shift) - 1) & ~shift_mask;
 
-  static Found find_further(Start start, SlotArray::Candidates candidates, std::string_view key);
+  static Found find_further(Start start, std::string_view key);
+
+  [[gnu::always_inline]] static const std::byte* prefetch_first(
+      const Start& start, SlotArray::Candidates candidates) noexcept {
+    const std::byte* const record =
+        RecordStore::at(start.leads(), SlotArray::reference_of_first(start, candidates));
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + 64);
+    return record;
+  }
 
   Tag tag_of(std::uint64_t position) const noexcept {
     return static_cast<Tag>((position - interval_.first) >> tag_shift_);

@@ -51,6 +51,14 @@ bool SlotArray::insert(Tag tag, Reference reference) noexcept {
   return true;
 }
 
+bool SlotArray::insert_at_home(Tag tag, Reference reference) noexcept {
+  const std::uint32_t index = home(tag);
+  if (bucket(index).full == all_full) return false;
+  fill(index, tag, reference);
+  ++size_;
+  return true;
+}
+
 void SlotArray::erase(SlotId slot) noexcept {
   const std::uint32_t index = slot / slots_per_bucket;
   const std::uint32_t start = home(tag(slot));

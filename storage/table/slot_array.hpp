@@ -67,7 +67,7 @@ class SlotArray {
     std::uint16_t hops = 0;
 
     static std::size_t offset_of(std::uint32_t slot) noexcept {
-      return std::size_t{slot} * reference_bits / 8;
+      return std::size_t{slot} * (reference_bits / 8);
     }
     Reference reference(std::uint32_t slot) const noexcept {
       Reference reference;  // and a byte of what follows
@@ -171,6 +171,9 @@ class SlotArray {
 
   // False, and no record is lost, if no slot of the neighbourhood is or can be made free.
   [[nodiscard]] bool insert(Tag tag, Reference reference) noexcept;
+  // Only into the home; false if that is full. Whoever inserts many tries this first with all of
+  // them: then no record has taken a slot of a home that is not its own before that has its own.
+  [[nodiscard]] bool insert_at_home(Tag tag, Reference reference) noexcept;
 
   void erase(SlotId slot) noexcept;
 

@@ -1,5 +1,6 @@
 #include "storage/table/record.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <string>
 #include <vector>
@@ -26,7 +27,16 @@ std::size_t header_bytes(std::size_t key_bytes, std::size_t value_bytes, std::ui
   std::string other = key;
   other.back() = 'x';
   BOOST_TEST(!has_key(memory.data(), other));
-  return memory.size() - key_bytes - value_bytes;
+  const std::size_t header = memory.size() - key_bytes - value_bytes;
+  const bool is_short = header == 2 || header == 7;
+  BOOST_TEST((has_usual_key(memory.data(), key) || !is_short || key_bytes < 16 || key_bytes > 31));
+  BOOST_TEST(!has_usual_key(memory.data(), key + "k"));
+  for (std::size_t i = 0; i < std::min<std::size_t>(key_bytes, 40); ++i) {
+    other = key;
+    other[i] = 'x';
+    BOOST_TEST(!has_usual_key(memory.data(), other));
+  }
+  return header;
 }
 
 constexpr std::int64_t year_2020 = 1'577'836'800'000;
