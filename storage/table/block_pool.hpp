@@ -61,6 +61,9 @@ struct PoolOptions {
   std::size_t block_bytes = block_bytes_default;  // a power of two, 4 KiB to 512 KiB
   std::size_t bytes_max = 0;  // bound of resident_bytes(); 0 = none. Beyond it lending fails
   BlockSource source = {};    // without functions: operator new
+  // Tables that borrow here keep the age of each record, for one byte more a slot, and can name the
+  // least recently used (HopscotchTable::oldest()).
+  bool keeps_ages = false;
 };
 
 class BlockPool {
@@ -109,6 +112,7 @@ class BlockPool {
     BlockPool& pool_;
   };
 
+  bool keeps_ages() const noexcept { return options_.keeps_ages; }
   std::size_t unit_bytes() const noexcept { return options_.block_bytes / units_per_block; }
   // `bytes` rounded up to whole units.
   std::size_t round_up(std::size_t bytes) const noexcept;

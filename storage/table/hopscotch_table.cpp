@@ -25,7 +25,8 @@ HopscotchTable::HopscotchTable(BlockPool& pool, Range range, PositionOf position
       position_of_(position_of),
       directory_(interval_of(range), one_segment(interval_of(range), pool)),
       spill_(pool),
-      due_hand_(origin()) {}
+      due_hand_(origin()),
+      age_hand_(origin()) {}
 
 std::size_t HopscotchTable::resident_bytes() const noexcept {
   std::size_t bytes = directory_.resident_bytes() + spill_.resident_bytes();
@@ -39,9 +40,53 @@ std::uint64_t HopscotchTable::slots() const noexcept {
   return slots;
 }
 
+std::optional<RecordView> HopscotchTable::find_and_mark(std::uint64_t position,
+                                                        std::string_view key) {
+  Segment& segment = directory_.segment_of(position);
+  const Segment::Found found = segment.find(position, key);
+  if (found.slot == Segment::no_slot || !pool_->keeps_ages()) return find(position, key);
+  segment.set_mark(found.slot, clock_.now());
+  count_use();
+  return decode_record(found.encoded, position);
+}
+
+void HopscotchTable::count_use() noexcept {
+  if (!clock_.count(size(), directory_.size())) return;
+  std::size_t index = directory_.index_of(range_.contains(age_hand_) ? age_hand_ : origin());
+  directory_[index].limit_ages(clock_);
+  index = index + 1 < directory_.size() ? index + 1 : 0;
+  age_hand_ = directory_[index].interval().first;
+}
+
+std::optional<RecordView> HopscotchTable::oldest(std::uint64_t near, std::string_view spared_key,
+                                                 std::size_t bytes_wanted) const {
+  HOPRING_CHECK(pool_->keeps_ages());
+  const Segment& segment = directory_.segment_of(near);
+  // What is spilled has no age. It goes where there is more of it than a segment can outweigh.
+  if (spill_.totals().records > segment.size()) return oldest_spilled(near, spared_key);
+  const Segment::SlotId spared =
+      spared_key.empty() ? Segment::no_slot : segment.find(near, spared_key).slot;
+  const Segment::SlotId slot = segment.oldest(clock_, spared, segment.is_large(bytes_wanted));
+  if (slot == Segment::no_slot) return oldest_spilled(near, spared_key);
+  RecordView record = segment.record(slot);
+  record.position = position_of_(record.key);
+  return record;
+}
+
+// The first one from `near` on, for want of an age.
+std::optional<RecordView> HopscotchTable::oldest_spilled(std::uint64_t near,
+                                                         std::string_view spared_key) const {
+  std::optional<RecordView> record = spill_.next(origin(), near, {});
+  if (record && record->key == spared_key) record = spill_.next(origin(), near, spared_key);
+  if (!record) record = spill_.next(origin(), origin(), {});
+  return record && record->key != spared_key ? record : std::nullopt;
+}
+
 PutResult HopscotchTable::put(const RecordView& record) noexcept {
   try {
-    return try_put(record);
+    const PutResult result = try_put(record);
+    if (pool_->keeps_ages() && result != PutResult::out_of_memory) count_use();
+    return result;
   } catch (const std::bad_alloc&) {
     return PutResult::out_of_memory;
   }
@@ -56,6 +101,7 @@ PutResult HopscotchTable::try_put(const RecordView& record) {
   if (slot != Segment::no_slot) {
     const Totals before = segment.totals();
     if (!segment.replace(slot, record)) return PutResult::out_of_memory;
+    segment.set_mark(slot, clock_.now());
     work_.bytes_copied += segment.take_copied_bytes();
     totals_ += segment.totals();
     totals_ -= before;
@@ -76,11 +122,11 @@ PutResult HopscotchTable::try_put(const RecordView& record) {
 // Adds a record whose key is not there. One step of growth at most: what then finds no slot is
 // spilled.
 PutResult HopscotchTable::create(Segment& segment, const RecordView& record) {
-  Segment::Change change = segment.insert(record);
+  Segment::Change change = segment.insert(record, clock_.now());
   if (change == Segment::Change::no_slot) {
     change = make_room(segment);
     if (change == Segment::Change::done) {
-      change = directory_.segment_of(record.position).insert(record);
+      change = directory_.segment_of(record.position).insert(record, clock_.now());
     }
   } else {
     work_.bytes_copied += segment.take_copied_bytes();
@@ -194,6 +240,7 @@ HopscotchTable HopscotchTable::split_off(std::uint64_t at) {
   other.directory_ =
       directory_.split_off(index, interval_of({range_.begin, at}), interval_of(other.range_));
   other.spill_ = spill_.split(other.range_);
+  other.clock_ = clock_;
   other.totals_ = other.spill_.totals();
   for (const auto& segment : other.directory_.segments()) other.totals_ += segment->totals();
   totals_ -= other.totals_;

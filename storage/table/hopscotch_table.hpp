@@ -14,7 +14,8 @@
 // positions are equal, go to the spill. See docs/table.md for the byte budget.
 //
 // The table does not hash: positions are given, and recomputed by `PositionOf` where records are
-// walked. It does not look at clocks: it names what is due and removes nothing by itself.
+// walked. It does not look at clocks: it names what is due, and what was used least recently, and
+// removes nothing by itself.
 //
 // Thread rule: a table belongs to one shard, as its pool does. Tables of one shard share the pool.
 //
@@ -40,6 +41,7 @@
 #include "storage/table/record.hpp"
 #include "storage/table/segment.hpp"
 #include "storage/table/spill.hpp"
+#include "storage/table/use_clock.hpp"
 
 namespace hopring {
 
@@ -89,6 +91,9 @@ class HopscotchTable {
     return decode_record(encoded, position);
   }
 
+  // The same, and marks the record as used, as put() does. What else looks at a record does not.
+  std::optional<RecordView> find_and_mark(std::uint64_t position, std::string_view key);
+
   // Stores a record, over the one of the same key if there is one. On out_of_memory (of the pool's
   // limit or the system's) the contents are as before. REQUIRES: the bounds of RecordView; key
   // and value do not point into the table.
@@ -107,6 +112,16 @@ class HopscotchTable {
   };
   template <class Visit>
   void find_each(std::span<const Lookup> lookups, Visit&& visit) const;
+
+  // The record to remove so that one more can be stored: the least recently used of the segment
+  // that holds `near`, but for the one of `spared_key`, whose position `near` is unless the key is
+  // empty. What a record in the same segment leaves can be used at once; segments hold so many that
+  // the least recently used of one is among those of all (docs/table.md). For a record of
+  // `bytes_wanted` that has an allocation of its own, only such ones are named, since only
+  // they leave what it needs. nullopt if there is none. Uses are told apart to a sixteenth of
+  // size(), back to twelve times size(). REQUIRES: the pool keeps ages. Cost: one segment.
+  std::optional<RecordView> oldest(std::uint64_t near, std::string_view spared_key,
+                                   std::size_t bytes_wanted) const;
 
   Cursor first_cursor() const { return {range_.begin + 1, {}}; }
 
@@ -163,6 +178,8 @@ class HopscotchTable {
     return spill_.find(lookup.position, lookup.key);
   }
 
+  void count_use() noexcept;
+  std::optional<RecordView> oldest_spilled(std::uint64_t near, std::string_view spared_key) const;
   PutResult try_put(const RecordView& record);
   PutResult create(Segment& segment, const RecordView& record);
   Segment::Change make_room(Segment& segment);
@@ -178,6 +195,8 @@ class HopscotchTable {
   Totals totals_;
   TableWork work_;
   std::uint64_t due_hand_;  // a position in the segment at which for_each_due() goes on
+  UseClock clock_;          // stands still unless the pool keeps ages
+  std::uint64_t age_hand_;  // a position in the segment whose ages are limited next
 };
 
 template <class Visit>

@@ -17,8 +17,7 @@ void Rebuild::take(Segment& source) {
   sources_.push_back(&source);
   const std::size_t begin = count_;
   source.slots_.for_each([&](Segment::SlotId slot) {
-    const Reference reference = source.slots_.reference(slot);
-    moves_[count_++] = {0, &source, source.records_.at(reference), reference, 0};
+    moves_[count_++] = {0, &source, source.records_.at(source.slots_.reference(slot)), slot, 0};
   });
   for (std::size_t i = begin; i < count_; ++i) {
     const std::byte* const later = moves_[std::min(i + ahead, count_ - 1)].encoded;
@@ -58,14 +57,14 @@ bool Rebuild::place(Interval interval, Segment& target) {
     if (!interval.contains(move.position)) continue;
     const Reference reference = copy(move, target);
     if (reference == RecordStore::no_reference) return false;
-    if (target.slots_.insert_at_home(target.tag_of(move.position), reference)) {
+    if (target.slots_.insert_at_home(target.tag_of(move.position), reference, mark_of(move))) {
       on_placed(move, target);
     } else {
       waiting[count++] = {&move, reference};
     }
   }
   for (const auto& [move, reference] : std::span(waiting).first(count)) {
-    if (target.slots_.insert(target.tag_of(move->position), reference)) {
+    if (target.slots_.insert(target.tag_of(move->position), reference, mark_of(*move))) {
       on_placed(*move, target);
     } else {
       homeless_.push_back(decode_record(move->encoded, move->position));
@@ -86,7 +85,8 @@ void Rebuild::on_placed(const Move& move, Segment& target) noexcept {
 // A record with an extent of its own is shared.
 Reference Rebuild::copy(const Move& move, Segment& target) {
   if (target.records_.is_large(move.bytes)) {
-    return target.records_.share_large(move.source->records_, move.reference, target.slots_);
+    const Reference reference = move.source->slots_.reference(move.slot);
+    return target.records_.share_large(move.source->records_, reference, target.slots_);
   }
   copied_bytes_ += move.bytes;
   return target.records_.append_encoded(move.encoded, move.bytes, target.slots_);

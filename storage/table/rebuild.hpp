@@ -47,7 +47,7 @@ class Rebuild {
     std::uint64_t position;
     Segment* source;
     const std::byte* encoded;
-    Reference reference;
+    Segment::SlotId slot;
     std::uint32_t bytes;
   };
 
@@ -58,6 +58,9 @@ class Rebuild {
   };
 
   std::span<const Move> moves() const noexcept { return std::span(moves_).first(count_); }
+  static UseClock::Mark mark_of(const Move& move) noexcept {
+    return move.source->slots_.mark(move.slot);
+  }
   bool place(Interval interval, Segment& target);
   static void on_placed(const Move& move, Segment& target) noexcept;
   Reference copy(const Move& move, Segment& target);

@@ -85,6 +85,10 @@ class RecordStore {
   // Has a record of `bytes` an extent of its own?
   bool is_large(std::size_t bytes) const noexcept { return bytes > extent_bytes_ / 4; }
 
+  bool has_own_extent(Reference reference) const noexcept {
+    return extents_[extent_of(reference)].is_large();
+  }
+
   // Announces that `bytes` of records that are not large will be appended, so that extents are lent
   // in one go.
   void expect(std::size_t bytes);

@@ -45,11 +45,11 @@ Segment::Found Segment::find_further(Start start, std::string_view key) {
   return {slot, slot != no_slot ? encoded : nullptr};
 }
 
-Segment::Change Segment::insert(const RecordView& record) {
+Segment::Change Segment::insert(const RecordView& record, UseClock::Mark mark) {
   if (is_full()) return Change::no_slot;
   const Reference reference = records_.append(record, slots_);
   if (reference == RecordStore::no_reference) return Change::out_of_memory;
-  if (!slots_.insert(tag_of(record.position), reference)) {
+  if (!slots_.insert(tag_of(record.position), reference, mark)) {
     records_.release(reference);
     return Change::no_slot;
   }
@@ -85,17 +85,38 @@ void Segment::erase(SlotId slot) noexcept {
   earliest_expiry_ms_ = never;
 }
 
+Segment::SlotId Segment::oldest(const UseClock& clock, SlotId spared,
+                                bool is_large) const noexcept {
+  SlotId oldest = no_slot;
+  unsigned age = 0;
+  slots_.for_each([&](SlotId slot) {
+    const unsigned its = clock.age_of(slots_.mark(slot));
+    if ((oldest != no_slot && its <= age) || slot == spared) return;
+    if (is_large && !records_.has_own_extent(slots_.reference(slot))) return;
+    oldest = slot;
+    age = its;
+  });
+  return oldest;
+}
+
+void Segment::limit_ages(const UseClock& clock) noexcept {
+  slots_.for_each([&](SlotId slot) {
+    if (clock.age_of(slots_.mark(slot)) <= UseClock::age_max) return;
+    slots_.set_mark(slot, clock.mark_of(UseClock::age_max));
+  });
+}
+
 Segment::Change Segment::grow() noexcept {
   SlotArray larger(*pool_);
   if (!larger.allocate(next_buckets(), tag_max())) return Change::out_of_memory;
   std::array<std::uint16_t, records_max> others;
   std::size_t count = 0;
   slots_.for_each([&](SlotId slot) {
-    if (larger.insert_at_home(slots_.tag(slot), slots_.reference(slot))) return;
+    if (larger.insert_at_home(slots_.tag(slot), slots_.reference(slot), slots_.mark(slot))) return;
     others[count++] = static_cast<std::uint16_t>(slot);
   });
   const bool fits = std::all_of(others.begin(), others.begin() + count, [&](SlotId slot) {
-    return larger.insert(slots_.tag(slot), slots_.reference(slot));
+    return larger.insert(slots_.tag(slot), slots_.reference(slot), slots_.mark(slot));
   });
   if (!fits) return Change::no_slot;
   records_.write_leads(larger.leads());
@@ -120,8 +141,11 @@ std::uint32_t Segment::buckets_most() const noexcept {
 
 // At least so many buckets: as many as the units that are lent for them hold.
 std::uint32_t Segment::fit(std::uint32_t buckets) const noexcept {
-  const std::size_t bytes = pool_->round_up(SlotArray::bytes_of(buckets)) - SlotArray::bytes_of(0);
-  return std::min(buckets_max, static_cast<std::uint32_t>(bytes / sizeof(SlotArray::Bucket)));
+  const bool with_marks = pool_->keeps_ages();
+  const std::size_t bytes =
+      pool_->round_up(SlotArray::bytes_of(buckets, with_marks)) - SlotArray::bytes_of(0);
+  const std::size_t fitting = bytes / SlotArray::bucket_bytes(with_marks);
+  return std::min(buckets_max, static_cast<std::uint32_t>(fitting));
 }
 
 // What a segment with so many records is built with: room for a sixth more of them.

@@ -125,13 +125,24 @@ class Segment {
 
   // Adds a record whose key is not there. On no_slot it must grow or be cut, or the record must go
   // elsewhere. Throws std::bad_alloc; then, and on what is not `done`, nothing has changed.
-  [[nodiscard]] Change insert(const RecordView& record);
+  [[nodiscard]] Change insert(const RecordView& record, UseClock::Mark mark = 0);
 
   // Overwrites the record at `slot`, of the same key; in place if the size is the same. False, and
   // nothing changed, if there is no memory. Throws std::bad_alloc likewise.
   [[nodiscard]] bool replace(SlotId slot, const RecordView& record);
 
   void erase(SlotId slot) noexcept;
+
+  // Marks the record at `slot` as used. Without ages: nothing.
+  void set_mark(SlotId slot, UseClock::Mark mark) noexcept { slots_.set_mark(slot, mark); }
+
+  // The slot of the record with the greatest age but for `spared`; for a record so large that it
+  // has an extent of its own, only among such records. no_slot if there is none. REQUIRES: the pool
+  // keeps ages.
+  SlotId oldest(const UseClock& clock, SlotId spared, bool is_large) const noexcept;
+  bool is_large(std::size_t bytes) const noexcept { return records_.is_large(bytes); }
+  // See UseClock. REQUIRES: the pool keeps ages.
+  void limit_ages(const UseClock& clock) noexcept;
 
   // Gives the segment more buckets, an eighth or what fills a unit; reads no record for it.
   // no_slot, and nothing changed, if the records cannot be placed. REQUIRES: can_grow().

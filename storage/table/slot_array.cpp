@@ -29,7 +29,8 @@ SlotArray::~SlotArray() {
 
 bool SlotArray::allocate(std::uint32_t buckets, Tag tag_max) noexcept {
   HOPRING_CHECK(piece_.data == nullptr && buckets > 0 && buckets <= buckets_max);
-  piece_ = pool_->lend(bytes_of(buckets));
+  const std::size_t bytes = bytes_of(buckets, pool_->keeps_ages());
+  piece_ = pool_->lend(pool_->keeps_ages() ? pool_->round_up(bytes) : bytes);
   if (piece_.data == nullptr) return false;
   count_ = static_cast<std::uint16_t>(buckets);
   new (piece_.data) Leads{};
@@ -41,20 +42,20 @@ bool SlotArray::allocate(std::uint32_t buckets, Tag tag_max) noexcept {
   return true;
 }
 
-bool SlotArray::insert(Tag tag, Reference reference) noexcept {
+bool SlotArray::insert(Tag tag, Reference reference, UseClock::Mark mark) noexcept {
   const std::uint32_t start = home(tag);
   std::uint32_t vacant = nearest_with_room(start);
   while (vacant != nowhere && distance(start, vacant) >= reach()) vacant = draw_nearer(vacant);
   if (vacant == nowhere) return false;
-  fill(vacant, tag, reference);
+  fill(vacant, tag, reference, mark);
   ++size_;
   return true;
 }
 
-bool SlotArray::insert_at_home(Tag tag, Reference reference) noexcept {
+bool SlotArray::insert_at_home(Tag tag, Reference reference, UseClock::Mark mark) noexcept {
   const std::uint32_t index = home(tag);
   if (bucket(index).full == all_full) return false;
-  fill(index, tag, reference);
+  fill(index, tag, reference, mark);
   ++size_;
   return true;
 }
@@ -87,7 +88,7 @@ std::uint32_t SlotArray::draw_nearer(std::uint32_t vacant) noexcept {
       if (distance(home(bucket(index).tags[i]), vacant) >= reach()) continue;
       if ((bucket(index).full & bit(i)) == 0) continue;
       const SlotId slot = index * slots_per_bucket + i;
-      fill(vacant, tag(slot), reference(slot));
+      fill(vacant, tag(slot), reference(slot), mark(slot));
       erase(slot);
       ++size_;  // erase() counted a record that has only moved
       return index;
@@ -97,12 +98,14 @@ std::uint32_t SlotArray::draw_nearer(std::uint32_t vacant) noexcept {
 }
 
 // REQUIRES: bucket `index` has room and is in the neighbourhood of the tag's home.
-void SlotArray::fill(std::uint32_t index, Tag tag, Reference reference) noexcept {
+void SlotArray::fill(std::uint32_t index, Tag tag, Reference reference,
+                     UseClock::Mark mark) noexcept {
   Bucket& to = bucket(index);
   const auto slot = static_cast<std::uint32_t>(std::countr_one(to.full));
   to.full = static_cast<std::uint16_t>(to.full | bit(slot));
   to.tags[slot] = tag;
   to.set_reference(slot, reference);
+  set_mark(index * slots_per_bucket + slot, mark);
   const std::uint32_t start = home(tag);
   Bucket& named = bucket(start);
   named.hops = static_cast<std::uint16_t>(named.hops | bit(distance(start, index)));
@@ -125,6 +128,10 @@ void SlotArray::audit() const {
     HOPRING_CHECK(distance(start, slot / slots_per_bucket) < reach());
   });
   HOPRING_CHECK(full_slots == size_);
+  if (count_ > 0) {
+    const std::size_t bytes = bytes_of(count_, pool_->keeps_ages());
+    HOPRING_CHECK(piece_.bytes == (pool_->keeps_ages() ? pool_->round_up(bytes) : bytes));
+  }
   for (std::uint32_t start = 0; start < count_; ++start) {
     for (std::uint32_t i = 0; i < neighbourhood; ++i) {
       const bool named = (bucket(start).hops & bit(i)) != 0;

@@ -23,6 +23,11 @@
 // that this leaves. (M. Herlihy, N. Shavit, M. Tzafrir, "Hopscotch Hashing", DISC 2008; here a step
 // is a bucket, not a slot.)
 //
+// In a pool that keeps ages, one byte a slot stands behind the buckets: the mark of the record's
+// last use (use_clock.hpp), which goes where the slot goes. Lookups do not read it.
+//
+//   piece  | leads | bucket 0 | ... | 12 marks | 12 marks | ... | room, up to whole units |
+//
 // The leads belong to the owner: what a lookup needs beside the buckets, under way at the same
 // time.
 //
@@ -30,6 +35,7 @@
 //   (1) bit i of hops in bucket h is set <=> bucket h+i holds a record whose home is h.
 //   (2) every full slot is within the neighbourhood of its home.
 //   (3) size() == number of full slots.
+//   (4) the piece is bytes_of(buckets()) long; with marks, rounded up to whole units.
 
 #include <array>
 #include <bit>
@@ -39,6 +45,7 @@
 #include <utility>
 
 #include "storage/table/block_pool.hpp"
+#include "storage/table/use_clock.hpp"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -113,9 +120,12 @@ class SlotArray {
 
   static constexpr std::uint32_t buckets_max = 0xffff / slots_per_bucket;
 
-  // What so many buckets and the leads are lent.
-  static constexpr std::size_t bytes_of(std::uint32_t buckets) noexcept {
-    return sizeof(Leads) + buckets * sizeof(Bucket);
+  // What a bucket takes, and what the leads and so many buckets take, without or with marks.
+  static constexpr std::size_t bucket_bytes(bool with_marks) noexcept {
+    return sizeof(Bucket) + (with_marks ? slots_per_bucket * sizeof(UseClock::Mark) : 0);
+  }
+  static constexpr std::size_t bytes_of(std::uint32_t buckets, bool with_marks = false) noexcept {
+    return sizeof(Leads) + buckets * bucket_bytes(with_marks);
   }
 
   // Gives an empty array `buckets` buckets (1 to buckets_max) for tags up to `tag_max`. False if
@@ -170,10 +180,11 @@ class SlotArray {
   static SlotId find_further(const Start& start, Candidates candidates, Match&& match);
 
   // False, and no record is lost, if no slot of the neighbourhood is or can be made free.
-  [[nodiscard]] bool insert(Tag tag, Reference reference) noexcept;
+  [[nodiscard]] bool insert(Tag tag, Reference reference, UseClock::Mark mark = 0) noexcept;
   // Only into the home; false if that is full. Whoever inserts many tries this first with all of
   // them: then no record has taken a slot of a home that is not its own before that has its own.
-  [[nodiscard]] bool insert_at_home(Tag tag, Reference reference) noexcept;
+  [[nodiscard]] bool insert_at_home(Tag tag, Reference reference,
+                                    UseClock::Mark mark = 0) noexcept;
 
   void erase(SlotId slot) noexcept;
 
@@ -185,6 +196,12 @@ class SlotArray {
   }
   void set_reference(SlotId slot, Reference reference) noexcept {
     bucket(slot / slots_per_bucket).set_reference(slot % slots_per_bucket, reference);
+  }
+
+  // Without marks: 0, and nothing.
+  UseClock::Mark mark(SlotId slot) const noexcept { return has_marks() ? marks()[slot] : 0; }
+  void set_mark(SlotId slot, UseClock::Mark mark) noexcept {
+    if (has_marks()) marks()[slot] = mark;
   }
 
   // visit(SlotId) for every record, in the order of memory.
@@ -216,10 +233,18 @@ class SlotArray {
     return reinterpret_cast<const Bucket*>(piece_.data + sizeof(Leads))[index];
   }
 
+  bool has_marks() const noexcept { return piece_.bytes != bytes_of(count_); }
+  UseClock::Mark* marks() noexcept {
+    return reinterpret_cast<UseClock::Mark*>(piece_.data + bytes_of(count_));
+  }
+  const UseClock::Mark* marks() const noexcept {
+    return reinterpret_cast<const UseClock::Mark*>(piece_.data + bytes_of(count_));
+  }
+
   static std::uint32_t slots_with_tag(const Bucket& bucket, std::uint32_t tag) noexcept;
   std::uint32_t nearest_with_room(std::uint32_t home) const noexcept;
   std::uint32_t draw_nearer(std::uint32_t vacant) noexcept;
-  void fill(std::uint32_t index, Tag tag, Reference reference) noexcept;
+  void fill(std::uint32_t index, Tag tag, Reference reference, UseClock::Mark mark) noexcept;
   bool holds_home(std::uint32_t index, std::uint32_t home) const noexcept;
 
   Piece piece_;
