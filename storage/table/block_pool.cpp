@@ -75,6 +75,11 @@ Piece BlockPool::lend_alone(std::size_t bytes) noexcept {
   return piece;
 }
 
+bool BlockPool::can_lend(std::size_t bytes) noexcept {
+  if (!is_run(bytes)) return admits(bytes);
+  return has_hole(bytes) || spare_blocks_ > 0 || admits(options_.block_bytes);
+}
+
 void BlockPool::take_back(Piece piece) noexcept {
   if (piece.data == nullptr) return;
   lent_bytes_ -= piece.bytes;

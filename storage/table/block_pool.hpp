@@ -93,6 +93,9 @@ class BlockPool {
     return used_block_with_run(bytes / unit_bytes()) != none;
   }
 
+  // Would lend(bytes) succeed now, but for a system without memory? May give spare blocks up.
+  bool can_lend(std::size_t bytes) noexcept;
+
   // Takes back what lend() gave; `piece` may be without data.
   void take_back(Piece piece) noexcept;
 

@@ -58,16 +58,17 @@ void HopscotchTable::count_use() noexcept {
   age_hand_ = directory_[index].interval().first;
 }
 
-std::optional<RecordView> HopscotchTable::oldest(std::uint64_t near, std::string_view spared_key,
+std::optional<RecordView> HopscotchTable::oldest(std::uint64_t near, const Lookup& spared,
                                                  std::size_t bytes_wanted) const {
   HOPRING_CHECK(pool_->keeps_ages());
   const Segment& segment = directory_.segment_of(near);
   // What is spilled has no age. It goes where there is more of it than a segment can outweigh.
-  if (spill_.totals().records > segment.size()) return oldest_spilled(near, spared_key);
-  const Segment::SlotId spared =
-      spared_key.empty() ? Segment::no_slot : segment.find(near, spared_key).slot;
-  const Segment::SlotId slot = segment.oldest(clock_, spared, segment.is_large(bytes_wanted));
-  if (slot == Segment::no_slot) return oldest_spilled(near, spared_key);
+  if (spill_.totals().records > segment.size()) return oldest_spilled(near, spared);
+  const bool holds_spared = !spared.key.empty() && segment.interval().contains(spared.position);
+  const Segment::SlotId slot = segment.oldest(
+      clock_, holds_spared ? segment.find(spared.position, spared.key).slot : Segment::no_slot,
+      segment.is_large(bytes_wanted));
+  if (slot == Segment::no_slot) return oldest_spilled(near, spared);
   RecordView record = segment.record(slot);
   record.position = position_of_(record.key);
   return record;
@@ -75,11 +76,13 @@ std::optional<RecordView> HopscotchTable::oldest(std::uint64_t near, std::string
 
 // The first one from `near` on, for want of an age.
 std::optional<RecordView> HopscotchTable::oldest_spilled(std::uint64_t near,
-                                                         std::string_view spared_key) const {
+                                                         const Lookup& spared) const {
   std::optional<RecordView> record = spill_.next(origin(), near, {});
-  if (record && record->key == spared_key) record = spill_.next(origin(), near, spared_key);
+  if (record && record->key == spared.key) {
+    record = spill_.next(origin(), spared.position, spared.key);
+  }
   if (!record) record = spill_.next(origin(), origin(), {});
-  return record && record->key != spared_key ? record : std::nullopt;
+  return record && record->key != spared.key ? record : std::nullopt;
 }
 
 PutResult HopscotchTable::put(const RecordView& record) noexcept {
@@ -180,7 +183,10 @@ bool HopscotchTable::erase(std::uint64_t position, std::string_view key) noexcep
 }
 
 // Rebuilds a wasteful segment, with a neighbour if both are small. Without memory it stays as it
-// is.
+// is. Where removals go on at the limit, because they make room for writes, each one that passed it
+// would leave holes above it, in new blocks, and the writes would fill them. So where ages are
+// kept the rebuild must do with the holes that there are; else the bytes that died serve what is
+// written to the same segment, and come back when an extent has died altogether.
 void HopscotchTable::shrink(std::size_t index) noexcept {
   const auto fits_with_next = [&](std::size_t i) {
     return i + 1 < directory_.size() &&
@@ -195,9 +201,16 @@ void HopscotchTable::shrink(std::size_t index) noexcept {
   } else if (directory_[index].size() == 0) {
     return;
   }
+  std::uint32_t records = 0;
+  for (std::size_t i = 0; i < sources; ++i) records += directory_[index + i].size();
   const std::uint64_t first = directory_[index].interval().first;
   const Interval merged{first, directory_[index + sources - 1].interval().last() - first};
-  const BlockPool::Overdraft overdraft(*pool_);
+  std::optional<BlockPool::Overdraft> overdraft;
+  if (!pool_->keeps_ages()) {
+    overdraft.emplace(*pool_);
+  } else if (!pool_->can_lend(directory_[index].fresh_slot_bytes(records))) {
+    return;
+  }
   try {
     static_cast<void>(rebuild(index, sources, {&merged, 1}));
   } catch (const std::bad_alloc&) {

@@ -100,7 +100,7 @@ class HopscotchTable {
   [[nodiscard]] PutResult put(const RecordView& record) noexcept;
 
   // True if the key was there. Never needs memory to succeed, but may exceed the pool's limit by
-  // one segment for a moment, to win back what died.
+  // one segment for a moment, to win back what died; not where the pool keeps ages.
   bool erase(std::uint64_t position, std::string_view key) noexcept;
 
   // Finds each of `lookups` and calls visit(const RecordView*) for it, in their order; nullptr
@@ -114,13 +114,13 @@ class HopscotchTable {
   void find_each(std::span<const Lookup> lookups, Visit&& visit) const;
 
   // The record to remove so that one more can be stored: the least recently used of the segment
-  // that holds `near`, but for the one of `spared_key`, whose position `near` is unless the key is
-  // empty. What a record in the same segment leaves can be used at once; segments hold so many that
-  // the least recently used of one is among those of all (docs/table.md). For a record of
-  // `bytes_wanted` that has an allocation of its own, only such ones are named, since only
-  // they leave what it needs. nullopt if there is none. Uses are told apart to a sixteenth of
-  // size(), back to twelve times size(). REQUIRES: the pool keeps ages. Cost: one segment.
-  std::optional<RecordView> oldest(std::uint64_t near, std::string_view spared_key,
+  // that holds `near`, but for `spared` (none if its key is empty). What a record in the same
+  // segment leaves can be used at once; segments hold so many that the least recently used of one
+  // is among those of all (docs/table.md). For a record of `bytes_wanted` that has an allocation of
+  // its own, only such ones are named, since only they leave what it needs. nullopt if there is
+  // none. Uses are told apart to a sixteenth of size(), back to twelve times size(). REQUIRES: the
+  // pool keeps ages. Cost: one segment.
+  std::optional<RecordView> oldest(std::uint64_t near, const Lookup& spared,
                                    std::size_t bytes_wanted) const;
 
   Cursor first_cursor() const { return {range_.begin + 1, {}}; }
@@ -179,7 +179,7 @@ class HopscotchTable {
   }
 
   void count_use() noexcept;
-  std::optional<RecordView> oldest_spilled(std::uint64_t near, std::string_view spared_key) const;
+  std::optional<RecordView> oldest_spilled(std::uint64_t near, const Lookup& spared) const;
   PutResult try_put(const RecordView& record);
   PutResult create(Segment& segment, const RecordView& record);
   Segment::Change make_room(Segment& segment);

@@ -153,6 +153,10 @@ std::uint32_t Segment::fresh_buckets(std::uint32_t records) const noexcept {
   return fit((records + records / 6) / SlotArray::slots_per_bucket + 1);
 }
 
+std::size_t Segment::fresh_slot_bytes(std::uint32_t records) const noexcept {
+  return pool_->round_up(SlotArray::bytes_of(fresh_buckets(records), pool_->keeps_ages()));
+}
+
 std::uint32_t Segment::next_buckets() const noexcept {
   return fit(slots_.buckets() + std::max(1u, slots_.buckets() / 8));
 }

@@ -150,6 +150,9 @@ class Segment {
   bool can_grow() const noexcept { return slots_.buckets() < buckets_most(); }
   bool is_half_full() const noexcept { return slots_.size() * 2 >= slots_.capacity(); }
 
+  // What the slots of a fresh segment with so many records are lent.
+  std::size_t fresh_slot_bytes(std::uint32_t records) const noexcept;
+
   // Would a rebuild win back memory: are half the slots vacant and fewer would do, or is a quarter
   // of the bytes dead?
   bool is_wasteful() const noexcept;
