@@ -91,11 +91,7 @@ Change ArcRecords::store(const RecordView& record) {
 
 Change ArcRecords::store_and_tell(const RecordView& record, ResultSink& sink) {
   const Change change = store(record);
-  if (change == Change::made) {
-    sink.on_outcome(Outcome::done);
-  } else {
-    sink.on_error(OpError::out_of_memory);
-  }
+  if (change == Change::made) sink.on_outcome(Outcome::done);
   return change;
 }
 
@@ -152,7 +148,6 @@ Change ArcRecords::add(Position position, const Add& add, ResultSink& sink) {
   const std::string integer = encode_integer(sum);
   const std::string_view value = type == ValueType::integer ? integer : decimal.view();
   if (store(view_of(position, add.key, type, value, ends)) == Change::out_of_memory) {
-    sink.on_error(OpError::out_of_memory);
     return Change::out_of_memory;
   }
   sink.on_value(Outcome::done, type, value, ends);

@@ -41,9 +41,14 @@ class ArcRecords {
   Position position_of(std::string_view key) const { return Position{(*hash_)(key)}; }
 
   // REQUIRES of all that take a position: it is the key's, and in the arc. The answer goes to
-  // `sink`, out_of_memory included (then nothing was changed); see Outcome for what is told when.
+  // `sink`; see Outcome for what is told when. Not so out_of_memory, which is only returned:
+  // nothing was changed, and the caller may make room and try again.
   std::optional<RecordView> find(Position position, std::string_view key) const {
     return table_.find(position.value, key);
+  }
+  // Also counts as a use, where the pool keeps ages.
+  std::optional<RecordView> find_and_mark(Position position, std::string_view key) {
+    return table_.find_and_mark(position.value, key);
   }
   // `expiry` stands for the operation's own. REQUIRES: its kind is not `after`.
   Change put(Position position, const Put& put, const Expiry& expiry, ResultSink& sink);
@@ -73,6 +78,12 @@ class ArcRecords {
     table_.for_each_due(now.ms_since_epoch, segments_max, visit);
   }
 
+  // The record to give up for one of `bytes_wanted`; see HopscotchTable::oldest().
+  std::optional<RecordView> oldest(Position near, Position spared, std::string_view spared_key,
+                                   std::size_t bytes_wanted) const {
+    return table_.oldest(near.value, {spared.value, spared_key}, bytes_wanted);
+  }
+
   // This one keeps (begin, at]; the rest is returned. REQUIRES: can_cut(arc, at).
   ArcRecords split_off(Position at);
 
@@ -85,7 +96,7 @@ class ArcRecords {
       : hash_(&hash), table_(std::move(table)) {}
 
   Change store(const RecordView& record);
-  // store(), and then the outcome.
+  // store(), and then the outcome, but for out_of_memory.
   Change store_and_tell(const RecordView& record, ResultSink& sink);
 
   const KeyedHash* hash_;

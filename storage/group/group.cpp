@@ -62,55 +62,67 @@ void Group::append(MakeCommand&& make_command) {
   if (tail_.is_kept()) tail_.push(Entry{progress_.index, progress_.term, make_command()});
 }
 
-void Group::execute(Now now, Position position, const Operation& operation, ResultSink& sink) {
-  HOPRING_CHECK(phase_ != Phase::handed_over);
-  std::visit([&](const auto& each) { execute_one(now, position, each, sink); }, operation);
+template <class MakeCommand>
+Change Group::append_if_made(Change change, MakeCommand&& make_command) {
+  if (change == Change::made) append(make_command);
+  return change;
 }
 
-void Group::execute_one(Now now, Position position, const Get& get, ResultSink& sink) {
-  const std::optional<RecordView> found = records_.find(position, get.key);
-  if (!found) return sink.on_outcome(Outcome::not_found);
-  if (!is_due(*found, now.wall)) {
-    return sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
-                         found->expiry_ms);
+Change Group::execute(Now now, Position position, const Operation& operation, ResultSink& sink) {
+  HOPRING_CHECK(phase_ != Phase::handed_over);
+  return std::visit([&](const auto& each) { return execute_one(now, position, each, sink); },
+                    operation);
+}
+
+Change Group::execute_one(Now now, Position position, const Get& get, ResultSink& sink) {
+  const std::optional<RecordView> found = options_->pool.keeps_ages
+                                              ? records_.find_and_mark(position, get.key)
+                                              : records_.find(position, get.key);
+  if (!found) {
+    sink.on_outcome(Outcome::not_found);
+    return Change::none;
   }
-  if (refuses_write(sink)) return;
+  if (!is_due(*found, now.wall)) {
+    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
+                  found->expiry_ms);
+    return Change::none;
+  }
+  if (refuses_write(sink)) return Change::none;
   propose_removal(position, {get.key, found->expiry_ms});
   sink.on_outcome(Outcome::not_found);
+  return Change::none;
 }
 
-void Group::execute_one(Now now, Position position, const Put& put, ResultSink& sink) {
-  if (refuses_write(sink)) return;
+Change Group::execute_one(Now now, Position position, const Put& put, ResultSink& sink) {
+  if (refuses_write(sink)) return Change::none;
   // What replaces a record without looking at it need not know whether it was due.
   if (put.condition != PutCondition::always || put.expiry.kind == Expiry::Kind::keep) {
     remove_if_due(now, position, put.key);
   }
   const Expiry expiry = absolute(put.expiry, now.wall);
-  if (records_.put(position, put, expiry, sink) != Change::made) return;
-  append([&] { return Command(with_expiry(put, expiry)); });
+  return append_if_made(records_.put(position, put, expiry, sink),
+                        [&] { return Command(with_expiry(put, expiry)); });
 }
 
-void Group::execute_one(Now now, Position position, const Erase& erase, ResultSink& sink) {
-  if (refuses_write(sink)) return;
+Change Group::execute_one(Now now, Position position, const Erase& erase, ResultSink& sink) {
+  if (refuses_write(sink)) return Change::none;
   remove_if_due(now, position, erase.key);
-  if (records_.erase(position, erase, sink) != Change::made) return;
-  append([&] { return Command(erase); });
+  return append_if_made(records_.erase(position, erase, sink), [&] { return Command(erase); });
 }
 
-void Group::execute_one(Now now, Position position, const CompareAndSet& operation,
-                        ResultSink& sink) {
-  if (refuses_write(sink)) return;
+Change Group::execute_one(Now now, Position position, const CompareAndSet& operation,
+                          ResultSink& sink) {
+  if (refuses_write(sink)) return Change::none;
   remove_if_due(now, position, operation.key);
   const Expiry expiry = absolute(operation.expiry, now.wall);
-  if (records_.compare_and_set(position, operation, expiry, sink) != Change::made) return;
-  append([&] { return Command(with_expiry(operation, expiry)); });
+  return append_if_made(records_.compare_and_set(position, operation, expiry, sink),
+                        [&] { return Command(with_expiry(operation, expiry)); });
 }
 
-void Group::execute_one(Now now, Position position, const Add& add, ResultSink& sink) {
-  if (refuses_write(sink)) return;
+Change Group::execute_one(Now now, Position position, const Add& add, ResultSink& sink) {
+  if (refuses_write(sink)) return Change::none;
   remove_if_due(now, position, add.key);
-  if (records_.add(position, add, sink) != Change::made) return;
-  append([&] { return Command(add); });
+  return append_if_made(records_.add(position, add, sink), [&] { return Command(add); });
 }
 
 bool Group::refuses_write(ResultSink& sink) const {
@@ -128,6 +140,22 @@ void Group::propose_removal(Position position, RemoveExpired command) {
   if (records_.remove_expired(position, command) != Change::made) return;
   ++records_expired_;
   append([&] { return Command(std::move(command)); });
+}
+
+// The entry is a plain Erase: whatever copy applies it has the record that was chosen here, since
+// all that was written before stands before it.
+std::optional<std::size_t> Group::evict(Position near, Position spared, std::string_view spared_key,
+                                        std::size_t bytes_wanted) {
+  if (phase_ != Phase::serving) return std::nullopt;
+  const std::optional<RecordView> victim = records_.oldest(near, spared, spared_key, bytes_wanted);
+  if (!victim) return std::nullopt;
+  const Position position{victim->position};
+  const std::size_t bytes = victim->key.size() + victim->value.size();
+  Command command{Erase{std::string(victim->key)}};
+  HOPRING_CHECK(records_.apply(position, command) == Change::made);
+  ++records_evicted_;
+  append([&] { return std::move(command); });
+  return bytes;
 }
 
 ScanStep Group::scan(Now now, const Scan& scan) {

@@ -11,7 +11,8 @@
 //
 // The primary decides what a copy cannot: relative expiries become absolute, and only its wall
 // clock says that a record is due. A due record is never seen: the operation that meets one
-// proposes RemoveExpired first.
+// proposes RemoveExpired first. Likewise with what is evicted: the primary alone knows what is used
+// least, and proposes that it be erased, before the write that needs the room.
 //
 //             begin_handover(B)                commit_handover()
 //   serving ---------------------> switching ---------------------> handed over
@@ -61,10 +62,12 @@ class Group {
   std::uint64_t size() const noexcept { return records_.size(); }
   std::uint64_t bytes() const noexcept { return records_.bytes(); }
   std::uint64_t records_expired() const noexcept { return records_expired_; }
+  std::uint64_t records_evicted() const noexcept { return records_evicted_; }
 
-  // One call of the sink. REQUIRES: !problem(operation), `position` is the key's and in the arc,
-  // phase() != handed_over.
-  void execute(Now now, Position position, const Operation& operation, ResultSink& sink);
+  // One call of the sink; none if the table has no room for what a write stores. Then this is
+  // out_of_memory, and the caller may make room and try again. REQUIRES: !problem(operation),
+  // `position` is the key's and in the arc, phase() != handed_over.
+  Change execute(Now now, Position position, const Operation& operation, ResultSink& sink);
 
   // One step of a scan, from scan.cursor to the arc's end or to a bound of operation.hpp. The
   // cursor after the arc's end is {end + 1, ""}, or none if the ring's positions end there. A
@@ -74,6 +77,13 @@ class Group {
   // Removes at most `records_max` due records, going on where the call before stopped, and returns
   // how many; see GroupOptions.
   std::size_t sweep(Now now, std::size_t records_max);
+
+  // Removes the record to give up near a position for one of `bytes_wanted` (HopscotchTable::
+  // oldest()), and returns how many bytes of key and value went with it. nullopt if there is none
+  // or this group takes no writes now. `spared` is the position of `spared_key`, in any arc.
+  // REQUIRES: the pool keeps ages; `near` is in the arc.
+  std::optional<std::size_t> evict(Position near, Position spared, std::string_view spared_key,
+                                   std::size_t bytes_wanted);
 
   // May it be cut at `at` now?
   bool can_split(Position at) const noexcept;
@@ -99,11 +109,11 @@ class Group {
   void audit() const { records_.audit(); }
 
  private:
-  void execute_one(Now now, Position position, const Get& get, ResultSink& sink);
-  void execute_one(Now now, Position position, const Put& put, ResultSink& sink);
-  void execute_one(Now now, Position position, const Erase& erase, ResultSink& sink);
-  void execute_one(Now now, Position position, const CompareAndSet& operation, ResultSink& sink);
-  void execute_one(Now now, Position position, const Add& add, ResultSink& sink);
+  Change execute_one(Now now, Position position, const Get& get, ResultSink& sink);
+  Change execute_one(Now now, Position position, const Put& put, ResultSink& sink);
+  Change execute_one(Now now, Position position, const Erase& erase, ResultSink& sink);
+  Change execute_one(Now now, Position position, const CompareAndSet& operation, ResultSink& sink);
+  Change execute_one(Now now, Position position, const Add& add, ResultSink& sink);
 
   bool refuses_write(ResultSink& sink) const;
   void remove_if_due(Now now, Position position, const std::string& key);
@@ -111,6 +121,9 @@ class Group {
   // Counts an entry, and keeps it if somebody needs it: make_command() -> Command.
   template <class MakeCommand>
   void append(MakeCommand&& make_command);
+  // The same if the command has changed a record.
+  template <class MakeCommand>
+  Change append_if_made(Change change, MakeCommand&& make_command);
 
   const GroupOptions* options_;
   View view_;
@@ -120,6 +133,7 @@ class Group {
   LogTail tail_;
   Phase phase_ = Phase::serving;
   std::uint64_t records_expired_ = 0;
+  std::uint64_t records_evicted_ = 0;
 };
 
 }  // namespace hopring

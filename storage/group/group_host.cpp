@@ -36,6 +36,7 @@ GroupCounters& GroupCounters::operator+=(const GroupCounters& other) {
   copies_used += other.copies_used;
   splits += other.splits;
   records_expired += other.records_expired;
+  records_evicted += other.records_evicted;
   records_dropped += other.records_dropped;
   return *this;
 }
@@ -63,6 +64,7 @@ std::unique_ptr<Group> GroupHost::stop_serving(Position end) {
   std::unique_ptr<Group> group = std::move(found->group);
   served_.erase(found);
   counters_.records_expired += group->records_expired();
+  counters_.records_evicted += group->records_evicted();
   return group;
 }
 
@@ -129,7 +131,11 @@ const View* GroupHost::execute(Now now, const Operation& operation, ResultSink& 
   const Position position{hash_(key_of(operation))};
   Group* group = served_at(position);
   if (group == nullptr) return nullptr;
-  group->execute(now, position, operation, sink);
+  Change change = group->execute(now, position, operation, sink);
+  if (change == Change::out_of_memory && options_.pool.keeps_ages) {
+    change = execute_evicting({now, *group, position, operation, sink}, out);
+  }
+  if (change == Change::out_of_memory) sink.on_error(OpError::out_of_memory);
   appended(now, *group, out);
   return &group->view();
 }
@@ -180,7 +186,10 @@ GroupTotals GroupHost::totals() const {
 
 GroupCounters GroupHost::counters() const {
   GroupCounters counters = counters_;
-  for (const Served& each : served_) counters.records_expired += each.group->records_expired();
+  for (const Served& each : served_) {
+    counters.records_expired += each.group->records_expired();
+    counters.records_evicted += each.group->records_evicted();
+  }
   return counters;
 }
 

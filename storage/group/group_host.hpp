@@ -9,7 +9,7 @@
 //
 // Thread rule: belongs to one shard; not movable, since the tables refer to its pool and hash key.
 // Sans-IO: time comes in as `now`, effects are left in `out`. A call that answers an operation
-// allocates nothing, unless the arc is on the move.
+// allocates nothing, unless the arc is on the move or it evicts.
 //
 // Invariants:
 //   (1) the served arcs do not overlap.
@@ -44,6 +44,7 @@ struct GroupCounters {
   std::uint64_t copies_used = 0;      // by open()
   std::uint64_t splits = 0;
   std::uint64_t records_expired = 0;
+  std::uint64_t records_evicted = 0;
   std::uint64_t records_dropped = 0;  // by drop(): served before, not any more
 
   GroupCounters& operator+=(const GroupCounters& other);
@@ -156,6 +157,22 @@ class GroupHost {
   void cut_back(Position at, const Arc& lost, GroupOutbox& out);
   void lose(Position end, GroupOutbox& out);
   void sweep(Now now, GroupOutbox& out);
+
+  struct Write {
+    Now now;
+    Group& group;
+    Position position;
+    const Operation& operation;
+    ResultSink& sink;
+  };
+  struct Place {
+    Group* group;
+    Position near;
+  };
+  Change execute_evicting(const Write& write, GroupOutbox& out);
+  Change evict_at(const Place& place, const Write& write, std::size_t& evictions);
+  bool has_its_share(const Group& group) const;
+  std::optional<Place> draw_place();
 
   Move* move_of(TransferId transfer, const PeerRef& to) const;
   Move* move_of(const Group& group) const;

@@ -14,8 +14,14 @@
 namespace hopring {
 
 struct GroupOptions {
-  // Memory of all tables of the shard; bytes_max 0 is unbounded. Beyond it: `out of memory`.
+  // Memory of all tables of the shard; bytes_max 0 is unbounded. Beyond it: `out of memory`; or, if
+  // the pool keeps ages, the least recently used records are evicted.
   PoolOptions pool;
+  // Evictions for one write; if there is no room then, it is out of memory. Mostly it takes one or
+  // two; all records of a segment where that must give its memory to another arc, which is then
+  // good for hundreds of writes. Each costs a walk of one segment's ages: together a few
+  // milliseconds.
+  std::size_t evictions_per_write_max = 1024;
 
   // Records and keys of one Chunk; a larger record travels alone. Small enough that a put never
   // waits behind the reading of one.
@@ -61,6 +67,9 @@ struct GroupOptions {
 constexpr std::optional<std::string_view> problem(const GroupOptions& options) {
   if (options.chunk_bytes == 0) return "chunk_bytes must be positive";
   if (options.chunks_inflight_max == 0) return "chunks_inflight_max must be positive";
+  if (options.pool.keeps_ages && options.pool.bytes_max == 0) {
+    return "without a bound of memory nothing is evicted";
+  }
   if (options.append_bytes_max > options.tail_bytes_max) {
     return "tail_bytes_max must hold at least one append";
   }
