@@ -78,6 +78,12 @@ Problem take_log_level(const std::string& text, LogLevel& level) {
   return std::nullopt;
 }
 
+Problem take_eviction(const std::string& text, bool& evicts) {
+  if (text != "none" && text != "lru") return "must be none or lru";
+  evicts = text == "lru";
+  return std::nullopt;
+}
+
 // ---- Addresses
 
 struct HostAndPort {
@@ -207,6 +213,10 @@ constexpr Option option_table[] = {
      [](const std::string& text, Config& config) {
        return take_bytes(text, config.memory_bytes_max);
      }},
+    {"evict", "none|lru",
+     "what a write at --max-memory does: none: it is refused; lru: it replaces "
+     "what was used least recently (none)",
+     [](const std::string& text, Config& config) { return take_eviction(text, config.evicts); }},
     {"weight", "NUMBER", "its share of the ring, relative to that of others (1)",
      [](const std::string& text, Config& config) {
        return take_number(text, 1, weight_max, config.weight);
@@ -314,8 +324,12 @@ Problem judge(const Config& config) {
   ring.nodes_per_peer = config.nodes_per_peer;
   ring.replicas = config.replicas;
   if (const auto problem = hopring::problem(ring)) return "--" + std::string(*problem);
-  if (config.memory_bytes_max != 0 && config.memory_bytes_max < memory_bytes_min * config.threads) {
-    return "--max-memory must be at least 1M for each thread";
+  const std::uint64_t least = memory_bytes_min + memory_bytes_per_shard_min * config.threads;
+  if (config.memory_bytes_max != 0 && config.memory_bytes_max < least) {
+    return "--max-memory must be at least 16M, and 1M more for each thread";
+  }
+  if (config.evicts && config.memory_bytes_max == 0) {
+    return "--evict lru needs a limit at which it evicts: add --max-memory BYTES";
   }
   if (const auto problem = hopring::problem(config.limits)) return "--" + std::string(*problem);
   if (config.advertise && is_unspecified(*config.advertise)) {

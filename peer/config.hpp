@@ -29,6 +29,7 @@ struct Config {
   bool replicas_given = false;
   std::uint32_t threads = 1;
   std::uint64_t memory_bytes_max = 0;  // 0: no limit
+  bool evicts = false;                 // --evict lru; then there is a limit
   std::uint32_t weight = 1;
   Limits limits;
   LogLevel log_level = LogLevel::info;

@@ -68,7 +68,8 @@ int run(const Config& config) {
                    .nodes_given = config.nodes_given,
                    .replicas_given = config.replicas_given,
                    .limits = within_descriptors(config.limits),
-                   .memory_bytes_max = config.memory_bytes_max,
+                   .memory_bytes_max = table_bytes_of(config.memory_bytes_max),
+                   .evicts = config.evicts,
                    .weight = config.weight,
                    .shards = config.threads};
   Driver driver(io, std::move(*acceptor), {.peer = std::move(peer), .log_level = config.log_level});

@@ -507,6 +507,7 @@ ReportReply Front::report() const {
                     {"copies_used", sum.copies_used},
                     {"splits", sum.splits},
                     {"records_expired", sum.records_expired},
+                    {"records_evicted", sum.records_evicted},
                     {"records_dropped", sum.records_dropped},
                     {"table_bytes", table_bytes}};
   return reply;

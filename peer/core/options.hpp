@@ -15,8 +15,14 @@ namespace hopring {
 
 inline constexpr std::uint32_t shards_max = 64;  // --threads; a thread costs a stack and a queue
 
-// --max-memory, for each shard: a few blocks of a pool.
-inline constexpr std::uint64_t memory_bytes_min = std::uint64_t{1} << 20;
+// Of --max-memory tables get what the process does not need otherwise: 6 MiB for itself, and an
+// 80th for the directories of tables, which no pool counts (docs/table.md).
+inline constexpr std::uint64_t memory_bytes_min = std::uint64_t{16} << 20;           // at least
+inline constexpr std::uint64_t memory_bytes_per_shard_min = std::uint64_t{1} << 20;  // and these
+constexpr std::uint64_t table_bytes_of(std::uint64_t memory_bytes) {
+  constexpr std::uint64_t process_bytes = std::uint64_t{6} << 20;
+  return memory_bytes == 0 ? 0 : memory_bytes - memory_bytes / 80 - process_bytes;
+}
 
 struct PeerOptions {
   PeerRef self;  // where others reach it; a random incarnation
@@ -27,8 +33,10 @@ struct PeerOptions {
   bool nodes_given = false;
   bool replicas_given = false;
   Limits limits;
-  std::uint64_t memory_bytes_max = 0;  // --max-memory; 0: no limit
-  std::size_t block_bytes = 32768;     // what tables borrow memory in; small in a simulation
+  std::uint64_t memory_bytes_max = 0;  // of all tables: what --max-memory leaves; 0: no limit
+  // --evict lru: at the limit writes replace what was used least recently. REQUIRES: a limit.
+  bool evicts = false;
+  std::size_t block_bytes = 32768;  // what tables borrow memory in; small in a simulation
   std::uint32_t weight = 1;
   std::uint32_t shards = 1;  // 1 to shards_max
   // Of a Peer whose shards are simulated: the longest that commands and news are on their way. 0:

@@ -9,6 +9,7 @@ namespace hopring {
 GroupOptions group_options(const PeerOptions& options) {
   GroupOptions groups;
   groups.pool.bytes_max = options.memory_bytes_max / options.shards;
+  groups.pool.keeps_ages = options.evicts;
   groups.pool.block_bytes = options.block_bytes;
   groups.moves_max = Membership::giving_max;
   return groups;

@@ -183,8 +183,7 @@ class SlotArray {
   [[nodiscard]] bool insert(Tag tag, Reference reference, UseClock::Mark mark = 0) noexcept;
   // Only into the home; false if that is full. Whoever inserts many tries this first with all of
   // them: then no record has taken a slot of a home that is not its own before that has its own.
-  [[nodiscard]] bool insert_at_home(Tag tag, Reference reference,
-                                    UseClock::Mark mark = 0) noexcept;
+  [[nodiscard]] bool insert_at_home(Tag tag, Reference reference, UseClock::Mark mark = 0) noexcept;
 
   void erase(SlotId slot) noexcept;
 

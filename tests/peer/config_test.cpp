@@ -49,6 +49,7 @@ BOOST_AUTO_TEST_CASE(without_options_it_listens_on_loopback_and_creates_a_ring) 
   BOOST_TEST(defaults.contacts.empty());
   BOOST_TEST(defaults.nodes_per_peer == 32);
   BOOST_TEST(defaults.memory_bytes_max == 0);
+  BOOST_TEST(!defaults.evicts);
   BOOST_TEST(!defaults.nodes_given);
 }
 
@@ -67,6 +68,8 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
                              "64",
                              "--max-memory",
                              "2G",
+                             "--evict",
+                             "lru",
                              "--takeover-after",
                              "5",
                              "--log-level",
@@ -83,6 +86,7 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
   BOOST_TEST(all.nodes_given);
   BOOST_TEST(all.replicas_given);
   BOOST_TEST(all.memory_bytes_max == std::uint64_t{2} << 30);
+  BOOST_TEST(all.evicts);
   BOOST_TEST((all.limits.takeover_after == 5s));
   BOOST_TEST((all.log_level == LogLevel::debug));
   BOOST_TEST(all.weight == 3);
@@ -90,9 +94,9 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
 }
 
 BOOST_AUTO_TEST_CASE(bytes_take_suffixes) {
-  BOOST_TEST(config({"--max-memory", "2000000"}).memory_bytes_max == 2000000);
-  BOOST_TEST(config({"--max-memory", "3000K"}).memory_bytes_max == 3072000);
-  BOOST_TEST(config({"--max-memory", "5M"}).memory_bytes_max == 5u << 20);
+  BOOST_TEST(config({"--max-memory", "20000000"}).memory_bytes_max == 20000000);
+  BOOST_TEST(config({"--max-memory", "30000K"}).memory_bytes_max == 30720000);
+  BOOST_TEST(config({"--max-memory", "50M"}).memory_bytes_max == 50u << 20);
   for (const char* bad : {"", "G", "2T", "-1", "2GG", "1.5G", "0", "99999999999G"}) {
     check_problem({"--max-memory", bad}, "--max-memory");
   }
@@ -118,8 +122,11 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--nodes", "33"}, "--nodes must be a power of two");
   check_problem({"--nodes", "many"}, "--nodes must be a whole number");
   check_problem({"--replicas", "3"}, "copies of arcs are not supported yet");
-  check_problem({"--max-memory", "1"}, "--max-memory must be at least 1M for each thread");
-  check_problem({"--threads", "4", "--max-memory", "3M"}, "at least 1M for each thread");
+  check_problem({"--max-memory", "1"}, "--max-memory must be at least 16M");
+  check_problem({"--threads", "4", "--max-memory", "19M"}, "and 1M more for each thread");
+  config({"--threads", "4", "--max-memory", "20M"});
+  check_problem({"--evict", "lru"}, "--evict lru needs a limit");
+  check_problem({"--max-memory", "20M", "--evict", "all"}, "--evict must be none or lru");
   check_problem({"--threads", "0"}, "--threads must be a whole number from 1 to 64");
   check_problem({"--threads", "65"}, "--threads must be a whole number from 1 to 64");
   check_problem({"--takeover-after", "0.1"}, "--takeover-after must not be shorter");
