@@ -174,11 +174,11 @@ std::size_t RecordStore::open_or_compact(std::size_t bytes, SlotArray& slots) {
   return active_;
 }
 
-// The extent that gives most when its records are pushed together, if a twentieth of all is dead
+// The extent that gives most when its records are pushed together, if an eighteenth of all is dead
 // and this one gives a tenth of itself: a byte won back then costs at most nine copied ones, and
 // in the mean of random overwrites three to four (docs/table.md).
 std::size_t RecordStore::worth_compacting(std::size_t bytes) const noexcept {
-  if (dead_bytes_ * 20 < used_bytes_ || dead_bytes_ == 0) return no_extent;
+  if (dead_bytes_ * 18 < used_bytes_ || dead_bytes_ == 0) return no_extent;
   const std::size_t index = most_free();
   if (index == no_extent) return no_extent;
   const Extent& extent = extents_[index];

@@ -125,7 +125,7 @@ Segment::Change Segment::grow() noexcept {
 }
 
 bool Segment::is_wasteful() const noexcept {
-  if (records_.dead_bytes() > std::max(pool_->unit_bytes(), records_.used_bytes() / 4)) return true;
+  if (records_.dead_bytes() > std::max(pool_->unit_bytes(), records_.used_bytes() / 7)) return true;
   return !is_half_full() && fresh_buckets(size()) < slots_.buckets();
 }
 

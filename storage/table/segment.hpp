@@ -153,7 +153,7 @@ class Segment {
   // What the slots of a fresh segment with so many records are lent.
   std::size_t fresh_slot_bytes(std::uint32_t records) const noexcept;
 
-  // Would a rebuild win back memory: are half the slots vacant and fewer would do, or is a quarter
+  // Would a rebuild win back memory: are half the slots vacant and fewer would do, or is a seventh
   // of the bytes dead?
   bool is_wasteful() const noexcept;
 

@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(erases_do_not_rebuild_without_gain) {
     place = now;
   }
   BOOST_TEST(changes >= 2u);
-  BOOST_TEST(changes <= 12u);
+  BOOST_TEST(changes <= 20u);  // a seventh less each time, from 11 KiB to a unit
   t.audit();
 }
 
