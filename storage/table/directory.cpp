@@ -71,19 +71,33 @@ void Directory::replace(std::size_t index, std::size_t count, Segments&& fresh) 
   fit_guide();
 }
 
-// Without memory it stays as it is: more slots are searched.
+// Without memory it stays as it is: more slots are searched. What names a segment names it still,
+// so that no segment is looked at: they are many, and lie scattered.
 void Directory::fit_guide() noexcept {
   const unsigned bits = guide_bits(whole_, segments_.size());
   if (guide_.size() >> bits != 0) return;
+  std::vector<Segment*> guide;
+  std::vector<std::uint64_t> direct;
   try {
-    std::vector<Segment*> guide(std::size_t{1} << bits);
-    direct_ = std::vector<std::uint64_t>(guide.size());
-    guide_ = std::move(guide);
+    guide.resize(std::size_t{1} << bits);
+    direct.resize(guide.size());
   } catch (const std::bad_alloc&) {
     return;
   }
-  shift_ = shift_to_slot(whole_, segments_.size());
-  write_guide(whole_);
+  guide_.swap(guide);
+  direct_.swap(direct);
+  const unsigned coarser = std::exchange(shift_, shift_to_slot(whole_, segments_.size()));
+  const std::size_t finer = std::size_t{1} << (coarser - shift_);
+  for (std::size_t slot = 0; slot <= whole_.extent >> coarser; ++slot) {
+    if (guide[slot] != nullptr) {
+      std::fill_n(&guide_[slot * finer], finer, guide[slot]);
+      std::fill_n(&direct_[slot * finer], finer, direct[slot]);
+    } else {
+      const std::uint64_t begin = std::uint64_t{slot} << coarser;
+      const std::uint64_t width = (std::uint64_t{1} << coarser) - 1;
+      write_guide({whole_.first + begin, std::min(width, whole_.extent - begin)});
+    }
+  }
 }
 
 void Directory::write_guide(const Interval& changed) noexcept {

@@ -273,14 +273,20 @@ bool HopscotchTable::precedes(const RecordView& a, const RecordView& b) const no
 
 void HopscotchTable::collect(const Segment& segment, std::uint32_t home, const Cursor& after,
                              Batch& batch) const {
-  const RecordView limit{after.position, after.key, {}, 0, 0};
+  const auto key_of = [](const std::byte* encoded) { return decode_record(encoded).key; };
+  const std::uint64_t least = after.position - origin();
   batch.size = 0;
-  segment.for_each_of_home(home, [&](RecordView record) {
-    record.position = position_of_(record.key);
-    if (precedes(limit, record)) batch.records[batch.size++] = record;
+  segment.for_each_of_home(home, [&](const std::byte* encoded) {
+    const std::uint64_t position = position_of_(key_of(encoded));
+    const std::uint64_t distance = position - origin();
+    if (distance < least || (distance == least && key_of(encoded) <= after.key)) return;
+    batch.items[batch.size++] = {position, encoded};
   });
-  std::sort(batch.records.begin(), batch.records.begin() + static_cast<std::ptrdiff_t>(batch.size),
-            [&](const RecordView& a, const RecordView& b) { return precedes(a, b); });
+  std::sort(batch.items.begin(), batch.items.begin() + static_cast<std::ptrdiff_t>(batch.size),
+            [&](const Batch::Item& a, const Batch::Item& b) {
+              if (a.position == b.position) return key_of(a.encoded) < key_of(b.encoded);
+              return a.position - origin() < b.position - origin();
+            });
 }
 
 void HopscotchTable::audit() const {

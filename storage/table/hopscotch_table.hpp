@@ -157,7 +157,11 @@ class HopscotchTable {
  private:
   // The records of one home, ordered by (position, key).
   struct Batch {
-    std::array<RecordView, Segment::records_per_home_max> records;
+    struct Item {
+      std::uint64_t position;
+      const std::byte* encoded;
+    };
+    std::array<Item, Segment::records_per_home_max> items;
     std::size_t size = 0;
   };
   // How many lookups of find_each() are under way at once: as many as processors have lines of
@@ -248,9 +252,11 @@ void HopscotchTable::scan(const Cursor& from, Visit&& visit) const {
     const Segment& segment = directory_[index];
     std::uint32_t home = index == first ? segment.home_of(from.position) : 0;
     for (; home < segment.homes(); ++home) {
+      if (home + 1 < segment.homes()) segment.prefetch_records_of_home(home + 1);
       collect(segment, home, from, batch);
-      for (std::size_t i = 0; i < batch.size; ++i) {
-        if (!visit_spilled_before(&batch.records[i]) || !visit(batch.records[i])) return;
+      for (const auto& [position, encoded] : std::span(batch.items).first(batch.size)) {
+        const RecordView record = decode_record(encoded, position);
+        if (!visit_spilled_before(&record) || !visit(record)) return;
       }
     }
   }

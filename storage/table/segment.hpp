@@ -158,7 +158,8 @@ class Segment {
   bool is_wasteful() const noexcept;
 
   // Homes follow each other as positions do: all records of one stand before those of the next. A
-  // home has at most records_per_home_max of them. visit(const RecordView&), without positions.
+  // home has at most records_per_home_max of them. visit(const std::byte*), what decode_record()
+  // takes.
   static constexpr std::uint32_t records_per_home_max =
       SlotArray::neighbourhood * SlotArray::slots_per_bucket;
   std::uint32_t homes() const noexcept { return slots_.buckets(); }
@@ -167,7 +168,13 @@ class Segment {
   }
   template <class Visit>
   void for_each_of_home(std::uint32_t home, Visit&& visit) const {
-    slots_.for_each_of_home(home, [&](SlotId slot) { visit(record(slot)); });
+    slots_.for_each_of_home(home, [&](SlotId slot) { visit(records_.at(slots_.reference(slot))); });
+  }
+  [[gnu::always_inline]] void prefetch_records_of_home(std::uint32_t home) const noexcept {
+    for_each_of_home(home, [](const std::byte* encoded) {
+      __builtin_prefetch(encoded);
+      __builtin_prefetch(encoded + 64);
+    });
   }
   template <class Visit>
   void for_each(Visit&& visit) const {

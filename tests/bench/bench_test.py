@@ -81,8 +81,20 @@ class CommandLine(unittest.TestCase):
     def test_help_names_the_options(self) -> None:
         done = bench("--help")
         self.assertEqual(done.returncode, 0)
-        for option in ("--entries", "--value", "--json", "--curve"):
+        for option in ("--entries", "--value", "--against", "--json", "--curve"):
             self.assertIn(option, done.stdout)
+
+    def test_against_leaves_the_others_out(self) -> None:
+        done = bench("table", "--entries", "1000", "--json", "--against", "unordered_flat_map")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        best = {json.loads(line)["best_name"] for line in done.stdout.splitlines()}
+        self.assertIn("boost::unordered_flat_map", best)
+        self.assertNotIn("tsl", done.stderr)
+
+    def test_against_nobody_is_refused(self) -> None:
+        done = bench("table", "--against", "no such map")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("no such map", done.stderr)
 
     def test_a_mistake_gets_one_line_that_names_it(self) -> None:
         mistakes = {

@@ -3,6 +3,7 @@
 // A map that ours is measured against. Its library is seen by one source file, contender_*.cpp;
 // all else calls it through this. Every function is called in a process of its own (see in_child).
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +29,8 @@ struct Contender {
   Rounds (*race_mixed)(const Workload&);  // nullptr: it cannot be shared by threads
 };
 
-// The maps of this build.
-std::vector<Contender> contenders();
+// The maps of this build that have `part` in their names.
+std::vector<Contender> contenders(const std::string& part = {});
 
 template <class Map>
 Speed measure_speed(const Workload& workload) {

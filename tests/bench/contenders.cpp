@@ -1,8 +1,10 @@
 #include "tests/bench/contenders.hpp"
 
+#include <string_view>
+
 namespace hopring::bench {
 
-std::vector<Contender> contenders() {
+std::vector<Contender> contenders(const std::string& part) {
   std::vector<Contender> found;
   add_std(found);
   add_boost(found);
@@ -18,6 +20,9 @@ std::vector<Contender> contenders() {
 #ifdef HOPRING_BENCH_TBB
   add_tbb(found);
 #endif
+  std::erase_if(found, [&](const Contender& each) {
+    return std::string_view(each.name).find(part) == std::string_view::npos;
+  });
   return found;
 }
 

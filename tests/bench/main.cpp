@@ -21,6 +21,10 @@ void measure_table(const Options& options) {
   const Workload workload{.entries = options.entries,
                           .value_bytes = options.value_bytes,
                           .ring_key = {{random_word(), random_word()}}};
+  const std::vector<Contender> wanted = contenders(options.against);
+  if (wanted.empty()) {
+    throw std::runtime_error("--against: no map here has '" + options.against + "' in its name");
+  }
   if (!options.json) print_heading();
   const auto print = [&](const std::vector<Figure>& figures) {
     for (const Figure& figure : figures) options.json ? print_json(figure) : print_row(figure);
@@ -29,13 +33,13 @@ void measure_table(const Options& options) {
   if (!options.curve.empty() && !(curve << "entries,overhead_bytes,load" << std::endl)) {
     throw std::runtime_error("cannot write " + options.curve);
   }
-  const std::vector<Trial> trials = try_all(workload);
+  const std::vector<Trial> trials = try_all(workload, wanted);
   print(footprint_figures(workload, trials, curve));
   print(insert_figures(workload, trials));
   print(read_figures(workload, trials));
   print(batch_figures(workload));
   print(halves_figures(workload));
-  print(mixed_figures(workload));
+  print(mixed_figures(workload, wanted));
   print(rewrite_figures(workload));
   print(empty_arcs_figures(workload));
   print(hostile_figures(workload));

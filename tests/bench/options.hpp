@@ -14,7 +14,8 @@ struct Options {
   std::uint64_t entries = 5'000'000;
   std::size_t value_bytes = 32;
   bool json = false;
-  std::string curve;  // a file for rows of entries, overhead and load of ours; empty = none
+  std::string against;  // a part of the names of the contenders that are wanted; empty = all
+  std::string curve;    // a file for rows of entries, overhead and load of ours; empty = none
 };
 
 struct Help {

@@ -9,7 +9,7 @@ namespace hopring::bench {
 namespace {
 
 constexpr std::uint64_t entries_per_key = 2;  // these values are larger: half as many are enough
-constexpr std::uint64_t times_written = 3;     // as many bytes as the data has
+constexpr std::uint64_t times_written = 3;    // as many bytes as the data has
 constexpr std::uint64_t record_bytes_allowed = 14;
 
 struct RewriteCost {

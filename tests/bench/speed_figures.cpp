@@ -48,9 +48,9 @@ Rounds race_batches(const Workload& workload) {
 
 }  // namespace
 
-std::vector<Trial> try_all(const Workload& workload) {
+std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender>& contenders) {
   std::vector<Trial> trials;
-  for (const Contender& each : contenders()) {
+  for (const Contender& each : contenders) {
     say_progress("memory", each.name);
     const Footprint footprint = in_child([&] { return each.measure_footprint(workload); });
     say_progress("single insertions", each.name);

@@ -20,8 +20,8 @@ struct Trial {
   Speed speed;
 };
 
-// Measures every contender once.
-std::vector<Trial> try_all(const Workload& workload);
+// Measures each of the contenders once.
+std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender>& contenders);
 
 // overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, load_mean, load_at_growth,
 // insert_moved_max. Writes to `curve` a row "entries,overhead_bytes,load" for each look at ours.
@@ -35,9 +35,10 @@ std::vector<Figure> read_figures(const Workload& workload, const std::vector<Tri
 std::vector<Figure> batch_figures(const Workload& workload);
 // split, drop.
 std::vector<Figure> halves_figures(const Workload& workload);
-// mixed_2_threads.
-std::vector<Figure> mixed_figures(const Workload& workload);
-// rewrite_resident, rewrite_copied: a tenth of the entries, with values of 16 to 512 bytes.
+// mixed_2_threads; nothing if threads may share none of the contenders.
+std::vector<Figure> mixed_figures(const Workload& workload,
+                                  const std::vector<Contender>& contenders);
+// rewrite_resident, rewrite_copied: half of the entries, with values of 16 to 512 bytes.
 std::vector<Figure> rewrite_figures(const Workload& workload);
 // empty_arcs_mib.
 std::vector<Figure> empty_arcs_figures(const Workload& workload);
