@@ -38,20 +38,31 @@ void* HugePages::take(std::size_t bytes) noexcept {
       munmap(fresh, size);
       return nullptr;
     }
-    if (regions_.size() >= small_regions && regions_.size() < regions_max_) ahead_.prepare();
   }
   full_below_ = region->first;
   Free& free = region->second;
   const auto index = static_cast<std::size_t>(std::countr_zero(free));
   free &= free - 1;
-  return reinterpret_cast<std::byte*>(region->first) + index * block_bytes_;
+  auto* const first = reinterpret_cast<std::byte*>(region->first);
+  if (free == 0) madvise(first, size, MADV_HUGEPAGE);
+  if (static_cast<std::size_t>(std::popcount(free)) == free_when_preparing()) prepare_next();
+  return first + index * block_bytes_;
+}
+
+// A quarter of a region is filled: that leaves time enough, and those who stay below do without.
+std::size_t HugePages::free_when_preparing() const noexcept {
+  return static_cast<std::size_t>(std::popcount(all_free_)) * 3 / 4;
+}
+
+void HugePages::prepare_next() noexcept {
+  if (regions_.size() >= small_regions && regions_.size() < regions_max_) ahead_.prepare();
 }
 
 std::byte* HugePages::fresh_region() noexcept {
-  if (regions_.size() < small_regions) return map_region(size);
-  if (std::byte* const ready = ahead_.take()) return ready;
+  const bool is_small = regions_.size() < small_regions || regions_.size() >= regions_max_;
+  if (std::byte* const ready = is_small ? nullptr : ahead_.take()) return ready;
   std::byte* const region = map_region(size);
-  if (region != nullptr) madvise(region, size, MADV_HUGEPAGE);
+  if (region != nullptr) madvise(region, size, is_small ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
   return region;
 }
 
@@ -62,6 +73,8 @@ void HugePages::give_back(void* block) noexcept {
   full_below_ = std::min(full_below_, region->first);
   region->second |= Free{1} << ((address - region->first) / block_bytes_);
   if (region->second != all_free_) {
+    // Else the system would sooner or later make the region whole again, holes included.
+    madvise(reinterpret_cast<void*>(region->first), size, MADV_NOHUGEPAGE);
     madvise(block, block_bytes_, MADV_DONTNEED);
     return;
   }

@@ -6,8 +6,10 @@
 //
 // A region is one huge page, cut into blocks. A block comes from the region with the lowest address
 // that has one, so that others become free as a whole and are given back. The first regions are of
-// small pages: a process that holds little stays small. Once they are in use, one region is touched
-// ahead by a thread (RegionsAhead), so that no write waits for it: 2 MiB that no block uses yet.
+// small pages: a process that holds little stays small. Once a quarter of it is in use, one region
+// is touched ahead by a thread (RegionsAhead), so that no write waits for it: 2 MiB that no block
+// uses yet. A region with a hole, where a block was given back, is one of small pages until it is
+// full again.
 //
 // Thread rule: belongs to one shard.
 
@@ -26,7 +28,8 @@ class HugePages {
   static constexpr std::size_t small_regions = 1;  // of small pages
 
   // REQUIRES: `block_bytes` divides region_bytes into at most blocks_per_region_max.
-  // What would pass `bytes_max` is not touched ahead; 0 = no bound. It is no limit of take().
+  // A region that would pass `bytes_max` is neither touched ahead nor of huge pages, since not all
+  // of it will be used; 0 = no bound. It is no limit of take().
   explicit HugePages(std::size_t block_bytes, std::size_t bytes_max = 0);
   // REQUIRES: all blocks have been given back.
   ~HugePages();
@@ -46,6 +49,8 @@ class HugePages {
   using Free = std::uint64_t;  // bit i <=> block i is free
 
   std::byte* fresh_region() noexcept;
+  std::size_t free_when_preparing() const noexcept;
+  void prepare_next() noexcept;
 
   std::size_t block_bytes_;
   std::size_t regions_max_;

@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 
 #include <cstdint>
-#include <system_error>
+#include <exception>
 #include <utility>
 
 namespace hopring {
@@ -45,7 +45,7 @@ void RegionsAhead::prepare() noexcept {
   if (!thread_.joinable()) {
     try {
       thread_ = std::thread([this] { run(); });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // no thread, or no memory for one
       return;
     }
   }

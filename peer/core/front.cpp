@@ -498,18 +498,13 @@ ReportReply Front::report() const {
     sum += status.counters;
     table_bytes += status.table_bytes;
   }
-  reply.counters = {{"arcs_taken_over", arcs_taken_over_},
-                    {"settled", membership_->settled() ? 1u : 0u},
-                    {"moves_begun", sum.moves_begun},
-                    {"moves_done", sum.moves_done},
-                    {"moves_given_up", sum.moves_given_up},
-                    {"arcs_received", sum.arcs_received},
-                    {"copies_used", sum.copies_used},
-                    {"splits", sum.splits},
-                    {"records_expired", sum.records_expired},
-                    {"records_evicted", sum.records_evicted},
-                    {"records_dropped", sum.records_dropped},
-                    {"table_bytes", table_bytes}};
+  reply.counters = {
+      {"arcs_taken_over", arcs_taken_over_},    {"settled", membership_->settled() ? 1u : 0u},
+      {"moves_begun", sum.moves_begun},         {"moves_done", sum.moves_done},
+      {"moves_given_up", sum.moves_given_up},   {"arcs_received", sum.arcs_received},
+      {"copies_used", sum.copies_used},         {"splits", sum.splits},
+      {"records_expired", sum.records_expired}, {"records_evicted", sum.records_evicted},
+      {"records_dropped", sum.records_dropped}, {"table_bytes", table_bytes}};
   return reply;
 }
 

@@ -6,12 +6,13 @@
 //                       |                |
 //   segments      [SlotArray, RecordStore]  ...                each an interval of positions
 //                       |          |
-//   buckets     | 10 slots | ...   | extent | extent | ...     hops, tags, references | records
+//   buckets     | 12 slots | ...   | extent | extent | ...     hops, tags, references | records
 //
-// A segment grows by about a quarter until it has Segment::buckets_max buckets, then it is cut in
-// two at the roundest position of its middle. So no operation moves more than one segment's
-// records, and the load is the same at every size. Records that find no slot, because many
-// positions are equal, go to the spill. See docs/table.md for the byte budget.
+// A segment grows by an eighth until it has as many buckets as were drawn for it, at most
+// Segment::buckets_max; then it is cut in two at the roundest position of its middle. So no
+// operation moves more than one segment's records, and the load is the same at every size. Records
+// that find no slot, because many positions are equal, go to the spill. See docs/table.md for the
+// byte budget.
 //
 // The table does not hash: positions are given, and recomputed by `PositionOf` where records are
 // walked. It does not look at clocks: it names what is due, and what was used least recently, and

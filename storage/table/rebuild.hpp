@@ -6,7 +6,8 @@
 // own are handed over, not copied.
 //
 // Bounded: the sources hold at most Segment::records_max records together. So its notes are a part
-// of it, 30 KiB on the stack, and not an allocation whose pages would be new at times.
+// of it, 30 KiB on the stack and 15 more while it places copies, and not an allocation whose pages
+// would be new at times.
 
 #include <array>
 #include <cstdint>

@@ -6,7 +6,8 @@
 //   | |                     2 bytes, little-endian                    |       5        |     | |
 //
 // The expiry of a short one counts milliseconds from 2020, up to the year 2054. A record that does
-// not fit has a long header, of five to ten bytes; it begins with a short one without key bytes:
+// not fit has a long header, of 4 to 10 bytes, and six of expiry if any; it begins with a short one
+// without key bytes:
 //
 //   | type (7 bits), 0 (5), unused (3), has expiry (1) | key bytes | value bytes | expiry, if any |
 //   key | value | |                     2 bytes                      |  1 .. 3   |   1 .. 5    | 6

@@ -14,6 +14,7 @@ inline double seconds_of(clockid_t clock) {
 }
 
 inline double thread_seconds() { return seconds_of(CLOCK_THREAD_CPUTIME_ID); }
+inline double process_seconds() { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 inline double wall_seconds() { return seconds_of(CLOCK_MONOTONIC); }
 
 // CPU time that `work` takes, in seconds.
@@ -22,6 +23,13 @@ double timed(Work&& work) {
   const double start = thread_seconds();
   work();
   return thread_seconds() - start;
+}
+// The same with what other threads of the process do meanwhile.
+template <class Work>
+double timed_in_all(Work&& work) {
+  const double start = process_seconds();
+  work();
+  return process_seconds() - start;
 }
 
 }  // namespace hopring::bench

@@ -46,10 +46,9 @@ po::options_description describe() {
       ("value",
        po::value<std::int64_t>()->default_value(static_cast<std::int64_t>(defaults.value_bytes)),
        "bytes of each value, 1 to 65536")  //
-      (
-          "against", po::value<std::string>()->default_value(""),
-          "only maps with TEXT in their names, as tsl or 'stored hash'; 'best' is the best of "
-          "these")                                                           //
+      ("against", po::value<std::string>()->default_value(""),
+       "only maps with TEXT in their names, as tsl or 'stored hash'; 'best' is the best of "
+       "these")                                                              //
       ("json", po::bool_switch(), "one JSON object a line for each figure")  //
       ("curve", po::value<std::string>()->default_value(""),
        "a file for hopring's overhead and load at each size, as rows of CSV");

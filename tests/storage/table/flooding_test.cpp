@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(keys_that_collide_in_an_unkeyed_hash_are_as_random_ones_to_
   require_harmless(keys);
 }
 
-// Goal: the same for who knows SipHash, and takes the key to be zero.
+// Goal: the same for who knows the keyed hash, and takes the key to be zero.
 // Method: one in 256 keys is chosen by trial.
 BOOST_AUTO_TEST_CASE(keys_that_crowd_under_another_key_are_as_random_ones_to_the_ring) {
   require_harmless(keys_that_crowd_under_the_zero_key(100000));

@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(marks_follow_their_slots_through_displacement) {
     return static_cast<UseClock::Mark>(reference * 7 + 3);
   };
   for (const std::uint32_t buckets : {1u, 17u, 40u, 79u}) {
-    for (const std::size_t block_bytes : {4096, 32768}) {
+    for (const std::size_t block_bytes : {4096u, 32768u}) {
       BlockPool pool(with_ages(0, block_bytes));
       Rng rng(buckets);
       SlotArray slots(pool);
@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(marks_follow_their_slots_through_displacement) {
 BOOST_AUTO_TEST_CASE(victims_are_among_the_oldest_whatever_has_moved_them) {
   const std::uint64_t seed = test_seed(11);
   BOOST_TEST_CONTEXT("seed " << seed) {
-    for (const std::size_t block_bytes : {4096, 32768}) {
+    for (const std::size_t block_bytes : {4096u, 32768u}) {
       Rng rng(seed);
       AgedTable t(with_ages(0, block_bytes));
       for (std::uint64_t i = 0; i < 6000; ++i) t.store(key_number(i));
@@ -311,7 +311,8 @@ BOOST_AUTO_TEST_CASE(an_age_costs_at_most_a_byte_and_a_third_an_entry) {
   }
   BOOST_TEST_MESSAGE(more / samples << " bytes an entry more with ages");
   BOOST_TEST(more / samples <= 1.3);
-  static_assert(SlotArray::bytes_of(79) == 80 * 64, "without ages: the leads and the buckets");
+  static_assert(SlotArray::bytes_of(79) == 80 * sizeof(SlotArray::Bucket),
+                "without ages: the leads and the buckets");
   static_assert(SlotArray::bytes_of(79, true) == 80 * 64 + 79 * 12);
 }
 
