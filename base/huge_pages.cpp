@@ -62,7 +62,8 @@ std::byte* HugePages::fresh_region() noexcept {
   const bool is_small = regions_.size() < small_regions || regions_.size() >= regions_max_;
   if (std::byte* const ready = is_small ? nullptr : ahead_.take()) return ready;
   std::byte* const region = map_region(size);
-  if (region != nullptr) madvise(region, size, is_small ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+  // None is ready: small pages, until it is full, rather than to clear it as a whole now.
+  if (region != nullptr) madvise(region, size, MADV_NOHUGEPAGE);
   return region;
 }
 
