@@ -83,9 +83,8 @@ BOOST_AUTO_TEST_CASE(the_lowest_region_is_filled_first) {
   BOOST_TEST(address(blocks.back()) / HugePages::region_bytes == lowest);
 }
 
-// Goal: a region that was touched ahead is memory like any other, and one that nobody wanted does
-// not stay behind.
-// Method: regions of all ways, written and read again; a sanitizer looks for what is lost.
+// Goal: regions that were touched ahead and others are memory alike.
+// Method: many regions one after the other, so that some were; written, and read again.
 BOOST_AUTO_TEST_CASE(what_was_touched_ahead_is_handed_out_once) {
   take((HugePages::small_regions + 40) * blocks_per_region);
   std::set<std::uintptr_t> distinct;
