@@ -46,7 +46,7 @@ class ArcRecords {
   std::optional<RecordView> find(Position position, std::string_view key) const {
     return table_.find(position.value, key);
   }
-  // Also counts as a use, where the pool keeps ages.
+  // Also counts as a use. REQUIRES: the pool keeps ages.
   std::optional<RecordView> find_and_mark(Position position, std::string_view key) {
     return table_.find_and_mark(position.value, key);
   }

@@ -19,8 +19,6 @@ std::size_t bytes_wanted(const Operation& operation) {
   return key_of(operation).size() + std::visit(ValueBytes{}, operation);
 }
 
-double width(const Arc& arc) { return static_cast<double>(width_minus_one(arc)) + 1; }
-
 // A record with memory of its own needs such a record to go: so many places are searched for one.
 constexpr int draws_max = 64;
 
@@ -68,13 +66,13 @@ Change GroupHost::evict_at(const Place& place, const Write& write, std::size_t& 
 // Does the arc hold at least three quarters of what its part of the positions served here would
 // hold if all were equally full?
 bool GroupHost::has_its_share(const Group& group) const {
-  double positions = 0;
+  double positions = 0;  // as a share of the ring's
   double bytes = 0;
   for (const Served& each : served_) {
-    positions += width(each.group->view().arc);
+    positions += ring_share(each.group->view().arc);
     bytes += static_cast<double>(each.group->bytes());
   }
-  const double share = bytes * width(group.view().arc) / positions;
+  const double share = bytes * ring_share(group.view().arc) / positions;
   return static_cast<double>(group.bytes()) >= share * 0.75;
 }
 

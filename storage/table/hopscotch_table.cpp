@@ -42,9 +42,10 @@ std::uint64_t HopscotchTable::slots() const noexcept {
 
 std::optional<RecordView> HopscotchTable::find_and_mark(std::uint64_t position,
                                                         std::string_view key) {
+  HOPRING_CHECK(pool_->keeps_ages());
   Segment& segment = directory_.segment_of(position);
   const Segment::Found found = segment.find(position, key);
-  if (found.slot == Segment::no_slot || !pool_->keeps_ages()) return find(position, key);
+  if (found.slot == Segment::no_slot) return find(position, key);  // it may be spilled
   segment.set_mark(found.slot, clock_.now());
   count_use();
   return decode_record(found.encoded, position);

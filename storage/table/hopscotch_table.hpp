@@ -93,6 +93,7 @@ class HopscotchTable {
   }
 
   // The same, and marks the record as used, as put() does. What else looks at a record does not.
+  // REQUIRES: the pool keeps ages.
   std::optional<RecordView> find_and_mark(std::uint64_t position, std::string_view key);
 
   // Stores a record, over the one of the same key if there is one. On out_of_memory (of the pool's
