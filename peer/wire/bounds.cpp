@@ -29,6 +29,8 @@ bool is_storable(const Add& add) { return is_key(add.key); }
 bool is_storable(const RemoveExpired& remove) { return is_key(remove.key); }
 bool is_storable(const SplitArc&) { return true; }
 bool is_storable(const ChangeView& change) { return is_well_formed(change.view); }
+bool is_storable(const Nothing&) { return true; }
+bool is_storable(const ChangeRoster& change) { return is_well_formed(change.roster); }
 
 }  // namespace
 

@@ -70,6 +70,10 @@ struct WellFormed {
   bool operator()(const RemoveExpired& command) const { return is_key(command.key); }
   bool operator()(const SplitArc&) const { return true; }
   bool operator()(const ChangeView& change) const { return hopring::is_well_formed(change.view); }
+  bool operator()(const Nothing&) const { return true; }
+  bool operator()(const ChangeRoster& change) const {
+    return hopring::is_well_formed(change.roster);
+  }
 };
 
 }  // namespace

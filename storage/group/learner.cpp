@@ -15,6 +15,8 @@ struct KeyOf {
   }
   const std::string* operator()(const SplitArc&) const { return nullptr; }
   const std::string* operator()(const ChangeView&) const { return nullptr; }
+  const std::string* operator()(const Nothing&) const { return nullptr; }
+  const std::string* operator()(const ChangeRoster&) const { return nullptr; }
 };
 
 Learner::Verdict verdict_on(Change change) {

@@ -3,29 +3,6 @@
 #include "base/check.hpp"
 
 namespace hopring {
-namespace {
-
-constexpr std::size_t entry_overhead_bytes = 128;  // the Entry itself, or its fields on the wire
-
-struct PayloadBytes {
-  std::size_t operator()(const Put& put) const { return put.key.size() + put.value.bytes.size(); }
-  std::size_t operator()(const CompareAndSet& operation) const {
-    return operation.key.size() + operation.expected.bytes.size() + operation.desired.bytes.size();
-  }
-  std::size_t operator()(const Erase& erase) const { return erase.key.size(); }
-  std::size_t operator()(const Add& add) const { return add.key.size(); }
-  std::size_t operator()(const RemoveExpired& command) const { return command.key.size(); }
-  std::size_t operator()(const SplitArc&) const { return 0; }
-  std::size_t operator()(const ChangeView& change) const {
-    return change.view.members.size() * sizeof(PeerRef);
-  }
-};
-
-}  // namespace
-
-std::size_t bytes_of(const Command& command) {
-  return entry_overhead_bytes + std::visit(PayloadBytes{}, command);
-}
 
 void LogTail::stop() {
   kept_ = false;

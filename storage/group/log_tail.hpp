@@ -17,9 +17,6 @@
 
 namespace hopring {
 
-// What an entry costs in a tail and, roughly, on the wire.
-std::size_t bytes_of(const Command& command);
-
 class LogTail {
  public:
   // bytes_max, entries_max: bounds of what is kept.

@@ -1,7 +1,6 @@
 #pragma once
 
-// The order of one arc: its entries, and the messages by which an arc's copy comes to another peer.
-// Each message has a row in docs/protocol.md.
+// The messages by which an arc's copy comes to another peer. Each has a row in docs/protocol.md.
 //
 // After D. Ongaro, "Consensus: Bridging Theory and Practice" (2014): 3.5 (log replication), 4.2.1
 // (learners: a member is caught up before it votes), 7 (here the snapshot is streamed from the live
@@ -15,60 +14,9 @@
 
 #include "routing/view.hpp"
 #include "storage/operation/operation.hpp"
+#include "storage/raft/entry.hpp"
 
 namespace hopring {
-
-// Commands: what an entry does when it is applied. Deterministic: whatever depends on time or
-// chance was decided by the primary and stands in the command.
-
-// `remove it if its expiry is still this`: the only way in which a due record goes.
-struct RemoveExpired {
-  std::string key;
-  std::int64_t expiry_ms = 0;
-
-  template <class Archive>
-  void serialize(Archive& archive, unsigned) {
-    archive& key& expiry_ms;
-  }
-  friend bool operator==(const RemoveExpired&, const RemoveExpired&) = default;
-};
-
-// Cuts the arc: (begin, at] goes on under the lower arc's end, (at, end] keeps the upper. Both
-// halves have the members of the whole and the next view number.
-struct SplitArc {
-  Position at;
-
-  template <class Archive>
-  void serialize(Archive& archive, unsigned) {
-    archive& at;
-  }
-  friend bool operator==(const SplitArc&, const SplitArc&) = default;
-};
-
-// The group's view from this entry on.
-struct ChangeView {
-  View view;
-
-  template <class Archive>
-  void serialize(Archive& archive, unsigned) {
-    archive& view;
-  }
-  friend bool operator==(const ChangeView&, const ChangeView&) = default;
-};
-
-using Command = std::variant<Put, Erase, CompareAndSet, Add, RemoveExpired, SplitArc, ChangeView>;
-
-struct Entry {
-  std::uint64_t index = 0;  // 1, 2, 3 ... within the group
-  std::uint64_t term = 0;
-  Command command;
-
-  template <class Archive>
-  void serialize(Archive& archive, unsigned) {
-    archive& index& term& command;
-  }
-  friend bool operator==(const Entry&, const Entry&) = default;
-};
 
 // Messages. A transfer brings one arc's copy to one learner. Its name is given by the primary: the
 // arc's end, which does not change while it lasts and tells either peer's shard, and a number

@@ -88,6 +88,18 @@ class RandomArchive {
     for (PeerRef& member : members) fill(member);
   }
 
+  void fill(Roster& roster) {
+    roster.voters.resize(1 + rng_.below(members_max));
+    roster.incoming.resize(rng_.below(members_max + 1));
+    for (Voter& voter : roster.voters) fill(voter);
+    for (Voter& voter : roster.incoming) fill(voter);
+  }
+
+  void fill(Voter& voter) {
+    voter.serialize(*this, 0);
+    voter.admitted |= 1;
+  }
+
   void fill(PeerRef& peer) {
     peer.serialize(*this, 0);
     peer.endpoint.port |= 1;

@@ -1,0 +1,89 @@
+#pragma once
+
+// What stands in a group's order.
+//
+// A command is deterministic: whatever depends on time or chance was decided by the primary, and
+// stands in the command or beside it.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "routing/view.hpp"
+#include "storage/operation/operation.hpp"
+#include "storage/raft/roster.hpp"
+
+namespace hopring {
+
+// The first entry of a primary's term: with it what stood before is committed, too (Raft 3.6.2).
+struct Nothing {
+  template <class Archive>
+  void serialize(Archive&, unsigned) {}
+  friend bool operator==(const Nothing&, const Nothing&) = default;
+};
+
+// `remove it if its expiry is still this`: the only way in which a due record goes.
+struct RemoveExpired {
+  std::string key;
+  std::int64_t expiry_ms = 0;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& key& expiry_ms;
+  }
+  friend bool operator==(const RemoveExpired&, const RemoveExpired&) = default;
+};
+
+// Cuts the arc: (begin, at] goes on under the lower arc's end, (at, end] keeps the upper. Both
+// halves have the members of the whole and the next view number.
+struct SplitArc {
+  Position at;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& at;
+  }
+  friend bool operator==(const SplitArc&, const SplitArc&) = default;
+};
+
+// The group's view from this entry on.
+struct ChangeView {
+  View view;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& view;
+  }
+  friend bool operator==(const ChangeView&, const ChangeView&) = default;
+};
+
+// Who votes from this entry on, from the moment at which a member has it, committed or not.
+struct ChangeRoster {
+  Roster roster;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& roster;
+  }
+  friend bool operator==(const ChangeRoster&, const ChangeRoster&) = default;
+};
+
+using Command = std::variant<Put, Erase, CompareAndSet, Add, RemoveExpired, SplitArc, ChangeView,
+                             Nothing, ChangeRoster>;
+
+struct Entry {
+  std::uint64_t index = 0;  // 1, 2, 3 ... within the group
+  std::uint64_t term = 0;
+  Command command;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& index& term& command;
+  }
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// What an entry costs in memory and, roughly, on the wire; in bytes.
+std::size_t bytes_of(const Command& command);
+
+}  // namespace hopring

@@ -1,0 +1,24 @@
+#pragma once
+
+// Bugs that a test has planted, to see whether the judges find them. Never set in a peer.
+
+#include <cstdint>
+
+namespace hopring {
+
+enum class PlantedBug : std::uint8_t {
+  none,
+  ack_before_majority,      // an entry counts as committed when it has been appended
+  lease_not_checked,        // a primary answers reads whoever has promised it what
+  promise_of_another_term,  // a promise counts whatever term it was given in
+  promise_not_kept,         // a member votes although it has promised not to
+  stale_append_accepted,    // entries of a primary of an earlier term are taken
+  votes_twice,              // a member forgets in a term for whom it has voted
+  former_self_votes,        // votes and acknowledgements of an earlier admission count
+  log_not_compared,         // a vote does not ask whose order reaches further
+  old_term_committed,       // entries of earlier terms are committed by counting copies
+  joint_not_awaited,        // the new members decide before a majority has agreed to them
+  joint_by_one_majority,    // while the view changes, a majority of the new members decides
+};
+
+}  // namespace hopring

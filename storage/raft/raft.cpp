@@ -1,0 +1,585 @@
+#include "storage/raft/raft.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring {
+
+Raft::Raft(const RaftOptions& options, const GroupName& group, const PeerRef& self, Start start,
+           Rng rng, Now now)
+    : options_(&options),
+      group_(group),
+      self_(self),
+      rng_(rng),
+      term_(start.term),
+      log_(start.index, start.index_term),
+      begun_at_(start.index),
+      committed_(start.index),
+      applied_(start.index) {
+  HOPRING_CHECK(!start.roster.voters.empty());
+  rosters_.push_back({start.index, std::move(start.roster)});
+  hear(now);
+}
+
+// Who is who.
+
+// A member whose copy began after the admission has forgotten what it did under it.
+std::uint64_t Raft::answer_for(std::uint64_t admitted) const {
+  if (options_->bug == PlantedBug::former_self_votes) return admitted;
+  return admitted > begun_at_ ? admitted : 0;
+}
+
+bool Raft::is_voter_of(const Roster& roster) const {
+  const Voter* self = find(roster, self_);
+  return self != nullptr && answer_for(self->admitted) != 0;
+}
+
+// One that its last roster does not name may be the only one that has it, and is needed until it is
+// committed (4.2.2).
+bool Raft::may_stand() const {
+  for (auto each = rosters_.rbegin(); each != rosters_.rend(); ++each) {
+    if (is_voter_of(each->roster)) return true;
+    if (each->index <= committed_) return false;
+  }
+  return false;
+}
+
+Raft::Peer* Raft::peer_of(const PeerRef& peer) {
+  const auto found = std::find_if(peers_.begin(), peers_.end(),
+                                  [&](const Peer& each) { return each.peer == peer; });
+  return found == peers_.end() ? nullptr : &*found;
+}
+
+const Raft::Peer* Raft::peer_of(const PeerRef& peer) const {
+  return const_cast<Raft*>(this)->peer_of(peer);
+}
+
+template <class Holds>
+bool Raft::is_decided_by(Holds&& holds) const {
+  const auto agrees = [&](const Voter& voter) {
+    if (voter.peer == self_) return answer_for(voter.admitted) != 0;
+    const Peer* peer = peer_of(voter.peer);
+    return peer != nullptr && peer->admitted == voter.admitted && holds(*peer);
+  };
+  if (options_->bug == PlantedBug::joint_by_one_majority && roster().is_joint()) {
+    return is_majority(roster().incoming, agrees);
+  }
+  return decides(roster(), agrees);
+}
+
+// Promises.
+
+bool Raft::is_bound(Now now) const {
+  if (options_->bug == PlantedBug::promise_not_kept) return false;
+  if (is_primary()) return may_serve(now);
+  return promised_until_ > now.monotonic;
+}
+
+bool Raft::may_serve(Now now) const {
+  if (!is_primary() || applied_ < first_of_term_) return false;
+  if (options_->bug == PlantedBug::lease_not_checked) return true;
+  // Both clocks may drift.
+  const Duration drift = options_->promise_duration * 2 * options_->clock_drift_percent_max / 100;
+  const Duration lease = options_->promise_duration - drift;
+  return is_decided_by(
+      [&](const Peer& peer) { return peer.confirmed && *peer.confirmed + lease > now.monotonic; });
+}
+
+bool Raft::is_confirmed_since(Time since) const {
+  return is_primary() && applied_ >= first_of_term_ && is_decided_by([&](const Peer& peer) {
+           return peer.confirmed && *peer.confirmed >= since;
+         });
+}
+
+HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
+  if (heartbeat.term < term_ || (heartbeat.term == term_ && is_primary())) {
+    return {group_, term_, 0, false};
+  }
+  follow(now, heartbeat.term, from);
+  commit_to(std::min(heartbeat.committed, verified_));
+  promised_until_ = std::max(promised_until_, now.monotonic + options_->promise_duration);
+  return {group_, term_, answer_for(heartbeat.admitted), true};
+}
+
+void Raft::on_heartbeat_answer(const PeerRef& from, const HeartbeatAnswer& answer, Time sent,
+                               Now now) {
+  const bool any_term = options_->bug == PlantedBug::promise_of_another_term;
+  if (answer.term > term_ && !any_term) return follow(now, answer.term, std::nullopt);
+  Peer* peer = peer_of(from);
+  if (!is_primary() || peer == nullptr) return;
+  if (!any_term && (answer.term != term_ || !answer.promised)) return;
+  if (answer.admitted != peer->admitted && !any_term) return;
+  peer->confirmed = std::max(peer->confirmed.value_or(sent), sent);
+}
+
+// Elections.
+
+void Raft::hear(Now now) {
+  const auto spread = static_cast<std::uint64_t>(options_->election_spread.count());
+  election_at_ = now.monotonic + options_->silence_max +
+                 Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
+}
+
+void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
+  HOPRING_CHECK(term >= term_);
+  if (term > term_ || primary_ != primary) verified_ = committed_;
+  if (term > term_) voted_for_.reset();
+  term_ = term;
+  role_ = Role::follower;
+  primary_ = std::move(primary);
+  votes_.clear();
+  peers_.clear();
+  wants_heartbeat_ = false;
+  hear(now);
+}
+
+void Raft::on_primary_gone(Now now) {
+  if (is_primary()) return;
+  primary_.reset();
+  const auto spread = static_cast<std::uint64_t>(options_->vote_timeout.count());
+  const Time soon = std::max(now.monotonic, promised_until_) +
+                    Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
+  election_at_ = std::min(election_at_, soon);
+}
+
+void Raft::solicit(RequestVote::Kind kind, std::uint64_t term, std::uint64_t resigned_term,
+                   RaftOutbox& out) const {
+  for_each_voter(roster(), [&](const Voter& voter) {
+    if (voter.peer == self_) return;
+    out.push_back({voter.peer, RequestVote{group_, kind, term, voter.admitted, log_.last_index(),
+                                           log_.last_term(), resigned_term}});
+  });
+}
+
+bool Raft::has_votes() const {
+  const auto agrees = [&](const Voter& voter) {
+    if (voter.peer == self_) return answer_for(voter.admitted) != 0;
+    return std::find(votes_.begin(), votes_.end(), voter) != votes_.end();
+  };
+  if (options_->bug == PlantedBug::joint_by_one_majority && roster().is_joint()) {
+    return is_majority(roster().incoming, agrees);
+  }
+  return decides(roster(), agrees);
+}
+
+void Raft::ask(Now now, RaftOutbox& out) {
+  role_ = Role::asking;
+  primary_.reset();
+  votes_.clear();
+  election_at_ = now.monotonic + rng_.jittered(2 * options_->vote_timeout);
+  if (has_votes()) return stand(now, 0, out);
+  solicit(RequestVote::Kind::pre_vote, term_ + 1, 0, out);
+}
+
+void Raft::stand(Now now, std::uint64_t resigned_term, RaftOutbox& out) {
+  ++term_;
+  role_ = Role::candidate;
+  voted_for_ = self_;
+  primary_.reset();
+  votes_.clear();
+  election_at_ = now.monotonic + rng_.jittered(2 * options_->vote_timeout);
+  if (has_votes()) return lead(now);
+  solicit(RequestVote::Kind::vote, term_, resigned_term, out);
+}
+
+bool Raft::reaches_as_far(const RequestVote& message) const {
+  if (options_->bug == PlantedBug::log_not_compared) return true;
+  if (message.last_term != log_.last_term()) return message.last_term > log_.last_term();
+  return message.last_index >= log_.last_index();
+}
+
+void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutbox& out) {
+  const bool resigned = message.resigned_term != 0 && message.resigned_term >= term_;
+  const bool is_free = resigned || !is_bound(now);
+  const bool pre_vote = message.kind == RequestVote::Kind::pre_vote;
+  bool granted = false;
+  if (message.term > term_ && is_free) {
+    if (!pre_vote) follow(now, message.term, std::nullopt);
+    granted = reaches_as_far(message);
+  } else if (message.term == term_ && is_free && !pre_vote && role_ == Role::follower) {
+    const bool has_voted = voted_for_.has_value() && options_->bug != PlantedBug::votes_twice;
+    granted = (!has_voted || voted_for_ == from) && reaches_as_far(message);
+  }
+  if (granted && !pre_vote) voted_for_ = from;
+  const std::uint64_t term = granted ? message.term : term_;
+  out.push_back(
+      {from, VoteAnswer{group_, message.kind, term, answer_for(message.admitted), granted}});
+}
+
+void Raft::on(Now now, const PeerRef& from, const VoteAnswer& message, RaftOutbox& out) {
+  if (!message.granted) {
+    if (message.term > term_) follow(now, message.term, std::nullopt);
+    return;
+  }
+  const bool pre_vote = message.kind == RequestVote::Kind::pre_vote;
+  if (pre_vote ? role_ != Role::asking || message.term != term_ + 1
+               : role_ != Role::candidate || message.term != term_) {
+    return;
+  }
+  const Voter voter{from, message.admitted};
+  if (std::find(votes_.begin(), votes_.end(), voter) == votes_.end()) votes_.push_back(voter);
+  if (!has_votes()) return;
+  if (pre_vote) {
+    stand(now, 0, out);
+  } else {
+    lead(now);
+  }
+}
+
+void Raft::on(Now now, const PeerRef& from, const TakeLead& message, RaftOutbox& out) {
+  if (message.term != term_ || primary_ != from || !may_stand()) return;
+  stand(now, message.term, out);
+}
+
+void Raft::hand_lead_to(Now now, const PeerRef& to, RaftOutbox& out) {
+  HOPRING_CHECK(is_primary());
+  const std::uint64_t term = term_;
+  follow(now, term, std::nullopt);
+  out.push_back({to, TakeLead{group_, term}});
+}
+
+void Raft::lead(Now now) {
+  role_ = Role::primary;
+  primary_ = self_;
+  votes_.clear();
+  peers_.clear();
+  confirmed_at_ = now.monotonic;
+  wants_heartbeat_ = true;
+  first_of_term_ = log_.last_index() + 1;
+  update_peers();
+  propose(Nothing{});
+}
+
+// The order.
+
+bool Raft::has_room() const noexcept {
+  return log_.bytes() < options_->kept_bytes_max + options_->uncommitted_bytes_max ||
+         log_.last_index() == committed_;
+}
+
+std::uint64_t Raft::propose(Command command) {
+  HOPRING_CHECK(is_primary());
+  const std::uint64_t index = log_.last_index() + 1;
+  push(Entry{index, term_, std::move(command)});
+  advance_commit();
+  return index;
+}
+
+void Raft::push(Entry entry) {
+  if (const auto* change = std::get_if<ChangeRoster>(&entry.command)) {
+    rosters_.push_back({entry.index, change->roster});
+  }
+  const bool changes = std::holds_alternative<ChangeRoster>(entry.command);
+  log_.push(std::move(entry));
+  if (changes && is_primary()) update_peers();
+}
+
+// Learners stay; a learner that becomes a voter keeps what is known of it.
+void Raft::update_peers() {
+  std::vector<Peer> peers;
+  const auto take_over = [&](const PeerRef& peer, std::uint64_t admitted) {
+    if (Peer* known = peer_of(peer)) {
+      Peer kept = *known;
+      if (kept.admitted != admitted) kept.confirmed.reset();
+      kept.admitted = admitted;
+      peers.push_back(std::move(kept));
+    } else {
+      Peer fresh;
+      fresh.peer = peer;
+      fresh.admitted = admitted;
+      fresh.next = log_.last_index() + 1;
+      peers.push_back(std::move(fresh));
+    }
+  };
+  for_each_voter(roster(), [&](const Voter& voter) {
+    if (voter.peer != self_) take_over(voter.peer, voter.admitted);
+  });
+  for (const Peer& each : peers_) {
+    if (each.admitted == 0 && find(roster(), each.peer) == nullptr) take_over(each.peer, 0);
+  }
+  peers_ = std::move(peers);
+}
+
+void Raft::commit_to(std::uint64_t index) { committed_ = std::max(committed_, index); }
+
+void Raft::advance_commit() {
+  if (options_->bug == PlantedBug::ack_before_majority) return commit_to(log_.last_index());
+  std::vector<std::uint64_t> candidates{log_.last_index()};
+  for (const Peer& each : peers_) candidates.push_back(each.match);
+  std::sort(candidates.rbegin(), candidates.rend());
+  const bool any_term = options_->bug == PlantedBug::old_term_committed;
+  for (const std::uint64_t index : candidates) {
+    if (index <= committed_ || (index < first_of_term_ && !any_term)) return;
+    if (!is_decided_by([&](const Peer& peer) { return peer.match >= index; })) continue;
+    commit_to(index);
+    return end_roster_change();
+  }
+}
+
+void Raft::end_roster_change() {
+  const bool awaited = options_->bug != PlantedBug::joint_not_awaited;
+  if (!roster().is_joint() || (awaited && rosters_.back().index > committed_)) return;
+  propose(ChangeRoster{Roster{roster().incoming, {}}});
+}
+
+bool Raft::can_change_members() const {
+  if (!is_primary() || roster().is_joint() || rosters_.back().index > committed_) return false;
+  return committed_ >= first_of_term_;
+}
+
+void Raft::change_members(const Members& next) {
+  HOPRING_CHECK(can_change_members());
+  HOPRING_CHECK(!next.empty() && next.size() <= members_max);
+  Roster joint{roster().voters, {}};
+  for (const PeerRef& peer : next) {
+    const Voter* known = find(joint.voters, peer);
+    joint.incoming.push_back(known != nullptr ? *known : Voter{peer, log_.last_index() + 1});
+  }
+  propose(ChangeRoster{std::move(joint)});
+  if (options_->bug == PlantedBug::joint_not_awaited) end_roster_change();
+}
+
+void Raft::on_applied(std::uint64_t index) {
+  HOPRING_CHECK(applied_ <= index && index <= committed_);
+  applied_ = index;
+  trim();
+}
+
+// What everybody has is not needed any more; if some are too far behind, what is too much.
+void Raft::trim() {
+  if (is_primary()) {
+    held_by_all_ = log_.last_index();
+    for (const Peer& each : peers_) held_by_all_ = std::min(held_by_all_, each.match);
+  }
+  std::uint64_t to = std::min(applied_, held_by_all_);
+  std::size_t excess =
+      log_.bytes() > options_->kept_bytes_max ? log_.bytes() - options_->kept_bytes_max : 0;
+  for (std::uint64_t index = log_.base_index() + 1; index <= applied_ && excess > 0; ++index) {
+    excess -= std::min(excess, bytes_of(log_.at(index).command));
+    to = std::max(to, index);
+  }
+  if (to <= log_.base_index()) return;
+  log_.trim(to);
+  while (rosters_.size() > 1 && rosters_[1].index <= to) rosters_.erase(rosters_.begin());
+}
+
+// Entries on their way to members.
+
+void Raft::add_learner(const PeerRef& peer, std::uint64_t index) {
+  HOPRING_CHECK(is_primary() && peer != self_);
+  if (peer_of(peer) == nullptr) peers_.push_back(Peer{peer});
+  Peer& added = *peer_of(peer);
+  added.needs_copy = false;
+  added.next = index + 1;
+  added.sent.clear();
+  added.resend_at = Time::never();
+}
+
+void Raft::remove_learner(const PeerRef& peer) {
+  std::erase_if(peers_, [&](const Peer& each) { return each.peer == peer && each.admitted == 0; });
+}
+
+std::vector<PeerRef> Raft::members_without_copy() const {
+  std::vector<PeerRef> without;
+  for (const Peer& each : peers_) {
+    if (each.needs_copy) without.push_back(each.peer);
+  }
+  return without;
+}
+
+std::uint64_t Raft::matched(const PeerRef& peer) const {
+  const Peer* known = peer_of(peer);
+  return known == nullptr ? 0 : known->match;
+}
+
+void Raft::flush(Now now, RaftOutbox& out) {
+  if (!is_primary()) return;
+  for (Peer& each : peers_) send_to(now, each, out);
+  leave_view(now, out);
+}
+
+void Raft::send_to(Now now, Peer& peer, RaftOutbox& out) {
+  while (!peer.needs_copy && peer.next <= log_.last_index() &&
+         peer.sent.size() < (peer.probes ? 1 : options_->appends_inflight_max)) {
+    if (peer.next <= log_.base_index()) {
+      peer.needs_copy = true;
+      peer.sent.clear();
+      peer.resend_at = Time::never();
+      return;
+    }
+    const std::uint64_t previous = peer.next - 1;
+    AppendEntries append{group_,
+                         term_,
+                         peer.admitted,
+                         previous,
+                         log_.term_at(previous),
+                         committed_,
+                         held_by_all_,
+                         log_.after(previous, options_->append_bytes_max)};
+    peer.next += append.entries.size();
+    peer.sent.push_back({previous, peer.next - 1});
+    if (peer.resend_at == Time::never()) peer.resend_at = now.monotonic + options_->resend_interval;
+    out.push_back({peer.peer, std::move(append)});
+  }
+}
+
+// A primary that its own view does not name any more, and whose members have that view.
+void Raft::leave_view(Now now, RaftOutbox& out) {
+  if (roster().is_joint() || rosters_.back().index > committed_) return;
+  if (find(roster(), self_) != nullptr || peers_.empty()) return;
+  const auto furthest = std::max_element(
+      peers_.begin(), peers_.end(), [](const Peer& a, const Peer& b) { return a.match < b.match; });
+  hand_lead_to(now, PeerRef(furthest->peer), out);
+}
+
+void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox& out) {
+  const bool stale = message.term < term_ && options_->bug != PlantedBug::stale_append_accepted;
+  AppendEntriesAnswer answer{group_, term_, 0, message.previous_index, false, 0};
+  if (stale || is_primary() || !is_sound(message)) {
+    out.push_back({from, answer});
+    return;
+  }
+  follow(now, std::max(term_, message.term), from);
+  held_by_all_ = std::max(held_by_all_, message.held_by_all);
+  answer.term = term_;
+  answer.admitted = answer_for(message.admitted);
+  const std::uint64_t previous = message.previous_index;
+  answer.matches =
+      previous <= log_.base_index() ||
+      (previous <= log_.last_index() && log_.term_at(previous) == message.previous_term);
+  if (answer.matches) {
+    verified_ = std::max(verified_, previous + message.entries.size());
+    take(std::move(message.entries));
+    commit_to(std::min(message.committed, verified_));
+    answer.index = std::max(verified_, committed_);
+  } else {
+    answer.index = std::min(log_.last_index(), previous - 1);
+    const std::uint64_t term = previous <= log_.last_index() ? log_.term_at(previous) : 0;
+    while (answer.index > committed_ && log_.term_at(answer.index) == term) --answer.index;
+    answer.index = std::max(answer.index, committed_);
+  }
+  out.push_back({from, answer});
+}
+
+// Does the message keep the rules? What has been committed is never taken back.
+bool Raft::is_sound(const AppendEntries& message) const {
+  std::uint64_t index = message.previous_index;
+  std::uint64_t term = message.previous_term;
+  for (const Entry& each : message.entries) {
+    if (each.index != ++index || each.term < term || each.term > message.term) return false;
+    if (index == log_.base_index() + 1 && each.term < log_.term_at(index - 1)) return false;
+    term = each.term;
+    const bool known = log_.base_index() < index && index <= committed_;
+    if (known && log_.term_at(index) != term) return false;
+  }
+  return true;
+}
+
+// What is here already stays; what differs was never committed, and gives way.
+void Raft::take(std::vector<Entry>&& entries) {
+  for (Entry& entry : entries) {
+    if (entry.index <= log_.base_index()) continue;
+    if (entry.index <= log_.last_index()) {
+      if (log_.term_at(entry.index) == entry.term) continue;
+      log_.truncate(entry.index - 1);
+      while (rosters_.back().index >= entry.index) rosters_.pop_back();
+    }
+    push(std::move(entry));
+  }
+}
+
+void Raft::on(Now now, const PeerRef& from, const AppendEntriesAnswer& message, RaftOutbox&) {
+  if (message.term > term_) return follow(now, message.term, std::nullopt);
+  Peer* peer = peer_of(from);
+  if (!is_primary() || message.term != term_ || peer == nullptr) return;
+  const bool any = options_->bug == PlantedBug::former_self_votes;
+  if (message.index > log_.last_index() || (message.admitted != peer->admitted && !any)) return;
+  if (message.matches) {
+    peer->probes = false;
+    peer->match = std::max(peer->match, message.index);
+    peer->next = std::max(peer->next, peer->match + 1);
+    while (!peer->sent.empty() && peer->sent.front().last <= peer->match) peer->sent.pop_front();
+    peer->resend_at =
+        peer->sent.empty() ? Time::never() : now.monotonic + options_->resend_interval;
+    advance_commit();
+  } else if (!peer->sent.empty() && message.previous_index == peer->sent.front().previous) {
+    peer->probes = true;
+    peer->next = std::max(peer->match, std::min(message.previous_index, message.index)) + 1;
+    peer->sent.clear();
+    peer->resend_at = Time::never();
+  }
+}
+
+Raft::Start Raft::start_of_copy() const {
+  const auto after = std::find_if(rosters_.begin() + 1, rosters_.end(),
+                                  [&](const RosterAt& each) { return each.index > applied_; });
+  return {term_, applied_, log_.term_at(applied_), std::prev(after)->roster};
+}
+
+void Raft::on(Now, const PeerRef& from, const NoCopy& message, RaftOutbox&) {
+  Peer* peer = peer_of(from);
+  if (!is_primary() || message.term != term_ || peer == nullptr) return;
+  if (message.admitted != peer->admitted) return;
+  peer->needs_copy = true;
+  peer->probes = true;
+  peer->match = 0;
+  peer->sent.clear();
+  peer->resend_at = Time::never();
+}
+
+bool Raft::install(Now now, const Start& start) {
+  if (is_primary() || start.term < term_ || start.index <= committed_) return false;
+  follow(now, start.term, primary_);
+  log_ = RaftLog(start.index, start.index_term);
+  rosters_ = {{start.index, start.roster}};
+  committed_ = applied_ = verified_ = start.index;
+  return true;
+}
+
+// Inputs.
+
+void Raft::on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out) {
+  if (group_of(message) != group_ || from == self_) return;
+  std::visit([&](auto&& each) { on(now, from, std::forward<decltype(each)>(each), out); },
+             std::move(message));
+  flush(now, out);
+}
+
+void Raft::on_deadline(Now now, RaftOutbox& out) {
+  if (!is_primary()) {
+    if (now.monotonic < election_at_) return;
+    if (may_stand() && !is_bound(now)) {
+      ask(now, out);
+    } else {
+      hear(now);
+    }
+    return flush(now, out);
+  }
+  if (is_decided_by([&](const Peer& each) {
+        return each.confirmed && *each.confirmed + options_->quorum_timeout > now.monotonic;
+      })) {
+    confirmed_at_ = now.monotonic;
+  } else if (confirmed_at_ + options_->quorum_timeout <= now.monotonic) {
+    return follow(now, term_, std::nullopt);
+  }
+  for (Peer& each : peers_) {
+    if (each.resend_at > now.monotonic) continue;
+    each.probes = true;
+    each.next = each.sent.front().previous + 1;
+    each.sent.clear();
+    each.resend_at = Time::never();
+  }
+  flush(now, out);
+}
+
+Time Raft::next_deadline() const noexcept {
+  if (!is_primary()) return election_at_;
+  if (peers_.empty()) return Time::never();
+  Time next = confirmed_at_ + options_->quorum_timeout;
+  for (const Peer& each : peers_) next = std::min(next, each.resend_at);
+  return next;
+}
+
+}  // namespace hopring

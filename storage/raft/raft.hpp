@@ -1,0 +1,233 @@
+#pragma once
+
+// The order of one group at one of its members: who is primary in which term, which entries stand
+// in the order, and how far they are committed. Applying them is the owner's business.
+//
+// Raft (D. Ongaro, "Consensus: Bridging Theory and Practice", 2014), in memory: a process that has
+// died is no member any more, so nothing is ever read back. With
+//   - PreVote (9.6) and promises: a member that has answered a heartbeat votes for nobody else for
+//     promise_duration, so that a primary with the promises of a majority can answer reads alone
+//     (6.4.1). Both also keep a member that hears nothing from disturbing the others.
+//   - joint consensus (4.3): any set of members may follow any other. A voter is named by its
+//     admission (roster.hpp).
+//   - commit by counting copies only of entries of the own term (3.6.2); likewise the view is
+//     changed only by a primary that has committed one.
+//
+//                  silence                  majority                 majority
+//   follower -------------------> asking -----------------> candidate --------> primary
+//      ^  ^                         |                           |                  |
+//      |  +--- heard of a primary --+---------------------------+                  |
+//      +------- a higher term; no promises for quorum_timeout; has left the view --+
+//
+// Entries are sent by flush(), so that those which are proposed in one turn travel together.
+//
+// Not thread-safe. Sans-IO: time comes in as `now`, messages are left in `out`.
+//
+// Invariants (docs/invariants.md):
+//   (1) term() and committed() only grow; an entry up to committed() is never taken back.
+//   (2) of two members, at most one becomes primary in one term.
+//   (3) two orders that hold an entry of the same index and term are the same up to there.
+//   (4) while may_serve(), nobody else does.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "base/time.hpp"
+#include "storage/raft/raft_log.hpp"
+#include "storage/raft/raft_messages.hpp"
+#include "storage/raft/raft_options.hpp"
+
+namespace hopring {
+
+class Raft {
+ public:
+  enum class Role : std::uint8_t { follower, asking, candidate, primary };
+
+  // Where a member begins: a state as of `index`, whose entry was of `index_term`.
+  struct Start {
+    std::uint64_t term = 0;
+    std::uint64_t index = 0;
+    std::uint64_t index_term = 0;
+    Roster roster;
+  };
+
+  // Follows, and hears nobody yet. REQUIRES: `options` outlive it.
+  Raft(const RaftOptions& options, const GroupName& group, const PeerRef& self, Start start,
+       Rng rng, Now now);
+
+  const GroupName& group() const noexcept { return group_; }
+  Role role() const noexcept { return role_; }
+  bool is_primary() const noexcept { return role_ == Role::primary; }
+  std::uint64_t term() const noexcept { return term_; }
+  std::uint64_t committed() const noexcept { return committed_; }
+  std::uint64_t last_index() const noexcept { return log_.last_index(); }
+  std::size_t kept_bytes() const noexcept { return log_.bytes(); }
+  const Roster& roster() const noexcept { return rosters_.back().roster; }
+  // Does the roster name this member, and not a former self? It does not name a learner.
+  bool is_voter() const { return is_voter_of(roster()); }
+  // Who is primary, as far as is known.
+  const std::optional<PeerRef>& primary() const noexcept { return primary_; }
+
+  // REQUIRES: index <= committed(), and not dropped.
+  const Entry& entry(std::uint64_t index) const { return log_.at(index); }
+  // The owner has applied the entries up to `index`; they may be dropped now.
+  void on_applied(std::uint64_t index);
+  std::uint64_t applied() const noexcept { return applied_; }
+
+  // May the primary answer reads from its applied state, alone? `now` must have been read after
+  // the request was received.
+  bool may_serve(Now now) const;
+  // Has a majority confirmed, since `since`, that this peer is primary? For `--reads majority`.
+  bool is_confirmed_since(Time since) const;
+
+  // Is there room for one more entry that is not committed?
+  bool has_room() const noexcept;
+  // Appends a command and returns its index. flush() sends it. REQUIRES: is_primary().
+  std::uint64_t propose(Command command);
+  // May the members be changed now? By one change at a time, and by a primary that may_serve()
+  // would trust but for its promises.
+  bool can_change_members() const;
+  // Begins to replace the members by these; ends by itself. Those that are new should have been
+  // brought near first: add_learner(). REQUIRES: can_change_members(); 1 to members_max of them.
+  void change_members(const Members& next);
+
+  // The primary sends entries to this peer, too, which does not vote. What it begins with it has
+  // got otherwise, as of `index`. REQUIRES: is_primary().
+  void add_learner(const PeerRef& peer, std::uint64_t index);
+  void remove_learner(const PeerRef& peer);
+  // Members and learners that lack entries which have been dropped here, or have no copy at all:
+  // each must be given one; then add_learner() tells as of which index, whether it votes or not.
+  std::vector<PeerRef> members_without_copy() const;
+  // Is it a member or a learner that gets entries from here?
+  bool sends_to(const PeerRef& peer) const { return peer_of(peer) != nullptr; }
+  // How far a member or learner is known to be; 0 if that is not known.
+  std::uint64_t matched(const PeerRef& peer) const;
+
+  // As of what has been applied here: where who is given a copy of it begins.
+  Start start_of_copy() const;
+  // This member has been given a copy of the arc, as of start.index, by the primary of start.term.
+  // Nothing happens if it is not ahead of what was committed here.
+  bool install(Now now, const Start& start);
+
+  // Sends what followers lack.
+  void flush(Now now, RaftOutbox& out);
+
+  // Stops serving, and asks `to` to become primary. REQUIRES: is_primary(); `to` votes.
+  void hand_lead_to(Now now, const PeerRef& to, RaftOutbox& out);
+  // The primary is known to be gone: do not wait until its silence has lasted.
+  void on_primary_gone(Now now);
+
+  void on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out);
+
+  // The primary's heartbeats: to whom, and what. The owner sends those of all its groups together,
+  // every heartbeat_interval, and at once if wants_heartbeat().
+  bool wants_heartbeat() const noexcept { return wants_heartbeat_; }
+  template <class Send>  // send(const PeerRef&, const Heartbeat&)
+  void beat(Send&& send) {
+    wants_heartbeat_ = false;
+    if (!is_primary()) return;
+    for (const Peer& each : peers_) {
+      send(each.peer, Heartbeat{group_, term_, each.admitted, committed_});
+    }
+  }
+  HeartbeatAnswer on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat);
+  // `sent`: when the heartbeat that this answers was sent, by this peer's clock.
+  void on_heartbeat_answer(const PeerRef& from, const HeartbeatAnswer& answer, Time sent, Now now);
+
+  // REQUIRES: now >= next_deadline().
+  void on_deadline(Now now, RaftOutbox& out);
+  Time next_deadline() const noexcept;
+
+ private:
+  struct Sent {
+    std::uint64_t previous = 0;
+    std::uint64_t last = 0;
+  };
+  // Another member or a learner, as the primary sees it.
+  struct Peer {
+    PeerRef peer;
+    std::uint64_t admitted = 0;  // 0: a learner
+    bool needs_copy = false;
+    bool probes = true;          // where its order meets ours is not known: one append at a time
+    std::uint64_t match = 0;     // it has the entries up to here, for certain
+    std::uint64_t next = 1;      // the first entry that has not been sent
+    std::deque<Sent> sent = {};  // and not acknowledged: at most appends_inflight_max
+    Time resend_at = Time::never();
+    std::optional<Time> confirmed = {};  // when the last heartbeat was sent that it has answered
+  };
+  struct RosterAt {
+    std::uint64_t index = 0;
+    Roster roster;
+  };
+
+  void on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox& out);
+  void on(Now now, const PeerRef& from, const AppendEntriesAnswer& message, RaftOutbox& out);
+  void on(Now now, const PeerRef& from, const RequestVote& message, RaftOutbox& out);
+  void on(Now now, const PeerRef& from, const VoteAnswer& message, RaftOutbox& out);
+  void on(Now now, const PeerRef& from, const TakeLead& message, RaftOutbox& out);
+  void on(Now now, const PeerRef& from, const NoCopy& message, RaftOutbox& out);
+
+  bool is_bound(Now now) const;
+  bool reaches_as_far(const RequestVote& message) const;
+  std::uint64_t answer_for(std::uint64_t admitted) const;
+  bool is_voter_of(const Roster& roster) const;
+  bool may_stand() const;
+  void follow(Now now, std::uint64_t term, std::optional<PeerRef> primary);
+  void hear(Now now);
+  void ask(Now now, RaftOutbox& out);
+  void stand(Now now, std::uint64_t resigned_term, RaftOutbox& out);
+  void solicit(RequestVote::Kind kind, std::uint64_t term, std::uint64_t resigned_term,
+               RaftOutbox& out) const;
+  bool has_votes() const;
+  void lead(Now now);
+  void push(Entry entry);
+  bool is_sound(const AppendEntries& message) const;
+  void take(std::vector<Entry>&& entries);
+  void update_peers();
+  void advance_commit();
+  void commit_to(std::uint64_t index);
+  void end_roster_change();
+  void leave_view(Now now, RaftOutbox& out);
+  void trim();
+  void send_to(Now now, Peer& peer, RaftOutbox& out);
+  Peer* peer_of(const PeerRef& peer);
+  const Peer* peer_of(const PeerRef& peer) const;
+  // Those of whom holds(const Peer&) holds, and this peer: are they a majority?
+  template <class Holds>
+  bool is_decided_by(Holds&& holds) const;
+
+  const RaftOptions* options_;
+  GroupName group_;
+  PeerRef self_;
+  Rng rng_;
+  Role role_ = Role::follower;
+  std::uint64_t term_;
+  std::optional<PeerRef> voted_for_;  // in term_
+  std::optional<PeerRef> primary_;
+  RaftLog log_;
+  std::vector<RosterAt> rosters_;  // those in the log, and the one before
+  std::uint64_t begun_at_;         // index as of which its copy began
+  std::uint64_t committed_;
+  std::uint64_t applied_;
+  std::uint64_t held_by_all_ = 0;  // nobody will ask for entries up to here
+
+  // Follower. What was promised binds a candidate, too.
+  Time promised_until_{};
+  Time election_at_;
+  std::uint64_t verified_ = 0;  // it has the primary's entries up to here
+
+  // Asking and candidate.
+  std::vector<Voter> votes_;
+
+  // Primary.
+  std::vector<Peer> peers_;
+  std::uint64_t first_of_term_ = 0;  // index of the first entry of its term
+  Time confirmed_at_{};              // when it last looked and had the promises of a majority
+  bool wants_heartbeat_ = false;
+};
+
+}  // namespace hopring

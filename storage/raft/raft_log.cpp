@@ -1,0 +1,81 @@
+#include "storage/raft/raft_log.hpp"
+
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+constexpr std::size_t entry_overhead_bytes = 128;  // the Entry itself, or its fields on the wire
+
+struct PayloadBytes {
+  std::size_t operator()(const Put& put) const { return put.key.size() + put.value.bytes.size(); }
+  std::size_t operator()(const CompareAndSet& operation) const {
+    return operation.key.size() + operation.expected.bytes.size() + operation.desired.bytes.size();
+  }
+  std::size_t operator()(const Erase& erase) const { return erase.key.size(); }
+  std::size_t operator()(const Add& add) const { return add.key.size(); }
+  std::size_t operator()(const RemoveExpired& command) const { return command.key.size(); }
+  std::size_t operator()(const SplitArc&) const { return 0; }
+  std::size_t operator()(const Nothing&) const { return 0; }
+  std::size_t operator()(const ChangeView& change) const {
+    return change.view.members.size() * sizeof(PeerRef);
+  }
+  std::size_t operator()(const ChangeRoster& change) const {
+    return (change.roster.voters.size() + change.roster.incoming.size()) * sizeof(Voter);
+  }
+};
+
+}  // namespace
+
+std::size_t bytes_of(const Command& command) {
+  return entry_overhead_bytes + std::visit(PayloadBytes{}, command);
+}
+
+std::uint64_t RaftLog::term_at(std::uint64_t index) const {
+  return index == base_index_ ? base_term_ : at(index).term;
+}
+
+const Entry& RaftLog::at(std::uint64_t index) const {
+  HOPRING_CHECK(base_index_ < index && index <= last_index());
+  return entries_[static_cast<std::size_t>(index - base_index_ - 1)];
+}
+
+void RaftLog::push(Entry entry) {
+  HOPRING_CHECK(entry.index == last_index() + 1 && entry.term >= last_term());
+  bytes_ += bytes_of(entry.command);
+  entries_.push_back(std::move(entry));
+}
+
+void RaftLog::truncate(std::uint64_t index) {
+  HOPRING_CHECK(base_index_ <= index);
+  while (last_index() > index) {
+    bytes_ -= bytes_of(entries_.back().command);
+    entries_.pop_back();
+  }
+}
+
+void RaftLog::trim(std::uint64_t index) {
+  HOPRING_CHECK(index <= last_index());
+  while (base_index_ < index) {
+    base_term_ = entries_.front().term;
+    ++base_index_;
+    bytes_ -= bytes_of(entries_.front().command);
+    entries_.pop_front();
+  }
+}
+
+std::vector<Entry> RaftLog::after(std::uint64_t index, std::size_t bytes_max) const {
+  HOPRING_CHECK(base_index_ <= index);
+  std::vector<Entry> chosen;
+  std::size_t bytes = 0;
+  for (std::uint64_t each = index + 1; each <= last_index(); ++each) {
+    bytes += bytes_of(at(each).command);
+    if (!chosen.empty() && bytes > bytes_max) break;
+    chosen.push_back(at(each));
+  }
+  return chosen;
+}
+
+}  // namespace hopring

@@ -1,0 +1,57 @@
+#pragma once
+
+// The newest entries of a group's order, at one member. Older ones have been applied and dropped:
+// a member that lacks them is given a copy of the arc instead.
+//
+//        base_index()                 committed (the owner's)        last_index()
+//   dropped |  kept, committed               | kept, may be taken back   |
+//
+// Not thread-safe. Invariants:
+//   (1) indices follow each other without a gap, terms do not fall.
+//   (2) bytes() is the sum of bytes_of() of what is kept.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "storage/raft/entry.hpp"
+
+namespace hopring {
+
+class RaftLog {
+ public:
+  // Begins after an entry of this index and term.
+  RaftLog(std::uint64_t index, std::uint64_t term) : base_index_(index), base_term_(term) {}
+
+  std::uint64_t base_index() const noexcept { return base_index_; }
+  std::uint64_t last_index() const noexcept { return base_index_ + entries_.size(); }
+  std::uint64_t last_term() const noexcept {
+    return entries_.empty() ? base_term_ : entries_.back().term;
+  }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  // REQUIRES: base_index() <= index <= last_index().
+  std::uint64_t term_at(std::uint64_t index) const;
+  // REQUIRES: base_index() < index <= last_index().
+  const Entry& at(std::uint64_t index) const;
+
+  // REQUIRES: entry.index == last_index() + 1, entry.term >= last_term().
+  void push(Entry entry);
+  // Takes back the entries after `index`. REQUIRES: base_index() <= index.
+  void truncate(std::uint64_t index);
+  // Drops the entries up to and including `index`. REQUIRES: index <= last_index().
+  void trim(std::uint64_t index);
+
+  // Entries after `index`, at most bytes_max of them, but one if there is one.
+  // REQUIRES: base_index() <= index.
+  std::vector<Entry> after(std::uint64_t index, std::size_t bytes_max) const;
+
+ private:
+  std::uint64_t base_index_;
+  std::uint64_t base_term_;
+  std::deque<Entry> entries_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace hopring

@@ -1,0 +1,107 @@
+// Whole lives of a group under faults, from seeds; and the bugs that its judges must find.
+
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+
+#include "raft_world.hpp"
+
+namespace hopring {
+namespace {
+
+using namespace std::chrono_literals;
+
+// More of them: HOPRING_RAFT_SEEDS=20000.
+std::uint64_t seeds_wanted() {
+  const char* given = std::getenv("HOPRING_RAFT_SEEDS");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : 60;
+}
+
+std::uint64_t first_seed() {
+  const char* given = std::getenv("HOPRING_RAFT_SEED");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
+}
+
+RaftWorldOptions options_of(std::uint64_t seed) {
+  RaftWorldOptions options;
+  options.seed = seed;
+  options.members = 1 + 2 * (seed % 3);
+  options.spares = 3;
+  // Small, so that members fall behind the log and need copies.
+  options.raft.kept_bytes_max = seed % 4 == 0 ? 20'000 : 200'000;
+  return options;
+}
+
+std::string text_of(const std::vector<std::string>& violations) {
+  std::string text;
+  for (const std::string& each : violations) text += each + "\n";
+  return text;
+}
+
+BOOST_AUTO_TEST_SUITE(raft_random)
+
+BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_and_nothing_stale_is_read_under_faults) {
+  RaftWorldFigures sum;
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + seeds_wanted(); ++seed) {
+    RaftWorld world(options_of(seed));
+    world.run_for(30s);
+    world.heal();
+    const bool recovers = world.recovers_within(10s);
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      BOOST_TEST(text_of(world.violations()) == "");
+      BOOST_TEST(recovers, world.describe());
+    }
+    sum.writes += world.figures().writes;
+    sum.reads += world.figures().reads;
+    sum.terms += world.figures().terms;
+    sum.changes += world.figures().changes;
+    sum.copies += world.figures().copies;
+  }
+  BOOST_TEST_MESSAGE("writes " << sum.writes << " reads " << sum.reads << " terms " << sum.terms
+                               << " changes " << sum.changes << " copies " << sum.copies);
+  BOOST_TEST(sum.writes > 1000 * seeds_wanted());
+  BOOST_TEST(sum.reads > 1000 * seeds_wanted());
+  BOOST_TEST(sum.terms > 3 * seeds_wanted());
+  BOOST_TEST(sum.changes > 2 * seeds_wanted());
+}
+
+// For each bug a seed by which it is found. The others are found by tests of their own, in
+// raft_test.cpp: what they break takes more than one coincidence.
+struct Planted {
+  PlantedBug bug;
+  const char* name;
+  std::uint64_t seed;
+};
+constexpr Planted planted[] = {
+    {PlantedBug::ack_before_majority, "ack_before_majority", 2},
+    {PlantedBug::lease_not_checked, "lease_not_checked", 27},
+    {PlantedBug::promise_of_another_term, "promise_of_another_term", 315},
+    {PlantedBug::votes_twice, "votes_twice", 46},
+    {PlantedBug::log_not_compared, "log_not_compared", 11},
+    {PlantedBug::joint_by_one_majority, "joint_by_one_majority", 34},
+    {PlantedBug::joint_not_awaited, "joint_not_awaited", 17},
+};
+
+BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_by_the_seed_that_finds_it_and_only_with_the_bug) {
+  const bool searches = std::getenv("HOPRING_RAFT_BUGS") != nullptr;
+  for (const Planted& each : planted) {
+    BOOST_TEST_CONTEXT(each.name) {
+      std::uint64_t seed = searches ? 1 : each.seed;
+      const auto is_found = [&](PlantedBug bug) {
+        RaftWorldOptions options = options_of(seed);
+        options.raft.bug = bug;
+        RaftWorld world(options);
+        world.run_for(30s);
+        return !world.violations().empty();
+      };
+      while (searches && seed < 500 && !is_found(each.bug)) ++seed;
+      if (searches) BOOST_TEST_MESSAGE(each.name << " is found by seed " << seed);
+      BOOST_TEST(is_found(each.bug));
+      BOOST_TEST(!is_found(PlantedBug::none));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring

@@ -1,0 +1,230 @@
+#include "storage/raft/raft.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "raft_world.hpp"
+
+namespace hopring {
+namespace {
+
+using namespace std::chrono_literals;
+
+RaftWorldOptions quiet(std::size_t members) {
+  RaftWorldOptions options;
+  options.members = members;
+  options.has_faults = false;
+  options.changes_members = false;
+  return options;
+}
+
+// Members that are led by hand.
+
+constexpr GroupName group{Position{~0ull}, 1, 0};
+
+PeerRef peer(std::uint16_t n) { return {ipv4_endpoint(0x7f000001, n), n}; }
+Now at(Duration since_start) { return {Time{since_start}, {}}; }
+Roster first_three() { return {{{peer(1), 1}, {peer(2), 1}, {peer(3), 1}}, {}}; }
+
+Entry put_at(std::uint64_t index, std::uint64_t term, std::string value) {
+  return {index, term, Put{"key", Value{ValueType::string, std::move(value)}, {}, {}}};
+}
+
+struct Member {
+  Member(std::uint16_t n, PlantedBug bug, Raft::Start start)
+      : options{.bug = bug}, raft(options, group, peer(n), std::move(start), Rng(n), at(0s)) {}
+
+  // The one answer of a kind to a message.
+  template <class Answer>
+  Answer ask(std::uint16_t from, RaftMessage message, Duration when = 0s) {
+    RaftOutbox out;
+    raft.on_message(at(when), peer(from), std::move(message), out);
+    for (const SendRaft& each : out) {
+      if (const auto* answer = std::get_if<Answer>(&each.message)) return *answer;
+    }
+    BOOST_FAIL("no answer");
+    return {};
+  }
+
+  RaftOptions options;
+  Raft raft;
+};
+
+RequestVote vote_for(std::uint64_t term, std::uint64_t last_index, std::uint64_t last_term) {
+  return {group, RequestVote::Kind::vote, term, 1, last_index, last_term, 0};
+}
+
+BOOST_AUTO_TEST_SUITE(raft)
+
+BOOST_AUTO_TEST_CASE(a_member_that_has_promised_does_not_vote_until_the_promise_has_run_out) {
+  const auto votes = [](PlantedBug bug, Duration when) {
+    Member member(1, bug, {0, 0, 0, first_three()});
+    const Heartbeat heartbeat{group, 1, 1, 0};
+    BOOST_TEST(member.raft.on_heartbeat(at(1s), peer(2), heartbeat).promised);
+    return member.ask<VoteAnswer>(3, vote_for(2, 10, 1), when).granted;
+  };
+  const Duration promised = RaftOptions{}.promise_duration;
+  BOOST_TEST(!votes(PlantedBug::none, 1s + promised / 2));
+  BOOST_TEST(votes(PlantedBug::none, 1s + promised));
+  BOOST_TEST(votes(PlantedBug::promise_not_kept, 1s + promised / 2));
+}
+
+BOOST_AUTO_TEST_CASE(a_primary_that_has_resigned_frees_its_members_from_their_promise) {
+  Member member(1, PlantedBug::none, {0, 0, 0, first_three()});
+  member.raft.on_heartbeat(at(1s), peer(2), {group, 4, 1, 0});
+  RequestVote vote = vote_for(5, 10, 4);
+  vote.resigned_term = 3;  // an earlier one, whose primary is not the one that was promised to
+  BOOST_TEST(!member.ask<VoteAnswer>(3, vote, 1s).granted);
+  vote.resigned_term = 4;
+  BOOST_TEST(member.ask<VoteAnswer>(3, vote, 1s).granted);
+}
+
+BOOST_AUTO_TEST_CASE(entries_of_a_primary_of_an_earlier_term_are_refused) {
+  const auto takes = [](PlantedBug bug) {
+    Member member(1, bug, {5, 0, 0, first_three()});
+    const AppendEntries stale{group, 4, 1, 0, 0, 0, 0, {put_at(1, 4, "old")}};
+    const auto answer = member.ask<AppendEntriesAnswer>(2, stale);
+    BOOST_TEST(answer.term == 5u);
+    return answer.matches;
+  };
+  BOOST_TEST(!takes(PlantedBug::none));
+  BOOST_TEST(takes(PlantedBug::stale_append_accepted));
+}
+
+// Peer 2 was a member from the beginning, was removed, and has a new copy as of index 10: it does
+// not remember how it voted before.
+BOOST_AUTO_TEST_CASE(a_member_does_not_answer_for_its_former_self) {
+  const auto admission = [](PlantedBug bug, std::uint64_t admitted) {
+    Member member(2, bug, {3, 10, 3, first_three()});
+    RequestVote vote = vote_for(4, 10, 3);
+    vote.admitted = admitted;
+    return member.ask<VoteAnswer>(3, vote, 5s).admitted;
+  };
+  BOOST_TEST(admission(PlantedBug::none, 1) == 0u);
+  BOOST_TEST(admission(PlantedBug::none, 11) == 11u);
+  BOOST_TEST(admission(PlantedBug::former_self_votes, 1) == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_vote_that_does_not_name_the_admission_is_not_counted) {
+  Member candidate(1, PlantedBug::none, {3, 0, 0, first_three()});
+  RaftOutbox out;
+  candidate.raft.on_deadline(at(5s), out);
+  candidate.ask<RequestVote>(2, VoteAnswer{group, RequestVote::Kind::pre_vote, 4, 1, true}, 5s);
+  BOOST_TEST((candidate.raft.role() == Raft::Role::candidate));
+  const VoteAnswer granted{group, RequestVote::Kind::vote, 4, 0, true};
+  candidate.raft.on_message(at(5s), peer(2), granted, out);
+  BOOST_TEST(!candidate.raft.is_primary());
+  candidate.raft.on_message(at(5s), peer(2), VoteAnswer{granted.group, granted.kind, 4, 1, true},
+                            out);
+  BOOST_TEST(candidate.raft.is_primary());
+}
+
+// The case of figure 3.7 of Ongaro's dissertation: an entry of an earlier term may stand at a
+// majority and still be taken back.
+BOOST_AUTO_TEST_CASE(an_entry_of_an_earlier_term_is_committed_only_with_one_of_the_own) {
+  const auto commits = [](PlantedBug bug) {
+    Member member(1, bug, {2, 0, 0, first_three()});
+    RaftOutbox out;
+    member.raft.on_message(at(0s), peer(2),
+                           AppendEntries{group, 2, 1, 0, 0, 0, 0, {put_at(1, 2, "old")}}, out);
+    member.raft.on_deadline(at(5s), out);
+    member.raft.on_message(at(5s), peer(3),
+                           VoteAnswer{group, RequestVote::Kind::pre_vote, 3, 1, true}, out);
+    member.raft.on_message(at(5s), peer(3), VoteAnswer{group, RequestVote::Kind::vote, 3, 1, true},
+                           out);
+    BOOST_TEST(member.raft.is_primary());
+    BOOST_TEST(member.raft.last_index() == 2u);
+    member.raft.on_message(at(5s), peer(3), AppendEntriesAnswer{group, 3, 1, 0, true, 1}, out);
+    return member.raft.committed() == 1;
+  };
+  BOOST_TEST(!commits(PlantedBug::none));
+  BOOST_TEST(commits(PlantedBug::old_term_committed));
+}
+
+// Each refusal makes the primary try again, once: not once for each append that is on its way.
+BOOST_AUTO_TEST_CASE(refusals_do_not_multiply_what_is_sent) {
+  Member primary(1, PlantedBug::none, {1, 100, 1, {{{peer(1), 101}, {peer(2), 101}}, {}}});
+  RaftOutbox out;
+  primary.raft.on_deadline(at(5s), out);
+  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+    primary.raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 101, true}, out);
+  }
+  BOOST_TEST(primary.raft.is_primary());
+  for (int i = 0; i < 10; ++i) primary.raft.propose(put_at(0, 0, "value").command);
+  out.clear();
+  primary.raft.flush(at(5s), out);
+  BOOST_TEST(out.size() == 0u);  // one is on its way, and nothing is known of the other's order
+  const AppendEntriesAnswer refusal{group, 2, 101, 100, false, 100};
+  for (int i = 0; i < 5; ++i) primary.raft.on_message(at(5s), peer(2), refusal, out);
+  BOOST_TEST(out.size() <= 5u);
+}
+
+BOOST_AUTO_TEST_CASE(what_breaks_the_rules_is_refused_and_changes_nothing) {
+  Member member(1, PlantedBug::none, {5, 10, 5, first_three()});
+  const auto refuses = [&](AppendEntries message) {
+    const auto answer = member.ask<AppendEntriesAnswer>(2, std::move(message));
+    return !answer.matches && member.raft.last_index() == 10;
+  };
+  BOOST_TEST(refuses({group, 5, 1, 10, 5, 0, 0, {put_at(12, 5, "a gap")}}));
+  BOOST_TEST(
+      refuses({group, 5, 1, 10, 5, 0, 0, {put_at(11, 6, "a later term than its primary's")}}));
+  BOOST_TEST(refuses({group, 5, 1, 9, 4, 0, 0, {put_at(10, 4, "x"), put_at(11, 4, "terms fall")}}));
+}
+
+BOOST_AUTO_TEST_CASE(three_members_elect_a_primary_that_serves) {
+  RaftWorld world(quiet(3));
+  world.run_for(3s);
+  BOOST_TEST(world.serving().has_value());
+  BOOST_TEST(world.figures().terms == 1u);
+  BOOST_TEST(world.figures().writes > 100u);
+  BOOST_TEST(world.violations().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_crashed_primary_is_followed_by_another_within_two_seconds) {
+  RaftWorld world(quiet(3));
+  world.run_for(3s);
+  const std::size_t first = world.serving().value();
+  world.crash(first);
+  BOOST_TEST(world.recovers_within(2s));
+  BOOST_TEST((world.serving().value() != first));
+}
+
+BOOST_AUTO_TEST_CASE(a_minority_does_not_serve) {
+  RaftWorld world(quiet(3));
+  world.run_for(3s);
+  world.crash(0);
+  world.crash(1);
+  world.run_for(1s);
+  BOOST_TEST(!world.serving());
+  world.run_for(20s);
+  BOOST_TEST(!world.serving());
+  BOOST_TEST(!world.raft(2)->is_primary());
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_was_cut_off_does_not_disturb_when_it_comes_back) {
+  RaftWorld world(quiet(3));
+  world.run_for(3s);
+  const std::size_t primary = world.serving().value();
+  const std::uint64_t term = world.raft(primary)->term();
+  world.isolate((primary + 1) % 3);
+  world.run_for(10s);
+  world.heal();
+  world.run_for(3s);
+  BOOST_TEST((world.serving() == primary));
+  BOOST_TEST(world.raft(primary)->term() == term);
+  BOOST_TEST(world.raft((primary + 1) % 3)->committed() > 1000u);
+}
+
+BOOST_AUTO_TEST_CASE(a_primary_that_is_cut_off_stops_serving_before_another_one_begins) {
+  RaftWorld world(quiet(5));
+  world.run_for(3s);
+  const std::size_t first = world.serving().value();
+  world.isolate(first);
+  BOOST_TEST(world.recovers_within(2s));
+  BOOST_TEST((world.serving().value() != first));
+  BOOST_TEST(world.violations().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring
