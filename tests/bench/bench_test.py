@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 FIGURES = {
     "overhead_bytes", "overhead_bytes_worst", "overhead_bytes_expiry", "load_mean",
     "load_at_growth", "insert_moved_max", "insert", "insert_longest_us", "insert_p9999_us",
-    "insert_longest_wall_us", "get_hit", "get_miss", "get_miss_cuckoo", "get_batch16", "scan",
+    "insert_longest_wall_us", "get_hit", "get_miss", "get_miss_cuckoo", "get_batch16",
+    "get_batch16_waiting", "scan",
     "split", "drop", "mixed_2_threads", "rewrite_resident", "rewrite_copied", "empty_arcs_mib",
     "flood", "equal_positions_us",
 }
