@@ -34,7 +34,8 @@ bool had_moved_on(const View& older, const View& claim) {
 bool beats(const View& challenger, const View& holder) {
   if (had_moved_on(challenger, holder)) return true;
   if (had_moved_on(holder, challenger)) return false;
-  return challenger.number > holder.number;
+  if (challenger.number != holder.number) return challenger.number > holder.number;
+  return challenger.term > holder.term;
 }
 
 View claim_of(const Arc& arc, const View& last, const PeerRef& claimant) {

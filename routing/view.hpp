@@ -47,10 +47,13 @@ struct View {
   Members members;  // 1 to members_max; the first is the primary as far as is known
   // A claim's: the last view of the dead that the claimant knew. What came later had moved on.
   ViewNumber taken_at = {};
+  // The term in which members.front() is primary, a hint beside the number; 0 where there is one
+  // member.
+  std::uint64_t term = 0;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& arc& number& taken_from& members& taken_at;
+    archive& arc& number& taken_from& members& taken_at& term;
   }
   friend bool operator==(const View&, const View&) = default;
 };
@@ -58,14 +61,23 @@ struct View {
 // REQUIRES: the view has a member; one from the network has passed is_well_formed().
 inline const PeerRef& primary_of(const View& view) { return view.members.front(); }
 
+inline bool contains(const Members& members, const PeerRef& peer) {
+  return std::find(members.begin(), members.end(), peer) != members.end();
+}
+template <class Predicate>
+void erase_if(Members& members, Predicate&& predicate) {
+  members.erase(std::remove_if(members.begin(), members.end(), predicate), members.end());
+}
+
 inline bool is_member(const View& view, const PeerRef& peer) {
-  return std::find(view.members.begin(), view.members.end(), peer) != view.members.end();
+  return contains(view.members, peer);
 }
 
 // Does a view that came from elsewhere keep the rules above?
 bool is_well_formed(const View& view);
 
-// Which of two views that share a position holds there. Mostly the higher number; but a claim
+// Which of two views that share a position holds there. Mostly the higher number, and of one number
+// the higher term; but a claim
 // (taken_from != 0) yields to a view of a lower generation that the claimant had missed: one later
 // than taken_at whose sole member is not the incarnation that the claim names.
 bool beats(const View& challenger, const View& holder);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
 #include <utility>
 
 #include "base/check.hpp"
@@ -15,6 +16,9 @@ std::size_t value_bytes(const OpAnswer& answer) {
   const auto* result = std::get_if<OpResult>(&answer);
   return result != nullptr && result->value ? result->value->bytes.size() : 0;
 }
+
+// A value of more bytes than an `add` gives comes from an operation that has changed nothing.
+constexpr std::size_t sum_bytes_max = 20;
 
 void add_view(std::vector<View>& views, View&& view) {
   if (view.members.empty()) return;
@@ -44,11 +48,16 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
       return std::nullopt;
     }
   }
-  Holes holes;
-  ClientReplyMessage reply = perform(now, request, {}, holes, out);
-  if (holes.empty()) return reply;
-  const std::uint64_t number = open_part(open_gather(asker), {});
-  out.notes.push_back(Unserved{index_, {number, std::move(reply)}, std::move(holes)});
+  Performance performance{{}};
+  ClientReplyMessage reply = perform(now, request, performance, out);
+  if (performance.holes.empty() && performance.pending.empty()) return reply;
+  Await whole{asker, std::move(reply), std::move(performance.holes), performance.bounds,
+              performance.bytes};
+  if (performance.pending.empty()) {
+    finish(std::move(whole), out);
+  } else {
+    await(std::move(whole), performance);
+  }
   return std::nullopt;
 }
 
@@ -112,13 +121,78 @@ void Desk::send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& r
 // Errands.
 
 void Desk::on(Now now, Errand&& errand, DeskOutbox& out) {
-  Holes holes;
-  const Bounds bounds = errand.is_alone ? Bounds{} : beside_others;
-  ErrandDone done{errand.number, perform(now, errand.request, bounds, holes, out)};
-  if (holes.empty()) {
-    out.errands.push_back(ToDesk{errand.from, std::move(done)});
+  Performance performance{errand.is_alone ? Bounds{} : beside_others};
+  ClientReplyMessage reply = perform(now, errand.request, performance, out);
+  Await whole{std::pair(errand.from, errand.number), std::move(reply), std::move(performance.holes),
+              performance.bounds, performance.bytes};
+  if (performance.pending.empty()) return finish(std::move(whole), out);
+  await(std::move(whole), performance);
+}
+
+// Operations that wait for a majority.
+
+void Desk::await(Await&& waiting, const Performance& performance) {
+  const std::uint64_t number = ++last_number_;
+  waiting.missing = performance.pending.size();
+  for (const auto& [waiter, index] : performance.pending)
+    slots_.emplace(waiter, Slot{number, index});
+  awaits_.emplace(number, std::move(waiting));
+}
+
+void Desk::take_answers(DeskOutbox& out) {
+  const auto is_answer = [](const GroupEffect& each) {
+    return std::holds_alternative<Answered>(each);
+  };
+  if (std::none_of(out.news.begin(), out.news.end(), is_answer)) return;
+  GroupOutbox news;
+  for (GroupEffect& each : out.news) {
+    if (auto* answered = std::get_if<Answered>(&each)) {
+      on_answer(std::move(*answered), out);
+    } else {
+      news.push_back(std::move(each));
+    }
+  }
+  out.news = std::move(news);
+}
+
+void Desk::on_answer(Answered&& answered, DeskOutbox& out) {
+  const auto slot = slots_.find(answered.waiter);
+  HOPRING_CHECK(slot != slots_.end());
+  const auto found = awaits_.find(slot->second.await);
+  Await& whole = found->second;
+  const std::size_t bytes = answered.result.value ? answered.result.value->bytes.size() : 0;
+  const bool is_long =
+      bytes > sum_bytes_max && (bytes > whole.bounds.value || whole.bytes > whole.bounds.batch);
+  if (is_long) answered.result = error_result(OpError::overloaded);
+  if (!is_long) whole.bytes += bytes;
+  if (auto* op = std::get_if<OpReply>(&whole.reply)) {
+    op->answer = std::move(answered.result);
   } else {
-    out.notes.push_back(Unserved{errand.from, std::move(done), std::move(holes)});
+    std::get<BatchReply>(whole.reply).answers[slot->second.index] = std::move(answered.result);
+  }
+  slots_.erase(slot);
+  if (--whole.missing > 0) return;
+  Await done = std::move(whole);
+  awaits_.erase(found);
+  finish(std::move(done), out);
+}
+
+// Where nobody here serves, the front has the last word.
+void Desk::finish(Await&& await, DeskOutbox& out) {
+  std::uint32_t desk = index_;
+  std::uint64_t number = 0;
+  if (const auto* errand = std::get_if<1>(&await.asker)) {
+    std::tie(desk, number) = *errand;
+  } else if (await.holes.empty()) {
+    out.replies.push_back(SendReply{std::get<Ticket>(await.asker), std::move(await.reply)});
+    return;
+  } else {
+    number = open_part(open_gather(std::get<Ticket>(await.asker)), {});
+  }
+  if (await.holes.empty()) {
+    out.errands.push_back(ToDesk{desk, ErrandDone{number, std::move(await.reply)}});
+  } else {
+    out.notes.push_back(Unserved{desk, {number, std::move(await.reply)}, std::move(await.holes)});
   }
 }
 
@@ -156,13 +230,14 @@ void Desk::put_in(Gather& gather, const Part& part, BatchReply&& given) {
 
 // What this shard serves.
 
-ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request, const Bounds& bounds,
-                                 Holes& holes, DeskOutbox& out) {
-  return std::visit([&](const auto& each) { return perform_each(now, each, bounds, holes, out); },
+ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request,
+                                 Performance& performance, DeskOutbox& out) {
+  return std::visit([&](const auto& each) { return perform_each(now, each, performance, out); },
                     request);
 }
 
-std::optional<OpResult> Desk::execute(Now now, const Operation& operation, View* executed_in,
+std::optional<OpResult> Desk::execute(Now now, const Operation& operation, std::uint32_t index,
+                                      View* executed_in, Performance& performance,
                                       DeskOutbox& out) {
   if (shard_.ring() == nullptr) return error_result(OpError::unavailable);
   if (const auto error = problem(operation, shard_.ring()->value_bytes_max))
@@ -172,56 +247,63 @@ std::optional<OpResult> Desk::execute(Now now, const Operation& operation, View*
     return error_result(OpError::moving);
   }
   OpResult result;
-  if (!shard_.execute(now, operation, result, executed_in, out.news)) return std::nullopt;
-  return result;
+  // What stands earlier in a batch and waits comes first.
+  const Replica::Asked asked{++last_number_, !performance.pending.empty()};
+  switch (shard_.execute(now, operation, asked, result, executed_in, out.news)) {
+    case Shard::Executed::answered:
+      return result;
+    case Shard::Executed::pending:
+      performance.pending.emplace_back(asked.waiter, index);
+      return std::nullopt;
+    case Shard::Executed::unserved:
+      performance.holes.emplace_back(index,
+                                     position_of(shard_.ring()->hash_key, key_of(operation)));
+  }
+  return std::nullopt;
 }
 
 // A result with a long value has changed nothing: a get's, or that of a compare-and-set which found
 // another value. So it may be refused as if it had not been executed.
-ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, const Bounds& bounds,
-                                      Holes& holes, DeskOutbox& out) {
+ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Performance& performance,
+                                      DeskOutbox& out) {
   OpReply reply;
   View view;
-  if (auto result = execute(now, request.operation, &view, out)) {
+  if (auto result = execute(now, request.operation, 0, &view, performance, out)) {
     reply.answer = std::move(*result);
-    if (value_bytes(reply.answer) > bounds.value) reply.answer = error_result(OpError::overloaded);
-    if (!view.members.empty()) reply.view = std::move(view);
-  } else {
-    const HashKey& hash_key = shard_.ring()->hash_key;
-    holes.emplace_back(0, position_of(hash_key, key_of(request.operation)));
+    const bool is_long = value_bytes(reply.answer) > performance.bounds.value;
+    if (is_long) reply.answer = error_result(OpError::overloaded);
   }
+  if (!view.members.empty()) reply.view = std::move(view);
   return reply;
 }
 
-ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request, const Bounds& bounds,
-                                      Holes& holes, DeskOutbox& out) {
+ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
+                                      Performance& performance, DeskOutbox& out) {
   BatchReply reply;
   reply.answers.reserve(request.operations.size());
-  std::size_t bytes = 0;
+  std::size_t& bytes = performance.bytes;
   for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
-    const Operation& operation = request.operations[i];
-    if (bytes > bounds.batch) {
+    if (bytes > performance.bounds.batch) {
       reply.answers.emplace_back(error_result(OpError::overloaded));
       continue;
     }
     View view;
-    auto result = execute(now, operation, &view, out);
+    auto result = execute(now, request.operations[i], i, &view, performance, out);
+    add_view(reply.views, std::move(view));
     if (!result) {
-      holes.emplace_back(i, position_of(shard_.ring()->hash_key, key_of(operation)));
       reply.answers.emplace_back(OpResult{});
       continue;
     }
     OpAnswer& answer = reply.answers.emplace_back(std::move(*result));
-    if (value_bytes(answer) > bounds.value) answer = error_result(OpError::overloaded);
+    if (value_bytes(answer) > performance.bounds.value) answer = error_result(OpError::overloaded);
     bytes += value_bytes(answer);
-    add_view(reply.views, std::move(view));
   }
   return reply;
 }
 
 // A page has no bounds of its own here: the driver lets few of them wait at a time.
-ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, const Bounds&,
-                                      Holes& holes, DeskOutbox& out) {
+ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, Performance& performance,
+                                      DeskOutbox& out) {
   const Scan& scan = request.scan;
   const bool sound = scan.records_max >= 1 && scan.records_max <= scan_records_max &&
                      scan.cursor.last_key.size() <= key_bytes_max &&
@@ -230,13 +312,11 @@ ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, const
   if (shard_.ring() == nullptr) return ErrorReply{OpError::unavailable};
   ScanReply reply;
   ScanStep step;
-  GroupHost* host = shard_.host();
-  const View* view = host != nullptr ? host->scan(now, scan, step, out.news) : nullptr;
-  if (view != nullptr) {
+  if (const View* view = shard_.scan(now, scan, step, out.news)) {
     reply.answer = std::move(step);
     reply.view = *view;
   } else {
-    holes.emplace_back(0, scan.cursor.position);
+    performance.holes.emplace_back(0, scan.cursor.position);
   }
   return reply;
 }
@@ -248,8 +328,7 @@ void Desk::tell_of_write(Now now, DeskOutbox& out) {
 }
 
 // Never an errand: the front has what it takes.
-ClientReplyMessage Desk::perform_each(Now, const ReportRequest&, const Bounds&, Holes&,
-                                      DeskOutbox&) {
+ClientReplyMessage Desk::perform_each(Now, const ReportRequest&, Performance&, DeskOutbox&) {
   return ErrorReply{OpError::invalid_argument};
 }
 

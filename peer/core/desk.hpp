@@ -15,6 +15,8 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/time.hpp"
@@ -59,8 +61,12 @@ class Desk {
   void on(Now now, Errand&& errand, DeskOutbox& out);
   void on(Now now, ErrandDone&& done, DeskOutbox& out);
 
+  // Takes the answers to operations that were pending out of the shard's news. To be called after
+  // each input of the shard or its desk, before its news are told.
+  void take_answers(DeskOutbox& out);
+
   // Requests that wait for others.
-  std::size_t waiting() const noexcept { return gathers_.size(); }
+  std::size_t waiting() const noexcept { return gathers_.size() + awaits_.size(); }
 
  private:
   using Holes = std::vector<std::pair<std::uint32_t, Position>>;
@@ -85,6 +91,30 @@ class Desk {
     std::vector<std::uint32_t> slots;  // of the batch's answers; empty: it is the whole reply
   };
 
+  // A request of which some operations are pending in this shard.
+  struct Await {
+    std::variant<Ticket, std::pair<std::uint32_t, std::uint64_t>> asker;  // or desk, errand
+    ClientReplyMessage reply;
+    Holes holes;
+    Bounds bounds;
+    std::size_t bytes = 0;  // of values, of a batch
+    std::size_t missing = 0;
+  };
+  struct Slot {
+    std::uint64_t await = 0;
+    std::uint32_t index = 0;  // among the reply's answers
+  };
+  // What is being performed.
+  struct Performance {
+    Bounds bounds;
+    Holes holes = {};
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> pending = {};  // waiter, index
+    std::size_t bytes = 0;                                              // of values, of a batch
+  };
+
+  void await(Await&& waiting, const Performance& performance);
+  void on_answer(Answered&& answered, DeskOutbox& out);
+  void finish(Await&& await, DeskOutbox& out);
   std::uint64_t open_gather(const Ticket& asker, ClientReplyMessage&& reply = ErrorReply{});
   std::uint64_t open_part(std::uint64_t gather, std::vector<std::uint32_t>&& slots);
   std::vector<std::uint32_t> shards_of(const ClientRequestMessage& request) const;
@@ -95,19 +125,19 @@ class Desk {
            DeskOutbox& out);
   void tell_of_write(Now now, DeskOutbox& out);
 
-  ClientReplyMessage perform(Now now, const ClientRequestMessage& request, const Bounds& bounds,
-                             Holes& holes, DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const OpRequest& request, const Bounds& bounds,
-                                  Holes& holes, DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const BatchRequest& request, const Bounds& bounds,
-                                  Holes& holes, DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const ScanRequest& request, const Bounds& bounds,
-                                  Holes& holes, DeskOutbox& out);
-  ClientReplyMessage perform_each(Now now, const ReportRequest& request, const Bounds& bounds,
-                                  Holes& holes, DeskOutbox& out);
-  // nullopt: a hole.
-  std::optional<OpResult> execute(Now now, const Operation& operation, View* executed_in,
+  ClientReplyMessage perform(Now now, const ClientRequestMessage& request, Performance& performance,
+                             DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const OpRequest& request, Performance& performance,
                                   DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const BatchRequest& request, Performance& performance,
+                                  DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const ScanRequest& request, Performance& performance,
+                                  DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const ReportRequest& request, Performance& performance,
+                                  DeskOutbox& out);
+  // The result, but of a hole and of what is pending, which it notes under `index`.
+  std::optional<OpResult> execute(Now now, const Operation& operation, std::uint32_t index,
+                                  View* executed_in, Performance& performance, DeskOutbox& out);
 
   Shard& shard_;
   std::uint32_t index_;
@@ -116,6 +146,8 @@ class Desk {
   Time next_write_note_{};
   std::unordered_map<std::uint64_t, Gather> gathers_;
   std::unordered_map<std::uint64_t, Part> parts_;
+  std::unordered_map<std::uint64_t, Await> awaits_;
+  std::unordered_map<std::uint64_t, Slot> slots_;  // by waiter
 };
 
 }  // namespace hopring

@@ -17,12 +17,17 @@ using PeerMessage = std::variant<RingMessage, GroupMessage>;
 // Two connections lead to each peer, so that an arc on its way does not keep waiting what must come
 // in time. Messages keep their order within a lane only.
 enum class Lane : std::uint8_t {
-  control,  // of the ring: small
+  control,  // of the ring, heartbeats and votes: small
   bulk,     // of groups: chunks and entries of arcs on the move
 };
 
 inline Lane lane_of(const PeerMessage& message) {
-  return std::holds_alternative<RingMessage>(message) ? Lane::control : Lane::bulk;
+  const auto* group = std::get_if<GroupMessage>(&message);
+  const bool is_bulk = group != nullptr && !std::holds_alternative<Heartbeats>(*group) &&
+                       !std::holds_alternative<HeartbeatAnswers>(*group) &&
+                       !std::holds_alternative<RequestVote>(*group) &&
+                       !std::holds_alternative<VoteAnswer>(*group);
+  return is_bulk ? Lane::bulk : Lane::control;
 }
 
 // Send it over its lane's connection to this peer, opening one if there is none (Hello with our

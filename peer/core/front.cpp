@@ -70,6 +70,7 @@ void Front::enter(const RingConfig& ring) {
                       rng_.fork());
   statuses_.assign(options_.shards, {});
   takes_writes_ = false;
+  next_placement_ = ring.replicas > 1 ? Time{} : Time::never();
   command_all(EnterRing{ring});
 }
 
@@ -190,8 +191,29 @@ void Front::on_group_message(const PeerRef& from, GroupMessage&& message, Outbox
     out.push_back(SendPeer{from, GroupMessage(OfferAnswer{offer->transfer, false})});
     return;
   }
+  const auto* copy = std::get_if<OfferCopy>(&message);
+  if (copy != nullptr && membership_->leaving()) {
+    out.push_back(SendPeer{from, GroupMessage(OfferAnswer{copy->transfer, false})});
+    return;
+  }
+  if (auto* heartbeats = std::get_if<Heartbeats>(&message)) return deal(from, *heartbeats);
+  if (auto* answers = std::get_if<HeartbeatAnswers>(&message)) return deal(from, *answers);
   const Position end = arc_end_of(message);
   command(end, FromPeer{from, std::move(message)});
+}
+
+// What travels together may belong to several shards here.
+template <class Together>
+void Front::deal(const PeerRef& from, Together& message) {
+  std::vector<Together> dealt(options_.shards);
+  for (auto& each : message.groups) {
+    dealt[shard_of(each.group.end)].groups.push_back(std::move(each));
+  }
+  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    if (dealt[i].groups.empty()) continue;
+    dealt[i].sent = message.sent;
+    commands_.push_back(ToShard{i, FromPeer{from, GroupMessage(std::move(dealt[i]))}});
+  }
 }
 
 bool Front::is_welcome(const PeerRef& from, const OfferArc& offer) const {
@@ -233,6 +255,7 @@ void Front::on_deadline(Now now, Outbox& out) {
     become_ready(out);
   }
   if (ring_) {
+    if (next_placement_ <= now.monotonic) place_copies(now);
     if (member_.next_deadline() <= now.monotonic) member_.on_deadline(now, out, events_);
     if (membership_->next_deadline() <= now.monotonic) {
       std::vector<GiveArc> gifts;
@@ -247,7 +270,7 @@ Time Front::next_deadline() const {
   if (state_ == State::gone || state_ == State::idle) return Time::never();
   Time next = std::min({join_deadline_, next_dial_, fresh_until_});
   if (!ring_) return next;
-  return std::min({next, member_.next_deadline(), membership_->next_deadline()});
+  return std::min({next, next_placement_, member_.next_deadline(), membership_->next_deadline()});
 }
 
 bool Front::looks_at_sizes(Now now) const {
@@ -356,6 +379,33 @@ void Front::on_each(Now, CopyKept&& news, Outbox&) {
   events_.push_back(ClaimArc{claim_of(news.view.arc, news.view, options_.self)});
 }
 
+void Front::on_each(Now, ArcFollowed&& news, Outbox&) { member_.on_followed(news.view); }
+
+// For desks alone.
+void Front::on_each(Now, Answered&&, Outbox&) {}
+
+// An arc that is served here should have all its copies, at living peers.
+void Front::place_copies(Now now) {
+  next_placement_ = now.monotonic + rng_.jittered(options_.limits.placement_interval);
+  const auto is_dead = [&](const PeerRef& peer) { return member_.health().is_dead(peer); };
+  std::vector<PeerRef> others = member_.known_peers();
+  std::erase_if(others, is_dead);
+  const std::size_t wanted = std::min<std::size_t>(ring_->replicas, others.size() + 1);
+  for (const ArcEntry& each : directory_.entries()) {
+    Members members = each.view.members;
+    erase_if(members, is_dead);
+    for (std::size_t tries = 0; tries < 4 * others.size() && members.size() < wanted; ++tries) {
+      const PeerRef& chosen = others[rng_.below(others.size())];
+      if (!contains(members, chosen)) members.push_back(chosen);
+    }
+    const bool differs = members.size() != each.view.members.size() ||
+                         !std::equal(members.begin(), members.end(), each.view.members.begin());
+    if (differs && members.size() == wanted && !directory_.is_moving(each.view.arc.end)) {
+      command(each.view.arc.end, SetMembers{each.view.arc.end, members});
+    }
+  }
+}
+
 void Front::sync(Now now) {
   std::vector<View> views;
   views.reserve(directory_.entries().size());
@@ -405,6 +455,7 @@ void Front::settle(Now now, Outbox& out) {
 
 // No arc reaches across two cells, so a wide claim is several.
 void Front::on_event(Now, const ClaimArc& event, Outbox&) {
+  if (ring_->replicas > 1) return;  // its members see to it that it is served
   const auto served = [&](const Arc& arc) {
     return std::any_of(directory_.entries().begin(), directory_.entries().end(),
                        [&](const ArcEntry& each) { return overlaps(each.view.arc, arc); });

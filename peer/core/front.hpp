@@ -92,6 +92,8 @@ class Front {
   void command_all(const ShardCommand& command);
   void on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out);
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
+  template <class Together>
+  void deal(const PeerRef& from, Together& message);
   Redirect elsewhere(Position position) const;
   void settle(Now now, Outbox& out);
   void on_event(Now now, const ClaimArc& event, Outbox& out);
@@ -105,6 +107,9 @@ class Front {
   void on_each(Now now, ArcLost&& news, Outbox& out);
   void on_each(Now now, MoveEnded&& news, Outbox& out);
   void on_each(Now now, CopyKept&& news, Outbox& out);
+  void on_each(Now now, ArcFollowed&& news, Outbox& out);
+  void on_each(Now now, Answered&& news, Outbox& out);
+  void place_copies(Now now);
   void sync(Now now);
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
@@ -125,7 +130,8 @@ class Front {
   Time join_deadline_ = Time::never();
   Time next_dial_ = Time::never();
   Time fresh_until_ = Time::never();
-  RingEvents events_;  // reused; empty between inputs
+  Time next_placement_ = Time::never();  // where arcs have several copies
+  RingEvents events_;                    // reused; empty between inputs
   std::vector<ToShard> commands_;
   std::vector<ShardStatus> statuses_;          // of each shard, the last one, without its arcs
   std::map<Endpoint, Unreachable> dial_ends_;  // of contacts, while dialling

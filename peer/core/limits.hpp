@@ -18,6 +18,8 @@ struct Limits {
   std::chrono::milliseconds balance_interval{
       2000};                                      // between looks at others' loads; twice at rest
   std::chrono::milliseconds join_timeout{30000};  // --join-timeout; then it fails
+  // Between looks whether the arcs served here have all their copies, at living peers.
+  std::chrono::milliseconds placement_interval{500};
   std::chrono::milliseconds join_retry_interval{250};  // between rounds over the contacts
   std::chrono::milliseconds fresh_for{1000};           // a creator takes no writes: see design D5
   std::chrono::milliseconds takeover_after{60000};     // --takeover-after: silence that means death

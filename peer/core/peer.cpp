@@ -78,6 +78,7 @@ bool Peer::is_moving(Position position) const {
 
 bool Peer::has_copy_of(Position position) const {
   return std::any_of(parts_->shards.begin(), parts_->shards.end(), [&](const auto& shard) {
+    if (shard->replicas() != nullptr) return shard->replicas()->find(position) != nullptr;
     return shard->host() != nullptr && shard->host()->has_copy_of(position);
   });
 }
@@ -85,8 +86,7 @@ bool Peer::has_copy_of(Position position) const {
 std::vector<const View*> Peer::served_now() const {
   std::vector<const View*> views;
   for (const auto& shard : parts_->shards) {
-    if (shard->host() == nullptr) continue;
-    shard->host()->for_each_arc(
+    shard->for_each_arc(
         [&](const View& view, std::uint64_t, std::uint64_t) { views.push_back(&view); });
   }
   return views;
@@ -183,6 +183,7 @@ void Peer::Parts::post(Now now, Message&& message) {
 }
 
 void Peer::Parts::post_all(Now now, std::uint32_t shard, DeskOutbox& from) {
+  desks[shard]->take_answers(from);
   ask_for_deadline(shard);
   if (!from.news.empty()) post(now, shards[shard]->news(shard, std::move(from.news)));
   for (FrontNote& note : from.notes) post(now, std::move(note));

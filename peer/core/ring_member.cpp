@@ -75,6 +75,7 @@ void RingMember::inherit(const ChordNode& from, ChordNode& node) const {
 }
 
 void RingMember::on_moved(Now now, const View& view, Outbox& out) {
+  if (primary_of(view) == self_) return;  // it is not known yet who serves now
   if (moved_.size() == moved_max) moved_.pop_front();
   moved_.push_back(view);
   locations_.learn(hint_of(view));

@@ -22,6 +22,7 @@
 #include "peer/core/options.hpp"
 #include "routing/ring_config.hpp"
 #include "storage/group/group_host.hpp"
+#include "storage/group/replica_host.hpp"
 #include "storage/operation/operation.hpp"
 
 namespace hopring {
@@ -75,6 +76,11 @@ struct GiveArc {
   Position part;
   PeerRef to;
 };
+// The arc that ends here should be held by these peers. In a ring of several copies alone.
+struct SetMembers {
+  Position end;
+  Members members;
+};
 struct PeerGone {
   PeerRef peer;
 };
@@ -84,7 +90,7 @@ struct FromPeer {
   GroupMessage message;
 };
 using ShardCommand = std::variant<EnterRing, LeaveRing, TakeWrites, OpenArc, TakeOverArc, DropArc,
-                                  GiveArc, PeerGone, FromPeer>;
+                                  GiveArc, SetMembers, PeerGone, FromPeer>;
 
 struct ArcSize {
   Position end;
@@ -123,10 +129,15 @@ class Shard {
 
   void on(Now now, ShardCommand&& command, GroupOutbox& news);
 
+  enum class Executed : std::uint8_t { answered, pending, unserved };
   // Executes an operation in the arc that holds its key's position; `view` is then that arc's.
-  // False, and nothing happened, if the arc is not served here.
-  bool execute(Now now, const Operation& operation, OpResult& result, View* view,
-               GroupOutbox& news);
+  // Pending: Answered is or will be among the news. Unserved: nothing happened, the arc is not
+  // served here.
+  Executed execute(Now now, const Operation& operation, const Replica::Asked& asked,
+                   OpResult& result, View* view, GroupOutbox& news);
+  // One step of a scan, and the view of its arc; nullptr, and nothing happened, if that is not
+  // served here.
+  const View* scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& news);
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, GroupOutbox& news);
@@ -137,10 +148,22 @@ class Shard {
   ShardNews news(std::uint32_t index, GroupOutbox&& news) const;
 
   // nullptr: no ring has been entered.
-  const RingConfig* ring() const noexcept { return host_ ? &ring_ : nullptr; }
+  const RingConfig* ring() const noexcept { return is_in_ring() ? &ring_ : nullptr; }
   bool takes_writes() const noexcept { return takes_writes_; }
-  GroupHost* host() noexcept { return host_ ? &*host_ : nullptr; }
+  // Of a ring with one copy of each arc, and of one with several; at most one of them is there.
   const GroupHost* host() const noexcept { return host_ ? &*host_ : nullptr; }
+  const ReplicaHost* replicas() const noexcept { return replicas_ ? &*replicas_ : nullptr; }
+
+  // visit(const View&, std::uint64_t keys, std::uint64_t bytes) for the served arcs, in the order
+  // of their ends. The visitor must not change the shard.
+  template <class Visit>
+  void for_each_arc(Visit&& visit) const {
+    if (host_) host_->for_each_arc(visit);
+    if (!replicas_) return;
+    for (const auto& each : replicas_->replicas()) {
+      if (each->leads()) visit(each->view(), each->size(), each->bytes());
+    }
+  }
 
  private:
   void on_each(Now now, EnterRing&& command, GroupOutbox& news);
@@ -150,14 +173,22 @@ class Shard {
   void on_each(Now now, TakeOverArc&& command, GroupOutbox& news);
   void on_each(Now now, DropArc&& command, GroupOutbox& news);
   void on_each(Now now, GiveArc&& command, GroupOutbox& news);
+  void on_each(Now now, SetMembers&& command, GroupOutbox& news);
   void on_each(Now now, PeerGone&& command, GroupOutbox& news);
   void on_each(Now now, FromPeer&& command, GroupOutbox& news);
+
+  std::size_t transfers() const;
+  GroupTotals totals_of(Position end) const;
+  bool is_in_ring() const noexcept { return host_ || replicas_; }
+  bool give(Now now, const GiveArc& command, GroupOutbox& news);
+  bool give_copied(Now now, const GiveArc& command, GroupOutbox& news);
 
   PeerRef self_;
   GroupOptions options_;
   Rng rng_;
   RingConfig ring_;
   std::optional<GroupHost> host_;
+  std::optional<ReplicaHost> replicas_;
   bool takes_writes_ = false;
 };
 

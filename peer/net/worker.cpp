@@ -150,6 +150,7 @@ void Worker::note(WorkerNote&& note) {
 }
 
 void Worker::take(DeskOutbox& out) {
+  desk_.take_answers(out);
   if (!out.news.empty()) note(shard_.news(index_, std::exchange(out.news, {})));
   for (FrontNote& each : out.notes) note(std::move(each));
   for (ToDesk& each : out.errands) {

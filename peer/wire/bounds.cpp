@@ -119,6 +119,22 @@ bool is_well_formed(const Append& message) {
 
 bool is_well_formed(const Serve& message) { return is_well_formed(message.view); }
 
+bool is_well_formed(const OfferCopy& message) {
+  return is_well_formed(message.view) && is_well_formed(message.roster);
+}
+
+bool is_well_formed(const AppendEntries& message) {
+  return each_well_formed(message.entries, message.entries.size());
+}
+
+bool is_well_formed(const Heartbeats& message) {
+  return message.sent >= 0 && message.groups.size() <= heartbeats_max;
+}
+
+bool is_well_formed(const HeartbeatAnswers& message) {
+  return message.sent >= 0 && message.groups.size() <= heartbeats_max;
+}
+
 bool is_well_formed(const BatchRequest& message) {
   return message.operations.size() <= batch_operations_max;
 }

@@ -38,6 +38,10 @@ bool is_well_formed(const OfferArc& message);
 bool is_well_formed(const Chunk& message);
 bool is_well_formed(const Append& message);
 bool is_well_formed(const Serve& message);
+bool is_well_formed(const OfferCopy& message);
+bool is_well_formed(const AppendEntries& message);
+bool is_well_formed(const Heartbeats& message);
+bool is_well_formed(const HeartbeatAnswers& message);
 bool is_well_formed(const BatchRequest& message);
 bool is_well_formed(const ScanRequest& message);
 bool is_well_formed(const OpReply& message);
@@ -68,6 +72,18 @@ template <>
 inline constexpr bool is_always_well_formed<Serving> = true;
 template <>
 inline constexpr bool is_always_well_formed<Abandon> = true;
+template <>
+inline constexpr bool is_always_well_formed<AppendEntriesAnswer> = true;
+template <>
+inline constexpr bool is_always_well_formed<RequestVote> = true;
+template <>
+inline constexpr bool is_always_well_formed<VoteAnswer> = true;
+template <>
+inline constexpr bool is_always_well_formed<TakeLead> = true;
+template <>
+inline constexpr bool is_always_well_formed<NoCopy> = true;
+template <>
+inline constexpr bool is_always_well_formed<NotMember> = true;
 template <>
 inline constexpr bool is_always_well_formed<OpRequest> = true;  // judged by problem()
 template <>

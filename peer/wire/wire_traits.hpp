@@ -29,6 +29,7 @@ template <> struct WireEnumRange<ValueType> : EnumRange<value_type_max> {};
 template <> struct WireEnumRange<Expiry::Kind> : EnumRange<expiry_kind_max> {};
 template <> struct WireEnumRange<PutCondition> : EnumRange<put_condition_max> {};
 template <> struct WireEnumRange<Outcome> : EnumRange<outcome_max> {};
+template <> struct WireEnumRange<RequestVote::Kind> : EnumRange<vote_kind_max> {};
 template <> struct WireEnumRange<Role> : EnumRange<role_max> {};
 template <> struct WireEnumRange<HelloAnswer::Verdict> : EnumRange<hello_verdict_max> {};
 template <> struct WireEnumRange<WantArcAnswer::Verdict> : EnumRange<want_arc_verdict_max> {};

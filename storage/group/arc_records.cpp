@@ -171,8 +171,19 @@ Change ArcRecords::remove_expired(Position position, const RemoveExpired& comman
   return Change::made;
 }
 
+void ArcRecords::remove_due(Position position, std::string_view key, std::int64_t as_of_ms) {
+  const std::optional<RecordView> present = find(position, key);
+  if (present && present->expiry_ms != 0 && present->expiry_ms <= as_of_ms) {
+    table_.erase(position.value, key);
+  }
+}
+
 Change ArcRecords::apply(Position position, const Command& command) {
   NoSink sink;
+  return apply(position, command, sink);
+}
+
+Change ArcRecords::apply(Position position, const Command& command, ResultSink& sink) {
   if (const auto* put = std::get_if<Put>(&command)) {
     return this->put(position, *put, put->expiry, sink);
   }

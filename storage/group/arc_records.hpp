@@ -58,9 +58,12 @@ class ArcRecords {
   Change erase(Position position, const Erase& erase, ResultSink& sink);
   Change remove_expired(Position position, const RemoveExpired& command);
 
+  // Removes the key's record if it was due by then.
+  void remove_due(Position position, std::string_view key, std::int64_t as_of_ms);
   // An entry's command, on a copy. REQUIRES: is_applicable(command), it is no SplitArc and no
   // ChangeView, its key is in the arc.
   Change apply(Position position, const Command& command);
+  Change apply(Position position, const Command& command, ResultSink& sink);
 
   // A record of a chunk. REQUIRES: is_installable(record).
   Change install(Position position, const Record& record);

@@ -61,8 +61,21 @@ struct CopyKept {
   friend bool operator==(const CopyKept&, const CopyKept&) = default;
 };
 
-using GroupEffect =
-    std::variant<SendGroup, ArcOpened, ArcChanged, ArcMoved, ArcLost, MoveEnded, CopyKept>;
+// This peer holds a copy of the arc, and has heard who is primary: view.members.front().
+struct ArcFollowed {
+  View view;
+  friend bool operator==(const ArcFollowed&, const ArcFollowed&) = default;
+};
+
+// To whoever was told that its operation is pending.
+struct Answered {
+  std::uint64_t waiter = 0;
+  OpResult result;
+  friend bool operator==(const Answered&, const Answered&) = default;
+};
+
+using GroupEffect = std::variant<SendGroup, ArcOpened, ArcChanged, ArcMoved, ArcLost, MoveEnded,
+                                 CopyKept, ArcFollowed, Answered>;
 using GroupOutbox = std::vector<GroupEffect>;
 
 }  // namespace hopring

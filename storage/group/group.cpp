@@ -1,47 +1,17 @@
 #include "storage/group/group.hpp"
 
-#include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/check.hpp"
+#include "storage/group/walks.hpp"
 
 namespace hopring {
 namespace {
-
-bool is_due(const RecordView& record, WallTime now) {
-  return record.expiry_ms != 0 && record.expiry_ms <= now.ms_since_epoch;
-}
-
-// What stands in the entry: the primary's now is the only one that counts.
-Expiry absolute(const Expiry& expiry, WallTime now) {
-  if (expiry.kind != Expiry::Kind::after) return expiry;
-  const std::int64_t room = expiry_ms_max - now.ms_since_epoch;
-  return {Expiry::Kind::at, now.ms_since_epoch + std::min(expiry.ms, room)};
-}
 
 template <class Write>
 Write with_expiry(Write write, const Expiry& expiry) {
   write.expiry = expiry;
   return write;
-}
-
-Record copy_of(const RecordView& record, bool keys_only) {
-  const auto type = static_cast<ValueType>(record.type);
-  return {std::string(record.key),
-          Value{type, keys_only ? std::string() : std::string(record.value)}, record.expiry_ms};
-}
-
-constexpr std::size_t record_overhead_bytes = 16;  // on the wire: lengths, type, expiry
-
-std::size_t wire_bytes(const RecordView& record, bool keys_only) {
-  return record.key.size() + (keys_only ? 0 : record.value.size()) + record_overhead_bytes;
-}
-
-// Where a scan goes on after an arc that ends at `end`.
-std::optional<ScanCursor> cursor_after(Position end) {
-  if (end.value == std::numeric_limits<std::uint64_t>::max()) return std::nullopt;
-  return ScanCursor{advance(end, 1), {}};
 }
 
 }  // namespace
@@ -159,30 +129,8 @@ std::optional<std::size_t> Group::evict(Position near, Position spared, std::str
 }
 
 ScanStep Group::scan(Now now, const Scan& scan) {
-  HOPRING_CHECK(contains(view_.arc, scan.cursor.position));
-  ScanStep step;
-  step.next = cursor_after(view_.arc.end);
-  const std::size_t records_max = std::clamp(scan.records_max, 1u, scan_records_max);
   std::vector<RemoveExpired> due;
-  std::size_t bytes = 0;
-  std::uint32_t visits = 0;
-  RecordView reached;  // the last one that was looked at
-  records_.walk(scan.cursor, [&](const RecordView& record) {
-    const bool chosen = !is_due(record, now.wall) && record.key.starts_with(scan.prefix);
-    if (chosen) bytes += wire_bytes(record, scan.keys_only);
-    const bool full = step.records.size() == records_max || visits == scan_visits_max;
-    if (full || (bytes > scan_answer_bytes_max && !step.records.empty())) {
-      step.next = ScanCursor{Position{reached.position}, std::string(reached.key)};
-      return false;
-    }
-    ++visits;
-    if (chosen) step.records.push_back(copy_of(record, scan.keys_only));
-    if (is_due(record, now.wall) && due.size() < options_->sweep_records_max) {
-      due.push_back({std::string(record.key), record.expiry_ms});
-    }
-    reached = record;
-    return true;
-  });
+  ScanStep step = scan_step(records_, view_.arc, now.wall, scan, options_->sweep_records_max, due);
   if (phase_ == Phase::serving) {
     for (RemoveExpired& each : due) propose_removal(records_.position_of(each.key), each);
   }
@@ -218,24 +166,7 @@ std::unique_ptr<Group> Group::split(Position at) {
 }
 
 Chunk Group::read_chunk(Position first, std::size_t bytes_max) const {
-  Chunk chunk;
-  chunk.interval = Arc{advance(first, ~0ull), view_.arc.end};
-  chunk.index = progress_.index;
-  std::size_t bytes = 0;
-  Position last = first;
-  records_.walk(ScanCursor{first, {}}, [&](const RecordView& record) {
-    const Position position{record.position};
-    const std::size_t more = wire_bytes(record, false);
-    if (!chunk.records.empty() && position != last && bytes + more > bytes_max) {
-      chunk.interval.end = last;
-      return false;
-    }
-    bytes += more;
-    last = position;
-    chunk.records.push_back(copy_of(record, false));
-    return true;
-  });
-  return chunk;
+  return hopring::read_chunk(records_, view_.arc, progress_.index, first, bytes_max);
 }
 
 void Group::begin_handover(const PeerRef& to) {

@@ -107,9 +107,9 @@ void GroupHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
           to_source(now, from, each, out);
         } else if constexpr (is_for_learner<Plain>) {
           to_learner(now, from, each, out);
-        } else {
+        } else if constexpr (requires { on_each(now, from, std::forward<Message>(each), out); }) {
           on_each(now, from, std::forward<Message>(each), out);
-        }
+        }  // else it is about an arc that several peers hold
       },
       std::move(message));
 }

@@ -14,7 +14,7 @@
 
 #include "routing/view.hpp"
 #include "storage/operation/operation.hpp"
-#include "storage/raft/entry.hpp"
+#include "storage/raft/raft_messages.hpp"
 
 namespace hopring {
 
@@ -148,12 +148,66 @@ struct Abandon {
   friend bool operator==(const Abandon&, const Abandon&) = default;
 };
 
-using GroupMessage = std::variant<OfferArc, OfferAnswer, Chunk, ChunkAnswer, Append, AppendAnswer,
-                                  Serve, Serving, Abandon>;
+// Primary -> learner, or a member that lacks too much: take a copy of this arc. OfferAnswer and
+// chunks follow; entries after `index` come by AppendEntries meanwhile.
+struct OfferCopy {
+  TransferId transfer;
+  GroupName group;
+  View view;
+  std::uint64_t term = 0;
+  std::uint64_t index = 0;
+  std::uint64_t index_term = 0;  // of the entry at `index`
+  Roster roster;                 // as of `index`
+  std::uint64_t bytes = 0;       // what the copy will need, roughly
 
-// The end of the arc that the message is about.
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& group& view& term& index& index_term& roster& bytes;
+  }
+  friend bool operator==(const OfferCopy&, const OfferCopy&) = default;
+};
+
+// Of all groups that two shards have in common, at most heartbeats_max in one message.
+inline constexpr std::size_t heartbeats_max = 1024;
+struct Heartbeats {
+  std::int64_t sent = 0;  // by the sender's clock, which nobody else reads: the answer repeats it
+  std::vector<Heartbeat> groups;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& sent& groups;
+  }
+  friend bool operator==(const Heartbeats&, const Heartbeats&) = default;
+};
+struct HeartbeatAnswers {
+  std::int64_t sent = 0;
+  std::vector<HeartbeatAnswer> groups;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& sent& groups;
+  }
+  friend bool operator==(const HeartbeatAnswers&, const HeartbeatAnswers&) = default;
+};
+
+using GroupMessage =
+    std::variant<OfferArc, OfferAnswer, Chunk, ChunkAnswer, Append, AppendAnswer, Serve, Serving,
+                 Abandon, OfferCopy, AppendEntries, AppendEntriesAnswer, RequestVote, VoteAnswer,
+                 TakeLead, NoCopy, NotMember, Heartbeats, HeartbeatAnswers>;
+
+// The end of the arc that the message is about; of heartbeats, of the first one's.
 inline Position arc_end_of(const GroupMessage& message) {
-  return std::visit([](const auto& each) { return each.transfer.end; }, message);
+  return std::visit(
+      [](const auto& each) {
+        if constexpr (requires { each.transfer; }) {
+          return each.transfer.end;
+        } else if constexpr (requires { each.groups; }) {
+          return each.groups.empty() ? Position{} : each.groups.front().group.end;
+        } else {
+          return each.group.end;
+        }
+      },
+      message);
 }
 
 }  // namespace hopring

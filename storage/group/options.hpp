@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "storage/raft/raft_options.hpp"
 #include "storage/table/block_pool.hpp"
 
 namespace hopring {
@@ -52,6 +53,14 @@ struct GroupOptions {
   Duration learner_probe_interval = std::chrono::milliseconds(500);
   // ... and drops an unfinished copy after so long.
   Duration learner_timeout = std::chrono::seconds(15);
+
+  // The order of an arc that several peers hold.
+  RaftOptions raft;
+  // A new member whose copy lacks no more entries than this is let in: the rest reaches it at once.
+  std::uint64_t near_entries_max = 1000;
+  // A change of members that has not got its copies by then is given up, and may be asked for
+  // again. Long enough for a gigabyte over a slow network.
+  Duration change_timeout = std::chrono::minutes(2);
 
   // Every so often each group is searched for due records in the next so many segments of its
   // table. Nobody sees a due record: this only wins their memory back.

@@ -75,10 +75,13 @@ struct Entry {
   std::uint64_t index = 0;  // 1, 2, 3 ... within the group
   std::uint64_t term = 0;
   Command command;
+  // By the primary's wall clock, in ms since the epoch: to the command, a record that was due by
+  // then is not there. 0: due records are removed by entries of their own.
+  std::int64_t as_of_ms = 0;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& index& term& command;
+    archive& index& term& command& as_of_ms;
   }
   friend bool operator==(const Entry&, const Entry&) = default;
 };

@@ -39,6 +39,7 @@ bool Raft::is_voter_of(const Roster& roster) const {
 // One that its last roster does not name may be the only one that has it, and is needed until it is
 // committed (4.2.2).
 bool Raft::may_stand() const {
+  if (!is_complete_) return false;
   for (auto each = rosters_.rbegin(); each != rosters_.rend(); ++each) {
     if (is_voter_of(each->roster)) return true;
     if (each->index <= committed_) return false;
@@ -78,7 +79,7 @@ bool Raft::is_bound(Now now) const {
 }
 
 bool Raft::may_serve(Now now) const {
-  if (!is_primary() || applied_ < first_of_term_) return false;
+  if (!has_begun()) return false;
   if (options_->bug == PlantedBug::lease_not_checked) return true;
   // Both clocks may drift.
   const Duration drift = options_->promise_duration * 2 * options_->clock_drift_percent_max / 100;
@@ -88,168 +89,43 @@ bool Raft::may_serve(Now now) const {
 }
 
 bool Raft::is_confirmed_since(Time since) const {
-  return is_primary() && applied_ >= first_of_term_ && is_decided_by([&](const Peer& peer) {
+  return has_begun() && is_decided_by([&](const Peer& peer) {
            return peer.confirmed && *peer.confirmed >= since;
          });
 }
 
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
   if (heartbeat.term < term_ || (heartbeat.term == term_ && is_primary())) {
-    return {group_, term_, 0, false};
+    return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0};
   }
   follow(now, heartbeat.term, from);
   commit_to(std::min(heartbeat.committed, verified_));
   promised_until_ = std::max(promised_until_, now.monotonic + options_->promise_duration);
-  return {group_, term_, answer_for(heartbeat.admitted), true};
+  const std::uint64_t asked = heartbeat.admitted;
+  return {group_, term_, asked, answer_for(asked), true, is_complete_, verified_};
 }
 
-void Raft::on_heartbeat_answer(const PeerRef& from, const HeartbeatAnswer& answer, Time sent,
-                               Now now) {
+void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer,
+                               Time sent, RaftOutbox& out) {
   const bool any_term = options_->bug == PlantedBug::promise_of_another_term;
   if (answer.term > term_ && !any_term) return follow(now, answer.term, std::nullopt);
   Peer* peer = peer_of(from);
   if (!is_primary() || peer == nullptr) return;
   if (!any_term && (answer.term != term_ || !answer.promised)) return;
+  if (sent >= peer->learns_since && answer.asked == peer->admitted) {
+    peer->is_incomplete = !answer.is_complete;
+    // Another copy than the voter had whom the roster names.
+    peer->is_lost = peer->is_lost || answer.admitted != peer->admitted;
+  }
   if (answer.admitted != peer->admitted && !any_term) return;
   peer->confirmed = std::max(peer->confirmed.value_or(sent), sent);
-}
-
-// Elections.
-
-void Raft::hear(Now now) {
-  const auto spread = static_cast<std::uint64_t>(options_->election_spread.count());
-  election_at_ = now.monotonic + options_->silence_max +
-                 Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
-}
-
-void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
-  HOPRING_CHECK(term >= term_);
-  if (term > term_ || primary_ != primary) verified_ = committed_;
-  if (term > term_) voted_for_.reset();
-  term_ = term;
-  role_ = Role::follower;
-  primary_ = std::move(primary);
-  votes_.clear();
-  peers_.clear();
-  wants_heartbeat_ = false;
-  hear(now);
-}
-
-void Raft::on_primary_gone(Now now) {
-  if (is_primary()) return;
-  primary_.reset();
-  const auto spread = static_cast<std::uint64_t>(options_->vote_timeout.count());
-  const Time soon = std::max(now.monotonic, promised_until_) +
-                    Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
-  election_at_ = std::min(election_at_, soon);
-}
-
-void Raft::solicit(RequestVote::Kind kind, std::uint64_t term, std::uint64_t resigned_term,
-                   RaftOutbox& out) const {
-  for_each_voter(roster(), [&](const Voter& voter) {
-    if (voter.peer == self_) return;
-    out.push_back({voter.peer, RequestVote{group_, kind, term, voter.admitted, log_.last_index(),
-                                           log_.last_term(), resigned_term}});
-  });
-}
-
-bool Raft::has_votes() const {
-  const auto agrees = [&](const Voter& voter) {
-    if (voter.peer == self_) return answer_for(voter.admitted) != 0;
-    return std::find(votes_.begin(), votes_.end(), voter) != votes_.end();
-  };
-  if (options_->bug == PlantedBug::joint_by_one_majority && roster().is_joint()) {
-    return is_majority(roster().incoming, agrees);
-  }
-  return decides(roster(), agrees);
-}
-
-void Raft::ask(Now now, RaftOutbox& out) {
-  role_ = Role::asking;
-  primary_.reset();
-  votes_.clear();
-  election_at_ = now.monotonic + rng_.jittered(2 * options_->vote_timeout);
-  if (has_votes()) return stand(now, 0, out);
-  solicit(RequestVote::Kind::pre_vote, term_ + 1, 0, out);
-}
-
-void Raft::stand(Now now, std::uint64_t resigned_term, RaftOutbox& out) {
-  ++term_;
-  role_ = Role::candidate;
-  voted_for_ = self_;
-  primary_.reset();
-  votes_.clear();
-  election_at_ = now.monotonic + rng_.jittered(2 * options_->vote_timeout);
-  if (has_votes()) return lead(now);
-  solicit(RequestVote::Kind::vote, term_, resigned_term, out);
-}
-
-bool Raft::reaches_as_far(const RequestVote& message) const {
-  if (options_->bug == PlantedBug::log_not_compared) return true;
-  if (message.last_term != log_.last_term()) return message.last_term > log_.last_term();
-  return message.last_index >= log_.last_index();
-}
-
-void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutbox& out) {
-  const bool resigned = message.resigned_term != 0 && message.resigned_term >= term_;
-  const bool is_free = resigned || !is_bound(now);
-  const bool pre_vote = message.kind == RequestVote::Kind::pre_vote;
-  bool granted = false;
-  if (message.term > term_ && is_free) {
-    if (!pre_vote) follow(now, message.term, std::nullopt);
-    granted = reaches_as_far(message);
-  } else if (message.term == term_ && is_free && !pre_vote && role_ == Role::follower) {
-    const bool has_voted = voted_for_.has_value() && options_->bug != PlantedBug::votes_twice;
-    granted = (!has_voted || voted_for_ == from) && reaches_as_far(message);
-  }
-  if (granted && !pre_vote) voted_for_ = from;
-  const std::uint64_t term = granted ? message.term : term_;
-  out.push_back(
-      {from, VoteAnswer{group_, message.kind, term, answer_for(message.admitted), granted}});
-}
-
-void Raft::on(Now now, const PeerRef& from, const VoteAnswer& message, RaftOutbox& out) {
-  if (!message.granted) {
-    if (message.term > term_) follow(now, message.term, std::nullopt);
+  // Of a member whose copy has become complete this is the first that counts.
+  if (!answer.is_complete || answer.index > log_.last_index() || answer.index <= peer->match)
     return;
-  }
-  const bool pre_vote = message.kind == RequestVote::Kind::pre_vote;
-  if (pre_vote ? role_ != Role::asking || message.term != term_ + 1
-               : role_ != Role::candidate || message.term != term_) {
-    return;
-  }
-  const Voter voter{from, message.admitted};
-  if (std::find(votes_.begin(), votes_.end(), voter) == votes_.end()) votes_.push_back(voter);
-  if (!has_votes()) return;
-  if (pre_vote) {
-    stand(now, 0, out);
-  } else {
-    lead(now);
-  }
-}
-
-void Raft::on(Now now, const PeerRef& from, const TakeLead& message, RaftOutbox& out) {
-  if (message.term != term_ || primary_ != from || !may_stand()) return;
-  stand(now, message.term, out);
-}
-
-void Raft::hand_lead_to(Now now, const PeerRef& to, RaftOutbox& out) {
-  HOPRING_CHECK(is_primary());
-  const std::uint64_t term = term_;
-  follow(now, term, std::nullopt);
-  out.push_back({to, TakeLead{group_, term}});
-}
-
-void Raft::lead(Now now) {
-  role_ = Role::primary;
-  primary_ = self_;
-  votes_.clear();
-  peers_.clear();
-  confirmed_at_ = now.monotonic;
-  wants_heartbeat_ = true;
-  first_of_term_ = log_.last_index() + 1;
-  update_peers();
-  propose(Nothing{});
+  peer->match = answer.index;
+  peer->reached = std::max(peer->reached, peer->match);
+  advance_commit();
+  flush(now, out);
 }
 
 // The order.
@@ -259,10 +135,10 @@ bool Raft::has_room() const noexcept {
          log_.last_index() == committed_;
 }
 
-std::uint64_t Raft::propose(Command command) {
+std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms) {
   HOPRING_CHECK(is_primary());
   const std::uint64_t index = log_.last_index() + 1;
-  push(Entry{index, term_, std::move(command)});
+  push(Entry{index, term_, std::move(command), as_of_ms});
   advance_commit();
   return index;
 }
@@ -282,7 +158,11 @@ void Raft::update_peers() {
   const auto take_over = [&](const PeerRef& peer, std::uint64_t admitted) {
     if (Peer* known = peer_of(peer)) {
       Peer kept = *known;
-      if (kept.admitted != admitted) kept.confirmed.reset();
+      if (kept.admitted != admitted) {
+        kept.confirmed.reset();
+        kept.is_lost = false;
+        kept.match = 0;
+      }
       kept.admitted = admitted;
       peers.push_back(std::move(kept));
     } else {
@@ -302,7 +182,16 @@ void Raft::update_peers() {
   peers_ = std::move(peers);
 }
 
-void Raft::commit_to(std::uint64_t index) { committed_ = std::max(committed_, index); }
+void Raft::commit_to(std::uint64_t index) {
+  committed_ = std::max(committed_, index);
+  // A learner is not named by a view that it has never been in.
+  const RosterAt& last = rosters_.back();
+  const bool was_in = rosters_.size() > 1 && find(rosters_[rosters_.size() - 2].roster, self_);
+  if (last.index <= committed_ && !last.roster.is_joint() && was_in &&
+      find(last.roster, self_) == nullptr) {
+    is_removed_ = true;
+  }
+}
 
 void Raft::advance_commit() {
   if (options_->bug == PlantedBug::ack_before_majority) return commit_to(log_.last_index());
@@ -335,7 +224,9 @@ void Raft::change_members(const Members& next) {
   Roster joint{roster().voters, {}};
   for (const PeerRef& peer : next) {
     const Voter* known = find(joint.voters, peer);
-    joint.incoming.push_back(known != nullptr ? *known : Voter{peer, log_.last_index() + 1});
+    const Peer* sent_to = peer_of(peer);
+    const bool is_new = known == nullptr || (sent_to != nullptr && sent_to->is_lost);
+    joint.incoming.push_back(is_new ? Voter{peer, log_.last_index() + 1} : *known);
   }
   propose(ChangeRoster{std::move(joint)});
   if (options_->bug == PlantedBug::joint_not_awaited) end_roster_change();
@@ -351,11 +242,15 @@ void Raft::on_applied(std::uint64_t index) {
 void Raft::trim() {
   if (is_primary()) {
     held_by_all_ = log_.last_index();
-    for (const Peer& each : peers_) held_by_all_ = std::min(held_by_all_, each.match);
+    for (const Peer& each : peers_) held_by_all_ = std::min(held_by_all_, each.reached);
   }
   std::uint64_t to = std::min(applied_, held_by_all_);
-  std::size_t excess =
-      log_.bytes() > options_->kept_bytes_max ? log_.bytes() - options_->kept_bytes_max : 0;
+  const bool is_copying = std::any_of(peers_.begin(), peers_.end(), [](const Peer& each) {
+    return each.is_incomplete && !each.needs_copy;
+  });
+  const std::size_t bytes_max =
+      is_copying ? options_->kept_for_copies_bytes_max : options_->kept_bytes_max;
+  std::size_t excess = log_.bytes() > bytes_max ? log_.bytes() - bytes_max : 0;
   for (std::uint64_t index = log_.base_index() + 1; index <= applied_ && excess > 0; ++index) {
     excess -= std::min(excess, bytes_of(log_.at(index).command));
     to = std::max(to, index);
@@ -367,12 +262,16 @@ void Raft::trim() {
 
 // Entries on their way to members.
 
-void Raft::add_learner(const PeerRef& peer, std::uint64_t index) {
+void Raft::add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
   HOPRING_CHECK(is_primary() && peer != self_);
   if (peer_of(peer) == nullptr) peers_.push_back(Peer{peer});
   Peer& added = *peer_of(peer);
   added.needs_copy = false;
+  added.is_incomplete = true;
+  added.learns_since = now.monotonic;
+  added.probes = true;
   added.next = index + 1;
+  added.reached = index;
   added.sent.clear();
   added.resend_at = Time::never();
 }
@@ -381,17 +280,39 @@ void Raft::remove_learner(const PeerRef& peer) {
   std::erase_if(peers_, [&](const Peer& each) { return each.peer == peer && each.admitted == 0; });
 }
 
+bool Raft::has_lost_voters() const {
+  return std::any_of(peers_.begin(), peers_.end(), [](const Peer& each) { return each.is_lost; });
+}
+
 std::vector<PeerRef> Raft::members_without_copy() const {
   std::vector<PeerRef> without;
   for (const Peer& each : peers_) {
-    if (each.needs_copy) without.push_back(each.peer);
+    if (each.needs_copy || each.is_incomplete) without.push_back(each.peer);
   }
   return without;
 }
 
+bool Raft::has_copy(Now now, const PeerRef& peer) const {
+  const Peer* known = peer_of(peer);
+  return known != nullptr && !known->needs_copy && !known->is_incomplete && known->confirmed &&
+         *known->confirmed + options_->promise_duration > now.monotonic;
+}
+
+bool Raft::needs_copy(const PeerRef& peer) const {
+  const Peer* known = peer_of(peer);
+  return known == nullptr || known->needs_copy;
+}
+
+bool Raft::all_have_copies() const {
+  return std::all_of(peers_.begin(), peers_.end(), [](const Peer& each) {
+    return !each.needs_copy && !each.is_incomplete && !each.is_lost && each.admitted != 0 &&
+           each.match > 0;
+  });
+}
+
 std::uint64_t Raft::matched(const PeerRef& peer) const {
   const Peer* known = peer_of(peer);
-  return known == nullptr ? 0 : known->match;
+  return known == nullptr ? 0 : known->reached;
 }
 
 void Raft::flush(Now now, RaftOutbox& out) {
@@ -444,7 +365,7 @@ void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox&
   follow(now, std::max(term_, message.term), from);
   held_by_all_ = std::max(held_by_all_, message.held_by_all);
   answer.term = term_;
-  answer.admitted = answer_for(message.admitted);
+  answer.admitted = is_complete_ ? answer_for(message.admitted) : 0;
   const std::uint64_t previous = message.previous_index;
   answer.matches =
       previous <= log_.base_index() ||
@@ -494,13 +415,16 @@ void Raft::on(Now now, const PeerRef& from, const AppendEntriesAnswer& message, 
   if (message.term > term_) return follow(now, message.term, std::nullopt);
   Peer* peer = peer_of(from);
   if (!is_primary() || message.term != term_ || peer == nullptr) return;
-  const bool any = options_->bug == PlantedBug::former_self_votes;
-  if (message.index > log_.last_index() || (message.admitted != peer->admitted && !any)) return;
+  // 0: it has the entries, but not yet what makes its word count.
+  const bool counts =
+      message.admitted == peer->admitted || options_->bug == PlantedBug::former_self_votes;
+  if (message.index > log_.last_index() || (!counts && message.admitted != 0)) return;
   if (message.matches) {
     peer->probes = false;
-    peer->match = std::max(peer->match, message.index);
-    peer->next = std::max(peer->next, peer->match + 1);
-    while (!peer->sent.empty() && peer->sent.front().last <= peer->match) peer->sent.pop_front();
+    peer->reached = std::max(peer->reached, message.index);
+    if (counts) peer->match = std::max(peer->match, message.index);
+    peer->next = std::max(peer->next, message.index + 1);
+    while (!peer->sent.empty() && peer->sent.front().last <= message.index) peer->sent.pop_front();
     peer->resend_at =
         peer->sent.empty() ? Time::never() : now.monotonic + options_->resend_interval;
     advance_commit();
@@ -523,22 +447,46 @@ void Raft::on(Now, const PeerRef& from, const NoCopy& message, RaftOutbox&) {
   if (!is_primary() || message.term != term_ || peer == nullptr) return;
   if (message.admitted != peer->admitted) return;
   peer->needs_copy = true;
+  peer->is_lost = peer->admitted != 0;
   peer->probes = true;
-  peer->match = 0;
+  peer->match = peer->reached = 0;
   peer->sent.clear();
   peer->resend_at = Time::never();
 }
 
+void Raft::on(Now, const PeerRef&, const NotMember& message, RaftOutbox&) {
+  if (!is_primary() && message.index > rosters_.back().index) is_removed_ = true;
+}
+
+// What it has acknowledged stays: entries that follow the copy may be committed by its word.
 bool Raft::install(Now now, const Start& start) {
-  if (is_primary() || start.term < term_ || start.index <= committed_) return false;
+  if (is_primary() || start.term < term_) return false;
+  if (start.index < log_.base_index() || (is_complete_ && start.index <= committed_)) return false;
+  const bool known =
+      start.index <= log_.last_index() && log_.term_at(start.index) == start.index_term;
+  if (!known && start.index <= committed_) return false;
   follow(now, start.term, primary_);
-  log_ = RaftLog(start.index, start.index_term);
-  rosters_ = {{start.index, start.roster}};
-  committed_ = applied_ = verified_ = start.index;
+  if (known) {
+    log_.trim(start.index);
+    while (rosters_.size() > 1 && rosters_[1].index <= start.index)
+      rosters_.erase(rosters_.begin());
+  } else {
+    log_ = RaftLog(start.index, start.index_term);
+    rosters_ = {{start.index, start.roster}};
+  }
+  applied_ = start.index;
+  committed_ = std::max(committed_, start.index);
+  verified_ = std::max(verified_, start.index);
   return true;
 }
 
 // Inputs.
+
+void Raft::stand_soon(Now now, RaftOutbox& out) {
+  if (is_primary() || !may_stand() || is_bound(now)) return;
+  ask(now, out);
+  flush(now, out);
+}
 
 void Raft::on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out) {
   if (group_of(message) != group_ || from == self_) return;

@@ -69,6 +69,12 @@ class Raft {
   const Roster& roster() const noexcept { return rosters_.back().roster; }
   // Does the roster name this member, and not a former self? It does not name a learner.
   bool is_voter() const { return is_voter_of(roster()); }
+  // Is the voter this member, and not a former self?
+  bool answers_for(const Voter& voter) const {
+    return voter.peer == self_ && answer_for(voter.admitted) != 0;
+  }
+  // Has it left the view, for certain? Then its copy should be dropped.
+  bool is_removed() const noexcept { return is_removed_; }
   // Who is primary, as far as is known.
   const std::optional<PeerRef>& primary() const noexcept { return primary_; }
 
@@ -78,6 +84,9 @@ class Raft {
   void on_applied(std::uint64_t index);
   std::uint64_t applied() const noexcept { return applied_; }
 
+  // Has the primary applied an entry of its own term? Before that it does not know what is
+  // committed.
+  bool has_begun() const noexcept { return is_primary() && applied_ >= first_of_term_; }
   // May the primary answer reads from its applied state, alone? `now` must have been read after
   // the request was received.
   bool may_serve(Now now) const;
@@ -87,7 +96,7 @@ class Raft {
   // Is there room for one more entry that is not committed?
   bool has_room() const noexcept;
   // Appends a command and returns its index. flush() sends it. REQUIRES: is_primary().
-  std::uint64_t propose(Command command);
+  std::uint64_t propose(Command command, std::int64_t as_of_ms = 0);
   // May the members be changed now? By one change at a time, and by a primary that may_serve()
   // would trust but for its promises.
   bool can_change_members() const;
@@ -97,21 +106,36 @@ class Raft {
 
   // The primary sends entries to this peer, too, which does not vote. What it begins with it has
   // got otherwise, as of `index`. REQUIRES: is_primary().
-  void add_learner(const PeerRef& peer, std::uint64_t index);
+  void add_learner(Now now, const PeerRef& peer, std::uint64_t index);
   void remove_learner(const PeerRef& peer);
-  // Members and learners that lack entries which have been dropped here, or have no copy at all:
-  // each must be given one; then add_learner() tells as of which index, whether it votes or not.
+  // Members and learners that lack entries which have been dropped here, have no copy or one that
+  // is not complete: each must be given one; then add_learner() tells as of which index, whether it
+  // votes or not.
   std::vector<PeerRef> members_without_copy() const;
+  // Voters that have lost theirs, and perhaps been given another: change_members() admits them
+  // anew.
+  bool has_lost_voters() const;
   // Is it a member or a learner that gets entries from here?
   bool sends_to(const PeerRef& peer) const { return peer_of(peer) != nullptr; }
-  // How far a member or learner is known to be; 0 if that is not known.
+  // Nobody who gets entries from here lacks what has been dropped.
+  bool all_have_copies() const;
+  // Has it said since it began with its copy that this is complete, and been heard of lately?
+  bool has_copy(Now now, const PeerRef& peer) const;
+  // Does it lack what is not kept here any more? Then the copy that it was given is of no use.
+  bool needs_copy(const PeerRef& peer) const;
+  // How far the entries have reached a member or learner; 0 if that is not known.
   std::uint64_t matched(const PeerRef& peer) const;
 
   // As of what has been applied here: where who is given a copy of it begins.
   Start start_of_copy() const;
-  // This member has been given a copy of the arc, as of start.index, by the primary of start.term.
-  // Nothing happens if it is not ahead of what was committed here.
+  // This member begins anew as of start.index, where the primary of start.term gives it a copy of
+  // the arc: entries after that are applied again. False, and nothing happened, if its copy is
+  // complete and not behind that, or if it lacks the entries to go on from there.
   bool install(Now now, const Start& start);
+  // A member whose copy is not complete has the entries that have reached it, but not what they
+  // build on. It votes, but does not stand for election, and what it has does not count: else an
+  // entry might be committed by members of whom none that is complete has it.
+  void set_complete(bool complete) { is_complete_ = complete; }
 
   // Sends what followers lack.
   void flush(Now now, RaftOutbox& out);
@@ -121,11 +145,15 @@ class Raft {
   // The primary is known to be gone: do not wait until its silence has lasted.
   void on_primary_gone(Now now);
 
+  // Of a new order: whoever is to be its first primary need not wait.
+  void stand_soon(Now now, RaftOutbox& out);
+
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out);
 
   // The primary's heartbeats: to whom, and what. The owner sends those of all its groups together,
   // every heartbeat_interval, and at once if wants_heartbeat().
   bool wants_heartbeat() const noexcept { return wants_heartbeat_; }
+  void want_heartbeat() { wants_heartbeat_ = is_primary(); }
   template <class Send>  // send(const PeerRef&, const Heartbeat&)
   void beat(Send&& send) {
     wants_heartbeat_ = false;
@@ -136,7 +164,8 @@ class Raft {
   }
   HeartbeatAnswer on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat);
   // `sent`: when the heartbeat that this answers was sent, by this peer's clock.
-  void on_heartbeat_answer(const PeerRef& from, const HeartbeatAnswer& answer, Time sent, Now now);
+  void on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer, Time sent,
+                           RaftOutbox& out);
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, RaftOutbox& out);
@@ -151,9 +180,13 @@ class Raft {
   struct Peer {
     PeerRef peer;
     std::uint64_t admitted = 0;  // 0: a learner
-    bool needs_copy = false;
+    bool needs_copy = false;     // nothing that is kept here would help it
+    bool is_incomplete = false;  // its copy was not complete when it spoke last
+    Time learns_since{};         // what it has said before is of no interest
     bool probes = true;          // where its order meets ours is not known: one append at a time
-    std::uint64_t match = 0;     // it has the entries up to here, for certain
+    bool is_lost = false;        // a voter that has no copy any more: it must be admitted anew
+    std::uint64_t match = 0;     // it answers for having the entries up to here
+    std::uint64_t reached = 0;   // it has them up to here, perhaps without answering for it
     std::uint64_t next = 1;      // the first entry that has not been sent
     std::deque<Sent> sent = {};  // and not acknowledged: at most appends_inflight_max
     Time resend_at = Time::never();
@@ -170,6 +203,7 @@ class Raft {
   void on(Now now, const PeerRef& from, const VoteAnswer& message, RaftOutbox& out);
   void on(Now now, const PeerRef& from, const TakeLead& message, RaftOutbox& out);
   void on(Now now, const PeerRef& from, const NoCopy& message, RaftOutbox& out);
+  void on(Now now, const PeerRef& from, const NotMember& message, RaftOutbox& out);
 
   bool is_bound(Now now) const;
   bool reaches_as_far(const RequestVote& message) const;
@@ -216,6 +250,8 @@ class Raft {
   std::uint64_t held_by_all_ = 0;  // nobody will ask for entries up to here
 
   // Follower. What was promised binds a candidate, too.
+  bool is_complete_ = true;
+  bool is_removed_ = false;
   Time promised_until_{};
   Time election_at_;
   std::uint64_t verified_ = 0;  // it has the primary's entries up to here

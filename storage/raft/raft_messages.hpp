@@ -127,6 +127,19 @@ struct NoCopy {
   friend bool operator==(const NoCopy&, const NoCopy&) = default;
 };
 
+// A member -> one that asks for its vote, and that the view does not name as of `index`: what it
+// has is a copy that it should have dropped, unless it has heard of a later view itself.
+struct NotMember {
+  GroupName group;
+  std::uint64_t index = 0;  // of the entry with that view
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& group& index;
+  }
+  friend bool operator==(const NotMember&, const NotMember&) = default;
+};
+
 // Those of all groups that one peer is primary of and another member of, in one message.
 struct Heartbeat {
   GroupName group;
@@ -143,20 +156,23 @@ struct Heartbeat {
 struct HeartbeatAnswer {
   GroupName group;
   std::uint64_t term = 0;
+  std::uint64_t asked = 0;  // the admission that the heartbeat named
   std::uint64_t admitted = 0;
   // It will not vote against the primary for promise_duration, counted by its own clock from when
   // it sent this.
   bool promised = false;
+  bool is_complete = false;  // its copy is: what it has counts
+  std::uint64_t index = 0;   // it has the primary's entries up to here
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& term& admitted& promised;
+    archive& group& term& asked& admitted& promised& is_complete& index;
   }
   friend bool operator==(const HeartbeatAnswer&, const HeartbeatAnswer&) = default;
 };
 
-using RaftMessage =
-    std::variant<AppendEntries, AppendEntriesAnswer, RequestVote, VoteAnswer, TakeLead, NoCopy>;
+using RaftMessage = std::variant<AppendEntries, AppendEntriesAnswer, RequestVote, VoteAnswer,
+                                 TakeLead, NoCopy, NotMember>;
 
 inline const GroupName& group_of(const RaftMessage& message) {
   return std::visit([](const auto& each) -> const GroupName& { return each.group; }, message);

@@ -42,6 +42,9 @@ struct RaftOptions {
   // Entries kept for members that lack them. Beyond it the oldest applied ones go, and who lacks
   // them must be given a copy of the arc.
   std::size_t kept_bytes_max = std::size_t{4} << 20;
+  // The same while a copy is on its way: what is written meanwhile must still be there when it has
+  // come.
+  std::size_t kept_for_copies_bytes_max = std::size_t{32} << 20;
   // Entries that are not committed: beyond it writes are refused as `overloaded`.
   std::size_t uncommitted_bytes_max = std::size_t{4} << 20;
 

@@ -124,6 +124,7 @@ class RandomArchive {
     object.serialize(*this, 0);
     if constexpr (requires { object.key; }) object.key += 'k';
     if constexpr (std::is_same_v<T, Record>) object.expiry_ms &= 0xffffffff;
+    if constexpr (requires { object.sent; }) object.sent &= 0xffffffff;
     if constexpr (std::is_same_v<T, Scan>) object.records_max = object.records_max % 1000 + 1;
     if constexpr (std::is_same_v<T, Hello>) {
       object.version_lowest = 0;

@@ -68,6 +68,26 @@ BOOST_AUTO_TEST_CASE(a_member_that_has_promised_does_not_vote_until_the_promise_
   BOOST_TEST(votes(PlantedBug::promise_not_kept, 1s + promised / 2));
 }
 
+BOOST_AUTO_TEST_CASE(a_promise_counts_only_in_the_term_in_which_it_was_given) {
+  const auto serves = [](PlantedBug bug) {
+    Member member(1, bug, {1, 0, 0, first_three()});
+    RaftOutbox out;
+    member.raft.on_deadline(at(5s), out);
+    for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+      member.raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
+    }
+    member.raft.on_message(at(5s), peer(2), AppendEntriesAnswer{group, 2, 1, 0, true, 1}, out);
+    BOOST_TEST(member.raft.committed() == 1u);
+    member.raft.on_applied(1);
+    BOOST_TEST(!member.raft.may_serve(at(5s)));
+    const HeartbeatAnswer earlier{group, 1, 1, 1, true, true, 0};
+    member.raft.on_heartbeat_answer(at(5s), peer(2), earlier, at(5s).monotonic, out);
+    return member.raft.may_serve(at(5s));
+  };
+  BOOST_TEST(!serves(PlantedBug::none));
+  BOOST_TEST(serves(PlantedBug::promise_of_another_term));
+}
+
 BOOST_AUTO_TEST_CASE(a_primary_that_has_resigned_frees_its_members_from_their_promise) {
   Member member(1, PlantedBug::none, {0, 0, 0, first_three()});
   member.raft.on_heartbeat(at(1s), peer(2), {group, 4, 1, 0});

@@ -59,7 +59,7 @@ RaftWorld::RaftWorld(const RaftWorldOptions& options)
   }
   every(3ms, [this] { write(); });
   every(2ms, [this] { read(); });
-  every(50ms, [this] { give_copies(); });
+  every(350ms, [this] { give_copies(); });
   every(200ms, [this] { drop_removed(); });
   if (options_.has_faults) every(fault_interval_, [this] { fault(); });
   if (options_.has_faults) every(change_interval_, [this] { hand_over(); });
@@ -88,7 +88,7 @@ Now RaftWorld::clock(const Node& node) const {
 
 std::size_t RaftWorld::index_of(const PeerRef& peer) const { return peer.incarnation - 1; }
 
-void RaftWorld::violation(std::string text) {
+void RaftWorld::violation(const std::string& text) {
   if (violations_.size() < violations_kept) {
     violations_.push_back("at " + std::to_string(now_.count() / 1'000'000) + " ms: " + text);
   }
@@ -206,7 +206,9 @@ void RaftWorld::deliver(std::size_t from, std::size_t to, Payload payload) {
     send(to, sender, BeatAnswer{node.raft->on_heartbeat(now, sender, beat->heartbeat), beat->sent});
   } else {
     const auto& answered = std::get<BeatAnswer>(payload);
-    node.raft->on_heartbeat_answer(sender, answered.answer, answered.sent, now);
+    RaftOutbox out;
+    node.raft->on_heartbeat_answer(now, sender, answered.answer, answered.sent, out);
+    send_all(to, out);
   }
   after_input(to);
 }
@@ -419,7 +421,7 @@ void RaftWorld::give_copy(std::size_t from, std::size_t to) {
   if (is_cut(from, to) || is_cut(to, from) || !nodes_[to]->alive) return;
   Raft& source = *nodes_[from]->raft;
   const Raft::Start start = source.start_of_copy();
-  source.add_learner(nodes_[to]->self, start.index);
+  source.add_learner(clock(*nodes_[from]), nodes_[to]->self, start.index);
   post(below(rng_, 100ms), [this, to, start] {
     Node& node = *nodes_[to];
     if (!node.alive) return;

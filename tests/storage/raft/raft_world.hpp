@@ -109,7 +109,7 @@ class RaftWorld {
   void give_copy(std::size_t from, std::size_t to);
   void change_members();
   void drop_removed();
-  void violation(std::string text);
+  void violation(const std::string& text);
 
   RaftWorldOptions options_;
   Rng rng_;

@@ -1,0 +1,102 @@
+#include "storage/group/copy_source.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring {
+namespace {
+
+// Has a copy that lacks `a` first come further than one that lacks `b` first?
+bool is_further(const std::optional<Position>& a, const std::optional<Position>& b) {
+  if (!b) return false;
+  return !a || *a > *b;
+}
+
+}  // namespace
+
+CopySource::CopySource(const GroupOptions& options, TransferId transfer, const PeerRef& to, Now now,
+                       Replica& replica, GroupOutbox& out)
+    : options_(&options),
+      transfer_(transfer),
+      to_(to),
+      offer_(replica.offer(transfer)),
+      missing_(advance(replica.arc().begin, 1)),
+      next_read_(missing_) {
+  HOPRING_CHECK(replica.raft().is_primary());
+  replica.add_learner(now, to, offer_.index);
+  on_progress(now);
+  send(offer_, out);
+}
+
+void CopySource::send(GroupMessage message, GroupOutbox& out) const {
+  out.push_back(SendGroup{to_, std::move(message)});
+}
+
+void CopySource::on_progress(Now now) {
+  progress_at_ = now.monotonic;
+  resend_at_ = now.monotonic + options_->resend_interval;
+}
+
+void CopySource::on_message(Now now, const OfferAnswer& message, Replica& replica,
+                            GroupOutbox& out) {
+  if (phase_ != Phase::offering) return;
+  if (!message.accepted) {
+    phase_ = Phase::given_up;
+    return;
+  }
+  on_progress(now);
+  phase_ = Phase::copying;
+  // What it answered before it had the offer (NoCopy) holds no more.
+  replica.add_learner(now, to_, offer_.index);
+  send_chunks(replica, out);
+}
+
+void CopySource::on_message(Now now, const ChunkAnswer& message, Replica& replica,
+                            GroupOutbox& out) {
+  if (phase_ != Phase::copying) return;
+  if (message.missing && !contains(replica.arc(), *message.missing)) return;
+  if (!is_further(message.missing, missing_)) return;
+  on_progress(now);
+  missing_ = message.missing;
+  if (!missing_) {
+    phase_ = Phase::done;
+    return;
+  }
+  while (!chunks_.empty() && !is_further(chunks_.front().next, missing_)) chunks_.pop_front();
+  if (!chunks_.empty() && chunks_.front().first != missing_) chunks_.clear();
+  if (chunks_.empty()) next_read_ = missing_;
+  send_chunks(replica, out);
+}
+
+void CopySource::send_chunks(const Replica& replica, GroupOutbox& out) {
+  while (next_read_ && chunks_.size() < options_->chunks_inflight_max) {
+    Chunk chunk = replica.read_chunk(*next_read_, options_->chunk_bytes);
+    chunk.transfer = transfer_;
+    std::optional<Position> next;
+    if (chunk.interval.end != replica.arc().end) next = advance(chunk.interval.end, 1);
+    chunks_.push_back({*next_read_, next});
+    next_read_ = next;
+    send(std::move(chunk), out);
+  }
+}
+
+void CopySource::on_deadline(Now now, const Replica& replica, GroupOutbox& out) {
+  if (now.monotonic >= progress_at_ + options_->transfer_timeout) {
+    phase_ = Phase::given_up;
+    return;
+  }
+  if (now.monotonic < resend_at_) return;
+  resend_at_ = now.monotonic + options_->resend_interval;
+  if (phase_ == Phase::offering) return send(offer_, out);
+  chunks_.clear();
+  next_read_ = missing_;
+  send_chunks(replica, out);
+}
+
+Time CopySource::next_deadline() const noexcept {
+  return std::min(resend_at_, progress_at_ + options_->transfer_timeout);
+}
+
+}  // namespace hopring

@@ -1,0 +1,387 @@
+#include "storage/group/replica.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "storage/group/walks.hpp"
+
+namespace hopring {
+namespace {
+
+// The key that a command is about; nullptr if it is about the arc.
+struct KeyOf {
+  template <class Write>
+  const std::string* operator()(const Write& write) const {
+    if constexpr (requires { write.key; }) {
+      return &write.key;
+    } else {
+      return nullptr;
+    }
+  }
+};
+
+// The write as it stands in the order. REQUIRES: it is no Get.
+struct CommandOf {
+  WallTime now;
+
+  Command operator()(const Get&) const {
+    HOPRING_CHECK(false);
+    return Nothing{};
+  }
+  Command operator()(const Put& put) const {
+    Put settled = put;
+    settled.expiry = absolute(put.expiry, now);
+    return settled;
+  }
+  Command operator()(const CompareAndSet& operation) const {
+    CompareAndSet settled = operation;
+    settled.expiry = absolute(operation.expiry, now);
+    return settled;
+  }
+  Command operator()(const Erase& erase) const { return erase; }
+  Command operator()(const Add& add) const { return add; }
+};
+
+GroupName name_of(const View& view) {
+  return {view.arc.end, view.number.generation, view.number.claimant};
+}
+
+void send_all(RaftOutbox& sent, GroupOutbox& out) {
+  for (SendRaft& each : sent) {
+    std::visit(
+        [&](auto& message) {
+          out.push_back(SendGroup{each.to, std::move(message)});
+        },
+        each.message);
+  }
+}
+
+}  // namespace
+
+Replica::Replica(const GroupOptions& options, const PeerRef& self, View view, Raft::Start start,
+                 ArcRecords records, Rng rng, Now now)
+    : options_(&options),
+      self_(self),
+      view_(std::move(view)),
+      rng_(rng),
+      raft_(options.raft, name_of(view_), self, std::move(start), rng_.fork(), now),
+      records_(std::move(records)),
+      heard_at_(now.monotonic) {
+  HOPRING_CHECK(is_straight(view_.arc));
+}
+
+std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const PeerRef& self,
+                                         const OfferCopy& offer, ArcRecords records, Rng rng,
+                                         Now now) {
+  Raft::Start start{offer.term, offer.index, offer.index_term, offer.roster};
+  auto replica = std::make_unique<Replica>(options, self, offer.view, std::move(start),
+                                           std::move(records), rng, now);
+  replica->missing_ = advance(offer.view.arc.begin, 1);
+  replica->raft_.set_complete(false);
+  return replica;
+}
+
+// The primary.
+
+Replica::Executed Replica::execute(Now now, Position position, const Operation& operation,
+                                   const Asked& asked, ResultSink& sink) {
+  HOPRING_CHECK(leads() && contains(arc(), position));
+  const bool splits_off = splits_at_ && contains(Arc{arc().begin, *splits_at_}, position);
+  if (!raft_.may_serve(now) || splits_off) {
+    sink.on_error(OpError::moving);
+    return Executed::answered;
+  }
+  if (const auto* get = std::get_if<Get>(&operation)) {
+    return read(now, position, *get, asked, sink);
+  }
+  return propose(now, std::visit(CommandOf{now.wall}, operation), asked.waiter, sink);
+}
+
+Replica::Executed Replica::read(Now now, Position position, const Get& get, const Asked& asked,
+                                ResultSink& sink) {
+  if (asked.after_writes && !waiters_.empty()) {
+    waiters_.push_back({waiters_.back().index, asked.waiter, get});
+    return Executed::pending;
+  }
+  const std::optional<RecordView> found = options_->pool.keeps_ages
+                                              ? records_.find_and_mark(position, get.key)
+                                              : records_.find(position, get.key);
+  if (!found) {
+    sink.on_outcome(Outcome::not_found);
+  } else if (!is_due(*found, now.wall)) {
+    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
+                  found->expiry_ms);
+  } else {
+    const Executed executed =
+        propose(now, RemoveExpired{get.key, found->expiry_ms}, asked.waiter, sink);
+    if (executed == Executed::pending) waiters_.back().get = get;
+    return executed;
+  }
+  return Executed::answered;
+}
+
+Replica::Executed Replica::propose(Now now, Command command, std::uint64_t waiter,
+                                   ResultSink& sink) {
+  if (!raft_.has_room()) {
+    sink.on_error(OpError::overloaded);
+    return Executed::answered;
+  }
+  const std::uint64_t index = raft_.propose(std::move(command), now.wall.ms_since_epoch);
+  waiters_.push_back({index, waiter});
+  return Executed::pending;
+}
+
+bool Replica::scan(Now now, const Scan& scan, ScanStep& step) {
+  if (!raft_.may_serve(now)) return false;
+  std::vector<RemoveExpired> due;
+  step = scan_step(records_, arc(), now.wall, scan, options_->sweep_records_max, due);
+  for (RemoveExpired& each : due) {
+    if (raft_.has_room()) raft_.propose(std::move(each));
+  }
+  return true;
+}
+
+std::size_t Replica::sweep(Now now, std::size_t records_max) {
+  if (!raft_.may_serve(now)) return 0;
+  std::vector<RemoveExpired> due;
+  records_.for_each_due(now.wall, options_->sweep_segments_max, [&](const RecordView& record) {
+    due.push_back({std::string(record.key), record.expiry_ms});
+    return due.size() < records_max;
+  });
+  for (RemoveExpired& each : due) {
+    if (raft_.has_room()) raft_.propose(std::move(each));
+  }
+  return due.size();
+}
+
+bool Replica::can_split(Position at) const {
+  return can_change_members() && raft_.all_have_copies() && can_cut(arc(), at);
+}
+
+void Replica::split(Position at) {
+  HOPRING_CHECK(can_split(at));
+  splits_at_ = at;
+  raft_.propose(SplitArc{at});
+}
+
+void Replica::hand_lead_to(Now now, const PeerRef& to, GroupOutbox& out) {
+  RaftOutbox sent;
+  raft_.hand_lead_to(now, to, sent);
+  after_input(now, sent, out);
+}
+
+OfferCopy Replica::offer(TransferId transfer) const {
+  Raft::Start start = raft_.start_of_copy();
+  return {transfer,    raft_.group(),    view_,        start.term,
+          start.index, start.index_term, start.roster, records_.bytes()};
+}
+
+Chunk Replica::read_chunk(Position first, std::size_t bytes_max) const {
+  return hopring::read_chunk(records_, arc(), raft_.applied(), first, bytes_max);
+}
+
+// The copy that comes.
+
+bool Replica::begin_again(Now now, const OfferCopy& offer, ArcRecords records) {
+  if (!raft_.install(now, {offer.term, offer.index, offer.index_term, offer.roster})) return false;
+  raft_.set_complete(false);
+  records_ = std::move(records);
+  view_ = offer.view;
+  missing_ = advance(arc().begin, 1);
+  newer_.clear();
+  return true;
+}
+
+// Takes what continues the copy, and was not read before an entry that has gone by.
+void Replica::on_chunk(Now now, const Chunk& chunk) {
+  heard_at_ = now.monotonic;
+  const bool fits = missing_ && advance(chunk.interval.begin, 1) == *missing_;
+  if (!fits || chunk.index < raft_.applied()) return;
+  if (!is_straight(chunk.interval) || !covers(arc(), chunk.interval)) {
+    is_lost_ = true;
+    return;
+  }
+  for (const Record& record : chunk.records) {
+    const Position position = records_.position_of(record.key);
+    if (!is_installable(record) || !contains(chunk.interval, position) ||
+        records_.install(position, record) == Change::out_of_memory) {
+      is_lost_ = true;
+      return;
+    }
+  }
+  missing_.reset();
+  if (chunk.interval.end != arc().end) missing_ = advance(chunk.interval.end, 1);
+  if (chunk.index > raft_.applied()) newer_.push_back({chunk.interval, chunk.index});
+  end_copying();
+}
+
+void Replica::end_copying() {
+  std::erase_if(newer_, [&](const NewerChunk& chunk) { return chunk.index <= raft_.applied(); });
+  if (is_complete()) raft_.set_complete(true);
+}
+
+// Has the copy what stands at the position, but for the entry of this index?
+bool Replica::is_here(Position position, std::uint64_t index) const {
+  if (missing_ && position >= *missing_) return false;
+  return std::none_of(newer_.begin(), newer_.end(), [&](const NewerChunk& chunk) {
+    return contains(chunk.interval, position) && index <= chunk.index;
+  });
+}
+
+// Inputs.
+
+void Replica::on_message(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out) {
+  RaftOutbox sent;
+  raft_.on_message(now, from, std::move(message), sent);
+  after_input(now, sent, out);
+}
+
+HeartbeatAnswer Replica::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat,
+                                      GroupOutbox& out) {
+  const HeartbeatAnswer answer = raft_.on_heartbeat(now, from, heartbeat);
+  if (answer.promised) heard_at_ = now.monotonic;
+  RaftOutbox sent;
+  after_input(now, sent, out);
+  return answer;
+}
+
+void Replica::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer,
+                                  Time sent_at, GroupOutbox& out) {
+  RaftOutbox sent;
+  raft_.on_heartbeat_answer(now, from, answer, sent_at, sent);
+  after_input(now, sent, out);
+}
+
+void Replica::on_deadline(Now now, GroupOutbox& out) {
+  RaftOutbox sent;
+  raft_.on_deadline(now, sent);
+  after_input(now, sent, out);
+}
+
+void Replica::stand_soon(Now now, GroupOutbox& out) {
+  RaftOutbox sent;
+  raft_.stand_soon(now, sent);
+  after_input(now, sent, out);
+}
+
+void Replica::flush(Now now, GroupOutbox& out) {
+  RaftOutbox sent;
+  raft_.flush(now, sent);
+  after_input(now, sent, out);
+}
+
+void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
+  send_all(sent, out);
+  if (!raft_.is_primary()) {
+    splits_at_.reset();
+    for (const Waiter& each : std::exchange(waiters_, {})) {
+      out.push_back(Answered{each.waiter, error_result(OpError::unknown)});
+    }
+  }
+  while (!is_lost_ && raft_.applied() < raft_.committed()) {
+    const std::uint64_t index = raft_.applied() + 1;
+    apply(now, raft_.entry(index), out);
+    raft_.on_applied(index);
+  }
+  if (!newer_.empty()) end_copying();
+  is_removed_ = raft_.is_removed();
+  update_hint();
+}
+
+// The state machine.
+
+void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {
+  OpResult result;
+  if (const auto* split = std::get_if<SplitArc>(&entry.command)) {
+    apply_split(now, entry, split->at);
+  } else if (const auto* change = std::get_if<ChangeRoster>(&entry.command)) {
+    apply_roster(change->roster);
+  } else if (std::visit(KeyOf{}, entry.command) != nullptr) {
+    apply_write(entry, result);
+  } else if (!std::holds_alternative<Nothing>(entry.command)) {
+    is_lost_ = true;
+  }
+  answer(entry.index, result, out);
+}
+
+void Replica::apply_write(const Entry& entry, OpResult& result) {
+  const std::string& key = *std::visit(KeyOf{}, entry.command);
+  const Position position = records_.position_of(key);
+  if (!is_applicable(entry.command) || !contains(arc(), position)) {
+    is_lost_ = true;
+    return;
+  }
+  if (!is_here(position, entry.index)) return;
+  if (!std::holds_alternative<RemoveExpired>(entry.command)) {
+    records_.remove_due(position, key, entry.as_of_ms);
+  }
+  OpResultSink sink;
+  if (records_.apply(position, entry.command, sink) == Change::out_of_memory) {
+    is_lost_ = true;
+    sink.on_error(OpError::unknown);
+  }
+  result = std::move(sink.result);
+}
+
+// Both halves go on with the members of the whole. The lower one's order is a new one: nobody has
+// promised or voted in it yet, and its voters are its first.
+void Replica::apply_split(Now now, const Entry& entry, Position at) {
+  splits_at_.reset();
+  if (!is_complete() || !can_cut(arc(), at)) {
+    is_lost_ = true;
+    return;
+  }
+  ArcRecords upper = records_.split_off(at);
+  view_.number = next(view_.number);
+  View lower = view_;
+  lower.arc.end = at;
+  lower.term = 0;
+  view_.arc.begin = at;
+  Raft::Start start{entry.term, entry.index, entry.term, raft_.start_of_copy().roster};
+  for (Voter& each : start.roster.voters) each.admitted = entry.index + 1;
+  lower_halves_.push_back(
+      std::make_unique<Replica>(*options_, self_, std::move(lower), std::move(start),
+                                std::exchange(records_, std::move(upper)), rng_.fork(), now));
+  raft_.want_heartbeat();  // the others should have their lower halves soon, too
+}
+
+void Replica::apply_roster(const Roster& roster) {
+  view_.number = next(view_.number);
+  if (roster.is_joint()) return;
+  view_.members.clear();
+  for (const Voter& each : roster.voters) view_.members.push_back(each.peer);
+}
+
+// The first of those that wait for an entry has written it, the others read.
+void Replica::answer(std::uint64_t index, const OpResult& result, GroupOutbox& out) {
+  while (!waiters_.empty() && waiters_.front().index == index) {
+    const Waiter waiter = std::move(waiters_.front());
+    waiters_.pop_front();
+    out.push_back(Answered{waiter.waiter, waiter.get ? read_now(*waiter.get) : result});
+  }
+}
+
+// What is due when a read has waited counts as there: it was not when the read came.
+OpResult Replica::read_now(const Get& get) const {
+  OpResultSink sink;
+  if (const auto found = records_.find(records_.position_of(get.key), get.key)) {
+    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
+                  found->expiry_ms);
+  } else {
+    sink.on_outcome(Outcome::not_found);
+  }
+  return std::move(sink.result);
+}
+
+// The primary, as far as is known, stands first among the members.
+void Replica::update_hint() {
+  const std::optional<PeerRef>& primary = raft_.primary();
+  if (!primary || (view_.term == raft_.term() && primary_of(view_) == *primary)) return;
+  const auto found = std::find(view_.members.begin(), view_.members.end(), *primary);
+  if (found == view_.members.end()) return;
+  std::rotate(view_.members.begin(), found, found + 1);
+  view_.term = raft_.term();
+}
+
+}  // namespace hopring

@@ -1,0 +1,174 @@
+#pragma once
+
+// One member's copy of an arc that several peers hold: the records, and their order (Raft).
+//
+// A write that the primary takes is appended, and answered when a majority has it and it has been
+// applied here; until then its asker waits. A read is answered at once, from what has been applied,
+// as long as the primary has the promises of a majority.
+//
+// The primary decides what a copy cannot: relative expiries become absolute, and each write carries
+// the primary's wall clock, by which the records that it meets are due or not, on every copy alike.
+// A read that meets a due record has it removed, and waits for that.
+//
+// A copy that is still coming is filled by chunks and entries at the same time:
+//
+//   arc (begin, end]    | taken chunks, up to date with applied() | not there yet         |
+//                       begin + 1                                 missing()               end
+//
+// Not thread-safe: belongs to one shard. Sans-IO: time comes in as `now`, messages and what has
+// become of the arc are left in `out`.
+//
+// Invariants:
+//   (1) two complete copies that have applied the same index hold the same records.
+//   (2) whoever was told `pending` is answered once: with the result, or with `unknown` if this
+//       peer stops being primary first.
+//   (3) an entry above applied() is never visible to a read.
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "storage/group/arc_records.hpp"
+#include "storage/group/effects.hpp"
+#include "storage/group/options.hpp"
+#include "storage/raft/raft.hpp"
+
+namespace hopring {
+
+class Replica {
+ public:
+  // What became of an operation: it has been answered, or it waits; or nothing happened, since the
+  // table has no room.
+  enum class Executed : std::uint8_t { answered, pending, out_of_memory };
+
+  // A complete copy: of a new arc, or a half of a split one. REQUIRES: `options` outlive it.
+  Replica(const GroupOptions& options, const PeerRef& self, View view, Raft::Start start,
+          ArcRecords records, Rng rng, Now now);
+  // One that is still coming. REQUIRES: `records` are empty.
+  static std::unique_ptr<Replica> coming(const GroupOptions& options, const PeerRef& self,
+                                         const OfferCopy& offer, ArcRecords records, Rng rng,
+                                         Now now);
+
+  const View& view() const noexcept { return view_; }
+  const Arc& arc() const noexcept { return view_.arc; }
+  const Raft& raft() const noexcept { return raft_; }
+  // Is it primary, and has it applied an entry of its term? Whether it may serve is a question of
+  // promises, too.
+  bool leads() const noexcept { return raft_.has_begun(); }
+  bool may_serve(Now now) const { return raft_.may_serve(now); }
+  std::uint64_t size() const noexcept { return records_.size(); }
+  std::uint64_t bytes() const noexcept { return records_.bytes(); }
+  bool is_complete() const noexcept { return !missing_ && newer_.empty(); }
+  // It cannot go on: no room for what the others have, or entries that make no sense. Or it is no
+  // member any more.
+  bool is_lost() const noexcept { return is_lost_; }
+  bool is_removed() const noexcept { return is_removed_; }
+
+  struct Asked {
+    std::uint64_t waiter = 0;  // names the asker in Answered
+    // A read must see the writes that have been taken before it, also those that are not committed
+    // yet: it waits for them.
+    bool after_writes = false;
+  };
+  // The primary. REQUIRES: leads(); !problem(operation); `position` is the key's and in the arc.
+  Executed execute(Now now, Position position, const Operation& operation, const Asked& asked,
+                   ResultSink& sink);
+  // False, and nothing happened, if it may not serve now. REQUIRES: leads(); the cursor's position
+  // is in the arc.
+  bool scan(Now now, const Scan& scan, ScanStep& step);
+  // Proposes that due records be removed, at most records_max; returns how many.
+  std::size_t sweep(Now now, std::size_t records_max);
+
+  bool can_split(Position at) const;
+  // Proposes it. Until it is applied nothing is done for the lower half, which is then found in
+  // lower_halves(), here and at every member. REQUIRES: can_split(at).
+  void split(Position at);
+  // The halves that have come off: the caller takes them away after every input.
+  std::vector<std::unique_ptr<Replica>>& lower_halves() noexcept { return lower_halves_; }
+
+  bool can_change_members() const { return leads() && raft_.can_change_members() && !splits_at_; }
+  void change_members(const Members& next) { raft_.change_members(next); }
+  void hand_lead_to(Now now, const PeerRef& to, GroupOutbox& out);
+
+  // For a copy to `to`: what to offer, and a part of the arc as it is now, from `first` on, of at
+  // least one position and about bytes_max bytes.
+  OfferCopy offer(TransferId transfer) const;
+  Chunk read_chunk(Position first, std::size_t bytes_max) const;
+  void add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
+    raft_.add_learner(now, peer, index);
+  }
+  void remove_learner(const PeerRef& peer) { raft_.remove_learner(peer); }
+
+  // When a primary, or whoever gives it a copy, was last heard of.
+  Time heard_at() const noexcept { return heard_at_; }
+
+  // The copy that comes. Begins again from nothing, where a primary offers that: false if this copy
+  // is not behind it.
+  bool begin_again(Now now, const OfferCopy& offer, ArcRecords records);
+  void on_chunk(Now now, const Chunk& chunk);
+  const std::optional<Position>& missing() const noexcept { return missing_; }
+
+  void on_message(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
+  HeartbeatAnswer on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat,
+                               GroupOutbox& out);
+  void on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer, Time sent,
+                           GroupOutbox& out);
+  void on_primary_gone(Now now) { raft_.on_primary_gone(now); }
+  void stand_soon(Now now, GroupOutbox& out);
+  bool wants_heartbeat() const noexcept { return raft_.wants_heartbeat(); }
+  template <class Send>
+  void beat(Send&& send) {
+    raft_.beat(send);
+  }
+
+  // After calls that propose: sends, and applies what is committed.
+  void flush(Now now, GroupOutbox& out);
+  void on_deadline(Now now, GroupOutbox& out);
+  Time next_deadline() const noexcept { return raft_.next_deadline(); }
+
+  void audit() const { records_.audit(); }
+  const ArcRecords& records() const noexcept { return records_; }
+
+ private:
+  struct Waiter {
+    std::uint64_t index = 0;
+    std::uint64_t waiter = 0;
+    std::optional<Get> get = {};  // it reads, once the entry has been applied
+  };
+  struct NewerChunk {
+    Arc interval;
+    std::uint64_t index = 0;
+  };
+
+  Executed read(Now now, Position position, const Get& get, const Asked& asked, ResultSink& sink);
+  Executed propose(Now now, Command command, std::uint64_t waiter, ResultSink& sink);
+  void after_input(Now now, RaftOutbox& sent, GroupOutbox& out);
+  void apply(Now now, const Entry& entry, GroupOutbox& out);
+  void apply_write(const Entry& entry, OpResult& result);
+  void apply_split(Now now, const Entry& entry, Position at);
+  void apply_roster(const Roster& roster);
+  bool is_here(Position position, std::uint64_t index) const;
+  void answer(std::uint64_t index, const OpResult& result, GroupOutbox& out);
+  OpResult read_now(const Get& get) const;
+  void end_copying();
+  void update_hint();
+
+  const GroupOptions* options_;
+  PeerRef self_;
+  View view_;
+  Rng rng_;
+  Raft raft_;
+  ArcRecords records_;
+  std::deque<Waiter> waiters_;  // by index
+  std::optional<Position> splits_at_;
+  std::vector<std::unique_ptr<Replica>> lower_halves_;
+  std::optional<Position> missing_;
+  std::vector<NewerChunk> newer_;
+  Time heard_at_;
+  bool is_lost_ = false;
+  bool is_removed_ = false;
+};
+
+}  // namespace hopring

@@ -1,0 +1,525 @@
+#include "storage/group/replica_host.hpp"
+
+#include <algorithm>
+#include <map>
+#include <type_traits>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring {
+
+ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const GroupOptions& options,
+                         Rng rng)
+    : self_(self), hash_(hash_key), options_(options), rng_(rng), pool_(options.pool) {
+  HOPRING_CHECK(!problem(options) && !problem(options.raft));
+}
+
+// Finding.
+
+Replica* ReplicaHost::at(Position position) const noexcept {
+  const auto found =
+      std::lower_bound(replicas_.begin(), replicas_.end(), position,
+                       [](const auto& each, Position sought) { return each->arc().end < sought; });
+  if (found == replicas_.end() || !contains((*found)->arc(), position)) return nullptr;
+  return found->get();
+}
+
+Replica* ReplicaHost::ending_at(Position end) const noexcept {
+  Replica* replica = at(end);
+  return replica != nullptr && replica->arc().end == end ? replica : nullptr;
+}
+
+Replica* ReplicaHost::named(const GroupName& group) const noexcept {
+  Replica* replica = ending_at(group.end);
+  return replica != nullptr && replica->raft().group() == group ? replica : nullptr;
+}
+
+const Replica* ReplicaHost::find(Position position) const noexcept { return at(position); }
+
+void ReplicaHost::add(std::unique_ptr<Replica> replica) {
+  const Position end = replica->arc().end;
+  std::erase_if(replicas_, [&](const auto& each) { return each->arc().end == end; });
+  const auto after = std::find_if(replicas_.begin(), replicas_.end(),
+                                  [&](const auto& each) { return each->arc().end > end; });
+  replicas_.insert(after, std::move(replica));
+}
+
+// Operations.
+
+void ReplicaHost::open(Now now, const View& view, GroupOutbox& out) {
+  HOPRING_CHECK(view.members == Members{self_});
+  Raft::Start start{0, 0, 0, Roster{{Voter{self_, 1}}, {}}};
+  add(std::make_unique<Replica>(options_, self_, view, std::move(start),
+                                ArcRecords(pool_, hash_, view.arc), rng_.fork(), now));
+  Replica& opened = *ending_at(view.arc.end);
+  opened.stand_soon(now, out);
+  settle(now, opened, out);
+}
+
+ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
+                                            const Replica::Asked& asked, ResultSink& sink,
+                                            GroupOutbox& out) {
+  const Position position{hash_(key_of(operation))};
+  Replica* replica = at(position);
+  if (replica == nullptr || !replica->leads()) return {};
+  if (replica->execute(now, position, operation, asked, sink) != Replica::Executed::pending) {
+    return {&replica->view(), false};
+  }
+  replica->flush(now, out);
+  settle(now, *replica, out);
+  return {&replica->view(), true};
+}
+
+const View* ReplicaHost::scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& out) {
+  Replica* replica = at(scan.cursor.position);
+  if (replica == nullptr || !replica->leads() || !replica->scan(now, scan, step)) return nullptr;
+  replica->flush(now, out);
+  settle(now, *replica, out);
+  return &replica->view();
+}
+
+void ReplicaHost::sweep(Now now, GroupOutbox& out) {
+  sweep_at_ = now.monotonic + options_.sweep_interval;
+  std::size_t room = options_.sweep_records_max;
+  for (std::size_t i = 0; i < replicas_.size() && room > 0; ++i) {
+    next_swept_ = next_swept_ < replicas_.size() ? next_swept_ : 0;
+    Replica& replica = *replicas_[next_swept_++];
+    const std::size_t removed = replica.sweep(now, room);
+    room -= removed;
+    if (removed > 0) replica.flush(now, out);
+  }
+  if (room == 0) sweep_at_ = now.monotonic + options_.sweep_pause;
+}
+
+// What has become of an arc.
+
+// After each input of a replica: what it leads to is told and done.
+void ReplicaHost::settle(Now now, Replica& replica, GroupOutbox& out) {
+  take_lower_halves(now, replica, out);
+  tell(replica, out);
+  if (replica.wants_heartbeat()) beat(now, replica, out);
+  has_useless_ = has_useless_ || replica.is_lost() || replica.is_removed();
+}
+
+// Drops what settle() has found to be of no use any more.
+void ReplicaHost::drop_useless(GroupOutbox& out) {
+  if (!std::exchange(has_useless_, false)) return;
+  std::vector<GroupName> useless;
+  for (const auto& each : replicas_) {
+    if (each->is_lost() || each->is_removed()) useless.push_back(each->raft().group());
+  }
+  for (const GroupName& each : useless) forget(each, out);
+}
+
+void ReplicaHost::take_lower_halves(Now now, Replica& replica, GroupOutbox& out) {
+  const bool led = replica.raft().is_primary();
+  auto halves = std::exchange(replica.lower_halves(), {});
+  if (halves.empty()) return;
+  tell(replica, out);
+  if (replica.wants_heartbeat()) beat(now, replica, out);
+  for (auto& half : halves) {
+    Replica& lower = *half;
+    // A copy of the half may have come already, while this one lagged behind.
+    if (named(lower.raft().group()) != nullptr) continue;
+    add(std::move(half));
+    if (led) lower.stand_soon(now, out);
+    settle(now, lower, out);
+  }
+}
+
+void ReplicaHost::tell(const Replica& replica, GroupOutbox& out) {
+  const GroupName& group = replica.raft().group();
+  const View& view = replica.view();
+  auto known = std::find_if(told_.begin(), told_.end(),
+                            [&](const Told& each) { return each.group == group; });
+  if (known == told_.end()) known = told_.insert(told_.end(), Told{group, {}, false});
+  if (known->leads == replica.leads() && known->view == view) return;
+  const bool led = std::exchange(known->leads, replica.leads());
+  known->view = view;
+  if (replica.leads()) {
+    out.push_back(led ? GroupEffect(ArcChanged{view}) : GroupEffect(ArcOpened{view}));
+  } else if (led) {
+    out.push_back(ArcMoved{view});
+  } else if (replica.raft().primary() == primary_of(view)) {
+    out.push_back(ArcFollowed{view});
+  }
+}
+
+void ReplicaHost::forget(const GroupName& group, GroupOutbox& out) {
+  std::erase_if(told_, [&](const Told& each) { return each.group == group; });
+  std::erase_if(incoming_, [&](const Incoming& each) { return each.group == group; });
+  for (const Job& each : jobs_) {
+    if (each.group == group) end_job(each, false, out);
+  }
+  std::erase_if(jobs_, [&](const Job& each) { return each.group == group; });
+  std::erase_if(replicas_, [&](const auto& each) { return each->raft().group() == group; });
+}
+
+// Heartbeats.
+
+void ReplicaHost::beat(Now now, Replica& replica, GroupOutbox& out) {
+  replica.beat([&](const PeerRef& to, const Heartbeat& heartbeat) {
+    out.push_back(SendGroup{to, Heartbeats{now.monotonic.since_start.count(), {heartbeat}}});
+  });
+}
+
+void ReplicaHost::beat_all(Now now, GroupOutbox& out) {
+  beat_at_ = now.monotonic + options_.raft.heartbeat_interval;
+  const std::int64_t sent = now.monotonic.since_start.count();
+  std::map<PeerRef, Heartbeats> together;
+  for (const auto& replica : replicas_) {
+    replica->beat([&](const PeerRef& to, const Heartbeat& heartbeat) {
+      Heartbeats& message = together[to];
+      message.sent = sent;
+      message.groups.push_back(heartbeat);
+      if (message.groups.size() < heartbeats_max) return;
+      out.push_back(SendGroup{to, std::exchange(message, {})});
+    });
+  }
+  for (auto& [to, message] : together) {
+    if (!message.groups.empty()) out.push_back(SendGroup{to, std::move(message)});
+  }
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out) {
+  HeartbeatAnswers answers{message.sent, {}};
+  for (const Heartbeat& each : message.groups) {
+    Replica* replica = named(each.group);
+    if (replica == nullptr) {
+      out.push_back(SendGroup{from, NoCopy{each.group, each.term, each.admitted}});
+      continue;
+    }
+    answers.groups.push_back(replica->on_heartbeat(now, from, each, out));
+    settle(now, *replica, out);
+  }
+  if (!answers.groups.empty()) out.push_back(SendGroup{from, std::move(answers)});
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message,
+                          GroupOutbox& out) {
+  const Time sent{Duration(message.sent)};
+  if (sent > now.monotonic) return;  // nobody answers what has not been sent
+  for (const HeartbeatAnswer& each : message.groups) {
+    Replica* replica = named(each.group);
+    if (replica == nullptr) continue;
+    replica->on_heartbeat_answer(now, from, each, sent, out);
+    settle(now, *replica, out);
+  }
+}
+
+// Other messages.
+
+void ReplicaHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
+                             GroupOutbox& out) {
+  std::visit([&](auto&& each) { on_other(now, from, std::forward<decltype(each)>(each), out); },
+             std::move(message));
+  advance_jobs(now, out);
+  drop_useless(out);
+}
+
+template <class Message>
+void ReplicaHost::on_other(Now now, const PeerRef& from, Message&& message, GroupOutbox& out) {
+  if constexpr (std::is_constructible_v<RaftMessage, Message&&>) {
+    on_raft(now, from, RaftMessage(std::forward<Message>(message)), out);
+  } else if constexpr (requires { on_each(now, from, std::forward<Message>(message), out); }) {
+    on_each(now, from, std::forward<Message>(message), out);
+  }  // else it is about an arc of which there is one copy
+}
+
+void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out) {
+  Replica* replica = named(group_of(message));
+  if (replica == nullptr) {
+    const auto* append = std::get_if<AppendEntries>(&message);
+    if (append != nullptr) {
+      out.push_back(SendGroup{from, NoCopy{append->group, append->term, append->admitted}});
+    }
+    return;
+  }
+  replica->on_message(now, from, std::move(message), out);
+  settle(now, *replica, out);
+}
+
+void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox&) {
+  for (const auto& replica : replicas_) {
+    if (replica->raft().primary() == peer) replica->on_primary_gone(now);
+  }
+}
+
+// Copies that come.
+
+bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
+  const View& view = offer.view;
+  const GroupName named_by_view{view.arc.end, view.number.generation, view.number.claimant};
+  if (!is_well_formed(view) || !is_straight(view.arc) || !is_well_formed(offer.roster))
+    return false;
+  if (offer.group != named_by_view || offer.transfer.end != view.arc.end) return false;
+  if (from == self_) return false;
+  const std::size_t bytes_max = options_.pool.bytes_max;
+  if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
+  return copies_coming() < options_.learners_max;
+}
+
+std::size_t ReplicaHost::copies_coming() const {
+  return static_cast<std::size_t>(std::count_if(
+      replicas_.begin(), replicas_.end(), [](const auto& each) { return !each->is_complete(); }));
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, GroupOutbox& out) {
+  const auto is_known = [&](const Incoming& each) {
+    return each.transfer == offer.transfer && each.from == from;
+  };
+  bool accepted = std::any_of(incoming_.begin(), incoming_.end(), is_known);
+  if (!accepted && accepts(from, offer)) {
+    ArcRecords records(pool_, hash_, offer.view.arc);
+    Replica* present = ending_at(offer.view.arc.end);
+    if (present == nullptr || present->raft().group() != offer.group) {
+      add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
+      accepted = true;
+    } else {
+      accepted = present->begin_again(now, offer, std::move(records));
+    }
+    if (accepted) {
+      std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });
+      incoming_.push_back({offer.transfer, from, offer.group});
+    }
+  }
+  out.push_back(SendGroup{from, OfferAnswer{offer.transfer, accepted}});
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, Chunk&& message, GroupOutbox& out) {
+  const auto found = std::find_if(incoming_.begin(), incoming_.end(), [&](const Incoming& each) {
+    return each.transfer == message.transfer && each.from == from;
+  });
+  Replica* replica = found == incoming_.end() ? nullptr : named(found->group);
+  if (replica == nullptr) {
+    out.push_back(SendGroup{from, Abandon{message.transfer}});
+    return;
+  }
+  replica->on_chunk(now, message);
+  out.push_back(SendGroup{from, ChunkAnswer{message.transfer, replica->missing()}});
+  settle(now, *replica, out);
+}
+
+// Copies that go.
+
+std::size_t ReplicaHost::copies_under_way() const {
+  std::size_t count = 0;
+  for (const Job& job : jobs_) {
+    count += static_cast<std::size_t>(std::count_if(
+        job.copies.begin(), job.copies.end(), [](const auto& copy) { return !copy->is_over(); }));
+  }
+  return count;
+}
+
+template <class Message>
+void ReplicaHost::to_source(Now now, const PeerRef& from, const Message& message,
+                            GroupOutbox& out) {
+  for (Job& job : jobs_) {
+    Replica* replica = named(job.group);
+    for (const auto& copy : job.copies) {
+      if (copy->transfer() != message.transfer || copy->to() != from || copy->is_over()) continue;
+      if (replica != nullptr && replica->raft().is_primary()) {
+        copy->on_message(now, message, *replica, out);
+      }
+      return;
+    }
+  }
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, OfferAnswer&& message, GroupOutbox& out) {
+  to_source(now, from, message, out);
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, ChunkAnswer&& message, GroupOutbox& out) {
+  to_source(now, from, message, out);
+}
+
+void ReplicaHost::on_each(Now, const PeerRef& from, Abandon&& message, GroupOutbox&) {
+  for (Job& job : jobs_) {
+    for (const auto& copy : job.copies) {
+      if (copy->transfer() == message.transfer && copy->to() == from && !copy->is_over()) {
+        copy->give_up();
+      }
+    }
+  }
+}
+
+void ReplicaHost::begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to,
+                             GroupOutbox& out) {
+  const TransferId transfer{replica.arc().end, rng_.next()};
+  job.copies.push_back(std::make_unique<CopySource>(options_, transfer, to, now, replica, out));
+}
+
+// Changes of members.
+
+bool ReplicaHost::is_changing(Position end) const {
+  const Replica* replica = ending_at(end);
+  return replica != nullptr && std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& each) {
+           return each.group == replica->raft().group();
+         });
+}
+
+bool ReplicaHost::change(Now now, Position end, const Members& members,
+                         std::optional<PeerRef> primary, GroupOutbox& out) {
+  Replica* replica = ending_at(end);
+  if (replica == nullptr || !replica->can_change_members() || is_changing(end)) return false;
+  if (members.empty() || members.size() > members_max) return false;
+  if (copies_under_way() + members.size() > options_.moves_max + members_max) return false;
+  Job job{replica->raft().group(),
+          members,
+          primary,
+          {},
+          {},
+          false,
+          now.monotonic + options_.change_timeout};
+  for (const PeerRef& each : members) {
+    if (hopring::find(replica->raft().roster(), each) != nullptr || each == self_) continue;
+    job.newcomer = each;
+    begin_copy(now, *replica, job, each, out);
+  }
+  jobs_.push_back(std::move(job));
+  advance_jobs(now, out);
+  return true;
+}
+
+bool ReplicaHost::split(Now now, Position end, Position at, GroupOutbox& out) {
+  Replica* replica = ending_at(end);
+  if (replica == nullptr || is_changing(end) || !replica->can_split(at)) return false;
+  replica->split(at);
+  replica->flush(now, out);
+  settle(now, *replica, out);
+  return true;
+}
+
+// A member that has lost its copy, or lacks too much, is given one. Who has lost it has forgotten
+// its votes, too, and is admitted anew.
+// Also while another change waits for a majority, or the first entry of a term does: they may
+// wait for just that member.
+void ReplicaHost::give_missing_copies(Now now, Replica& replica, GroupOutbox& out) {
+  if (!replica.raft().is_primary()) return;
+  const bool is_under_way = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& each) {
+    return each.group == replica.raft().group() && !each.is_proposed;
+  });
+  const std::vector<PeerRef> without = replica.raft().members_without_copy();
+  const bool readmits = replica.raft().has_lost_voters() && replica.can_change_members();
+  if (is_under_way || (without.empty() && !readmits)) return;
+  if (copies_under_way() >= options_.moves_max) return;
+  Job job{replica.raft().group(), {}, {}, {}, {}, false, now.monotonic + options_.change_timeout};
+  if (readmits) {
+    for (const Voter& each : replica.raft().roster().voters) job.members.push_back(each.peer);
+  }
+  for (const PeerRef& each : without) begin_copy(now, replica, job, each, out);
+  jobs_.push_back(std::move(job));
+}
+
+bool ReplicaHost::is_near(const Replica& replica, const PeerRef& peer) const {
+  if (peer == self_) return true;
+  const std::uint64_t reached = replica.raft().matched(peer);
+  return reached > 0 && reached + options_.near_entries_max >= replica.raft().last_index();
+}
+
+void ReplicaHost::advance_jobs(Now now, GroupOutbox& out) {
+  for (std::size_t i = 0; i < jobs_.size();) {
+    if (advance_job(now, jobs_[i], out)) {
+      jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+}
+
+// Is it over?
+bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
+  Replica* replica = named(job.group);
+  if (replica == nullptr || !replica->raft().is_primary()) {
+    end_job(job, job.is_proposed, out);
+    return true;
+  }
+  const bool failed = std::any_of(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
+    const bool is_useless =
+        copy->phase() == CopySource::Phase::done && replica->raft().needs_copy(copy->to());
+    const bool is_stuck = !replica->raft().has_copy(now, copy->to()) && copy->is_stale(now);
+    return copy->phase() == CopySource::Phase::given_up || is_useless || is_stuck;
+  });
+  if (!job.is_proposed && (failed || now.monotonic >= job.ends_at)) {
+    for (const auto& copy : job.copies) replica->remove_learner(copy->to());
+    end_job(job, false, out);
+    return true;
+  }
+  if (!job.is_proposed) {
+    const bool copied = std::all_of(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
+      return copy->phase() == CopySource::Phase::done &&
+             replica->raft().has_copy(now, copy->to()) && is_near(*replica, copy->to());
+    });
+    if (!copied) return false;
+    if (job.members.empty()) return true;
+    if (!replica->can_change_members()) return false;
+    replica->change_members(job.members);
+    job.is_proposed = true;
+    replica->flush(now, out);
+    settle(now, *replica, out);
+    replica = named(job.group);
+  }
+  if (replica != nullptr && replica->leads() && !replica->can_change_members()) return false;
+  if (replica != nullptr && replica->leads() && job.primary && *job.primary != self_ &&
+      hopring::find(replica->raft().roster(), *job.primary) != nullptr) {
+    replica->hand_lead_to(now, *job.primary, out);
+    tell(*replica, out);
+  }
+  end_job(job, true, out);
+  return true;
+}
+
+void ReplicaHost::end_job(const Job& job, bool done, GroupOutbox& out) {
+  if (!job.members.empty()) out.push_back(MoveEnded{job.group.end, job.newcomer, done});
+}
+
+// Time.
+
+void ReplicaHost::on_deadline(Now now, GroupOutbox& out) {
+  std::vector<GroupName> names;
+  for (const auto& each : replicas_) names.push_back(each->raft().group());
+  for (const GroupName& name : names) {
+    Replica* replica = named(name);
+    if (replica == nullptr) continue;
+    const bool stale = !replica->raft().is_primary() && !replica->raft().is_voter() &&
+                       replica->heard_at() + options_.learner_timeout <= now.monotonic;
+    if (stale) {
+      forget(name, out);
+      continue;
+    }
+    if (replica->next_deadline() <= now.monotonic) {
+      replica->on_deadline(now, out);
+      settle(now, *replica, out);
+    }
+    replica = named(name);
+    if (replica != nullptr) give_missing_copies(now, *replica, out);
+  }
+  for (Job& job : jobs_) {
+    const Replica* replica = named(job.group);
+    for (const auto& copy : job.copies) {
+      if (copy->is_over() || replica == nullptr || !replica->raft().is_primary()) continue;
+      if (copy->next_deadline() <= now.monotonic) copy->on_deadline(now, *replica, out);
+    }
+  }
+  advance_jobs(now, out);
+  drop_useless(out);
+  if (beat_at_ <= now.monotonic) beat_all(now, out);
+  if (sweep_at_ <= now.monotonic) sweep(now, out);
+}
+
+Time ReplicaHost::next_deadline() const noexcept {
+  if (replicas_.empty()) return Time::never();
+  Time next = std::min(beat_at_, sweep_at_);
+  for (const auto& replica : replicas_) next = std::min(next, replica->next_deadline());
+  for (const Job& job : jobs_) {
+    if (!job.is_proposed) next = std::min(next, job.ends_at);
+    for (const auto& copy : job.copies) {
+      if (!copy->is_over()) next = std::min(next, copy->next_deadline());
+    }
+  }
+  return next;
+}
+
+}  // namespace hopring

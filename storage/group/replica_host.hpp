@@ -1,0 +1,153 @@
+#pragma once
+
+// All arcs of one shard in a ring that keeps several copies of each: those that this peer is
+// primary of, those that it follows, and those that are coming.
+//
+// Members are changed by a goal: change() names who should hold the arc, and perhaps who should be
+// primary then; copies, admissions and removals follow from that. What a peer that has lost its
+// copy, or lacks entries that have been dropped, needs is given to it without being asked for.
+//
+// Heartbeats of all groups that two shards have in common travel together.
+//
+// Thread rule: belongs to one shard; not movable, since the tables refer to its pool and hash key.
+// Sans-IO: time comes in as `now`, effects are left in `out`.
+//
+// Invariants:
+//   (1) of the arcs that are led here, none overlap.
+//   (2) at most copies_max copies leave this shard at a time, and at most learners_max come.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/keyed_hash.hpp"
+#include "base/rng.hpp"
+#include "storage/group/copy_source.hpp"
+#include "storage/group/effects.hpp"
+#include "storage/group/replica.hpp"
+
+namespace hopring {
+
+class ReplicaHost {
+ public:
+  // REQUIRES: !problem(options).
+  ReplicaHost(const PeerRef& self, const HashKey& hash_key, const GroupOptions& options, Rng rng);
+  ReplicaHost(const ReplicaHost&) = delete;
+  ReplicaHost& operator=(const ReplicaHost&) = delete;
+
+  // An arc of a new ring, whose one member this peer is, and its primary at once.
+  void open(Now now, const View& view, GroupOutbox& out);
+
+  struct Execution {
+    const View* view = nullptr;  // in which it was executed; nullptr: the arc is not led here
+    bool is_pending = false;     // Answered follows, perhaps at once
+  };
+  // REQUIRES: !problem(operation).
+  Execution execute(Now now, const Operation& operation, const Replica::Asked& asked,
+                    ResultSink& sink, GroupOutbox& out);
+  // nullptr: not led here, or it may not serve now.
+  const View* scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& out);
+
+  // Cuts the arc that ends at `end` behind `at`. False, and nothing will change, if it is not led
+  // here or cannot be cut now. It is cut when ArcChanged tells so.
+  [[nodiscard]] bool split(Now now, Position end, Position at, GroupOutbox& out);
+  // The arc that ends at `end` should have these members, and `primary` as such, if one is named.
+  // False, and nothing will change, if it is not led here or is being changed already. MoveEnded
+  // tells how it ended; it names the last of the members that are new.
+  [[nodiscard]] bool change(Now now, Position end, const Members& members,
+                            std::optional<PeerRef> primary, GroupOutbox& out);
+  bool is_changing(Position end) const;
+
+  // Messages of Raft, heartbeats, copies. Takes any.
+  void on_message(Now now, const PeerRef& from, GroupMessage&& message, GroupOutbox& out);
+  // That incarnation is dead and will never speak again.
+  void on_peer_gone(Now now, const PeerRef& peer, GroupOutbox& out);
+
+  // REQUIRES: now >= next_deadline().
+  void on_deadline(Now now, GroupOutbox& out);
+  Time next_deadline() const noexcept;
+
+  // The copy of the arc that holds the position; nullptr if there is none.
+  const Replica* find(Position position) const noexcept;
+  const std::vector<std::unique_ptr<Replica>>& replicas() const noexcept { return replicas_; }
+  std::size_t resident_bytes() const noexcept { return pool_.resident_bytes(); }
+  // Copies that come and changes of members.
+  std::size_t transfers() const { return jobs_.size() + copies_coming(); }
+
+ private:
+  // A change of members under way, or a copy for one that needs it.
+  struct Job {
+    GroupName group;
+    Members members;  // empty: only the copies
+    std::optional<PeerRef> primary;
+    std::vector<std::unique_ptr<CopySource>> copies;
+    PeerRef newcomer;
+    bool is_proposed = false;
+    Time ends_at;
+  };
+  // A copy whose chunks are taken.
+  struct Incoming {
+    TransferId transfer;
+    PeerRef from;
+    GroupName group;
+  };
+  // What has been told of an arc.
+  struct Told {
+    GroupName group;
+    View view;
+    bool leads = false;
+  };
+
+  Replica* at(Position position) const noexcept;
+  Replica* ending_at(Position end) const noexcept;
+  Replica* named(const GroupName& group) const noexcept;
+  void add(std::unique_ptr<Replica> replica);
+  void settle(Now now, Replica& replica, GroupOutbox& out);
+  void take_lower_halves(Now now, Replica& replica, GroupOutbox& out);
+  void tell(const Replica& replica, GroupOutbox& out);
+  void drop_useless(GroupOutbox& out);
+  void forget(const GroupName& group, GroupOutbox& out);
+  void beat(Now now, Replica& replica, GroupOutbox& out);
+  void beat_all(Now now, GroupOutbox& out);
+  void sweep(Now now, GroupOutbox& out);
+
+  void begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to, GroupOutbox& out);
+  void give_missing_copies(Now now, Replica& replica, GroupOutbox& out);
+  void advance_jobs(Now now, GroupOutbox& out);
+  bool advance_job(Now now, Job& job, GroupOutbox& out);
+  void end_job(const Job& job, bool done, GroupOutbox& out);
+  bool is_near(const Replica& replica, const PeerRef& peer) const;
+  bool accepts(const PeerRef& from, const OfferCopy& offer) const;
+  std::size_t copies_under_way() const;
+  std::size_t copies_coming() const;
+
+  void on_each(Now now, const PeerRef& from, OfferCopy&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, OfferAnswer&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, Chunk&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, ChunkAnswer&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, Abandon&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message, GroupOutbox& out);
+  void on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
+  template <class Message>
+  void to_source(Now now, const PeerRef& from, const Message& message, GroupOutbox& out);
+  template <class Message>
+  void on_other(Now now, const PeerRef& from, Message&& message, GroupOutbox& out);
+
+  PeerRef self_;
+  KeyedHash hash_;
+  GroupOptions options_;
+  Rng rng_;
+  BlockPool pool_;
+  std::vector<std::unique_ptr<Replica>> replicas_;  // by their arcs' ends
+  std::vector<Told> told_;
+  std::vector<Job> jobs_;
+  std::vector<Incoming> incoming_;
+  bool has_useless_ = false;
+  std::size_t next_swept_ = 0;
+  Time beat_at_{};
+  Time sweep_at_{};
+};
+
+}  // namespace hopring

@@ -1,0 +1,151 @@
+// The part of Raft that says who is primary: asking, standing, voting, following.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "storage/raft/raft.hpp"
+
+namespace hopring {
+
+void Raft::hear(Now now) {
+  const auto spread = static_cast<std::uint64_t>(options_->election_spread.count());
+  election_at_ = now.monotonic + options_->silence_max +
+                 Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
+}
+
+void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
+  HOPRING_CHECK(term >= term_);
+  if (term > term_ || primary_ != primary) verified_ = committed_;
+  if (term > term_) voted_for_.reset();
+  term_ = term;
+  role_ = Role::follower;
+  primary_ = primary;
+  votes_.clear();
+  peers_.clear();
+  wants_heartbeat_ = false;
+  hear(now);
+}
+
+void Raft::on_primary_gone(Now now) {
+  if (is_primary()) return;
+  primary_.reset();
+  const auto spread = static_cast<std::uint64_t>(options_->vote_timeout.count());
+  const Time soon = std::max(now.monotonic, promised_until_) +
+                    Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
+  election_at_ = std::min(election_at_, soon);
+}
+
+void Raft::solicit(RequestVote::Kind kind, std::uint64_t term, std::uint64_t resigned_term,
+                   RaftOutbox& out) const {
+  for_each_voter(roster(), [&](const Voter& voter) {
+    if (voter.peer == self_) return;
+    out.push_back({voter.peer, RequestVote{group_, kind, term, voter.admitted, log_.last_index(),
+                                           log_.last_term(), resigned_term}});
+  });
+}
+
+bool Raft::has_votes() const {
+  const auto agrees = [&](const Voter& voter) {
+    if (voter.peer == self_) return answer_for(voter.admitted) != 0;
+    return std::find(votes_.begin(), votes_.end(), voter) != votes_.end();
+  };
+  if (options_->bug == PlantedBug::joint_by_one_majority && roster().is_joint()) {
+    return is_majority(roster().incoming, agrees);
+  }
+  return decides(roster(), agrees);
+}
+
+void Raft::ask(Now now, RaftOutbox& out) {
+  role_ = Role::asking;
+  primary_.reset();
+  votes_.clear();
+  election_at_ = now.monotonic + rng_.jittered(2 * options_->vote_timeout);
+  if (has_votes()) return stand(now, 0, out);
+  solicit(RequestVote::Kind::pre_vote, term_ + 1, 0, out);
+}
+
+void Raft::stand(Now now, std::uint64_t resigned_term, RaftOutbox& out) {
+  ++term_;
+  role_ = Role::candidate;
+  voted_for_ = self_;
+  primary_.reset();
+  votes_.clear();
+  election_at_ = now.monotonic + rng_.jittered(2 * options_->vote_timeout);
+  if (has_votes()) return lead(now);
+  solicit(RequestVote::Kind::vote, term_, resigned_term, out);
+}
+
+bool Raft::reaches_as_far(const RequestVote& message) const {
+  if (options_->bug == PlantedBug::log_not_compared) return true;
+  if (message.last_term != log_.last_term()) return message.last_term > log_.last_term();
+  return message.last_index >= log_.last_index();
+}
+
+void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutbox& out) {
+  const bool resigned = message.resigned_term != 0 && message.resigned_term >= term_;
+  const bool is_free = resigned || !is_bound(now);
+  const bool pre_vote = message.kind == RequestVote::Kind::pre_vote;
+  bool granted = false;
+  if (message.term > term_ && is_free) {
+    if (!pre_vote) follow(now, message.term, std::nullopt);
+    granted = reaches_as_far(message);
+  } else if (message.term == term_ && is_free && !pre_vote && role_ == Role::follower) {
+    const bool has_voted = voted_for_.has_value() && options_->bug != PlantedBug::votes_twice;
+    granted = (!has_voted || voted_for_ == from) && reaches_as_far(message);
+  }
+  if (granted && !pre_vote) voted_for_ = from;
+  const RosterAt& last = rosters_.back();
+  if (last.index <= committed_ && !last.roster.is_joint() && find(last.roster, from) == nullptr) {
+    out.push_back({from, NotMember{group_, last.index}});
+  }
+  const std::uint64_t term = granted ? message.term : term_;
+  out.push_back(
+      {from, VoteAnswer{group_, message.kind, term, answer_for(message.admitted), granted}});
+}
+
+void Raft::on(Now now, const PeerRef& from, const VoteAnswer& message, RaftOutbox& out) {
+  if (!message.granted) {
+    if (message.term > term_) follow(now, message.term, std::nullopt);
+    return;
+  }
+  const bool pre_vote = message.kind == RequestVote::Kind::pre_vote;
+  if (pre_vote ? role_ != Role::asking || message.term != term_ + 1
+               : role_ != Role::candidate || message.term != term_) {
+    return;
+  }
+  const Voter voter{from, message.admitted};
+  if (std::find(votes_.begin(), votes_.end(), voter) == votes_.end()) votes_.push_back(voter);
+  if (!has_votes()) return;
+  if (pre_vote) {
+    stand(now, 0, out);
+  } else {
+    lead(now);
+  }
+}
+
+void Raft::on(Now now, const PeerRef& from, const TakeLead& message, RaftOutbox& out) {
+  if (message.term != term_ || primary_ != from || !may_stand()) return;
+  stand(now, message.term, out);
+}
+
+void Raft::hand_lead_to(Now now, const PeerRef& to, RaftOutbox& out) {
+  HOPRING_CHECK(is_primary());
+  const std::uint64_t term = term_;
+  follow(now, term, std::nullopt);
+  out.push_back({to, TakeLead{group_, term}});
+}
+
+void Raft::lead(Now now) {
+  role_ = Role::primary;
+  primary_ = self_;
+  votes_.clear();
+  peers_.clear();
+  confirmed_at_ = now.monotonic;
+  wants_heartbeat_ = true;
+  first_of_term_ = log_.last_index() + 1;
+  update_peers();
+  propose(Nothing{});
+}
+
+}  // namespace hopring
