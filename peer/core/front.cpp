@@ -392,11 +392,15 @@ void Front::place_copies(Now now) {
   std::erase_if(others, is_dead);
   const std::size_t wanted = std::min<std::size_t>(ring_->replicas, others.size() + 1);
   for (const ArcEntry& each : directory_.entries()) {
-    Members members = each.view.members;
-    erase_if(members, is_dead);
+    std::vector<PeerRef> members;
+    for (const PeerRef& member : each.view.members) {
+      if (!is_dead(member)) members.push_back(member);
+    }
     for (std::size_t tries = 0; tries < 4 * others.size() && members.size() < wanted; ++tries) {
       const PeerRef& chosen = others[rng_.below(others.size())];
-      if (!contains(members, chosen)) members.push_back(chosen);
+      if (std::find(members.begin(), members.end(), chosen) == members.end()) {
+        members.push_back(chosen);
+      }
     }
     const bool differs = members.size() != each.view.members.size() ||
                          !std::equal(members.begin(), members.end(), each.view.members.begin());

@@ -99,7 +99,9 @@ bool Shard::give_copied(Now now, const GiveArc& command, GroupOutbox& news) {
 }
 
 void Shard::on_each(Now now, SetMembers&& command, GroupOutbox& news) {
-  if (replicas_) (void)replicas_->change(now, command.end, command.members, std::nullopt, news);
+  if (!replicas_) return;
+  const Members members(command.members.begin(), command.members.end());
+  (void)replicas_->change(now, command.end, members, std::nullopt, news);
 }
 
 void Shard::on_each(Now now, PeerGone&& command, GroupOutbox& news) {

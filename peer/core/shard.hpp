@@ -79,7 +79,7 @@ struct GiveArc {
 // The arc that ends here should be held by these peers. In a ring of several copies alone.
 struct SetMembers {
   Position end;
-  Members members;
+  std::vector<PeerRef> members;
 };
 struct PeerGone {
   PeerRef peer;

@@ -461,10 +461,10 @@ void Raft::on(Now, const PeerRef&, const NotMember& message, RaftOutbox&) {
 // What it has acknowledged stays: entries that follow the copy may be committed by its word.
 bool Raft::install(Now now, const Start& start) {
   if (is_primary() || start.term < term_) return false;
-  if (start.index < log_.base_index() || (is_complete_ && start.index <= committed_)) return false;
+  if (start.index < log_.base_index()) return false;
   const bool known =
       start.index <= log_.last_index() && log_.term_at(start.index) == start.index_term;
-  if (!known && start.index <= committed_) return false;
+  if (known ? is_complete_ : start.index <= committed_) return false;
   follow(now, start.term, primary_);
   if (known) {
     log_.trim(start.index);
