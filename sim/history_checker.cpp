@@ -15,6 +15,8 @@ using State = std::optional<std::string>;  // the value; nullopt: absent
 // What the operation makes of the state if it gives the result that was seen; nullopt if it would
 // have given another. Without a result every one is possible.
 struct Model {
+  using Next = std::optional<State>;
+
   const State& state;
   const OpResult* seen;
 
@@ -23,37 +25,34 @@ struct Model {
     return seen == nullptr ||
            (seen->outcome == outcome && seen->value && seen->value->bytes == value);
   }
+  // An absent value is a state, too: not to be taken for no state.
+  static Next to(bool is_right, const State& next) {
+    return is_right ? Next(std::in_place, next) : Next();
+  }
 
-  std::optional<State> operator()(const Get&) const {
-    const bool right = state ? gives_value(Outcome::done, *state) : gives(Outcome::not_found);
-    return right ? std::optional(state) : std::nullopt;
+  Next operator()(const Get&) const {
+    return to(state ? gives_value(Outcome::done, *state) : gives(Outcome::not_found), state);
   }
-  std::optional<State> operator()(const Put& put) const {
-    if (put.condition == PutCondition::if_absent && state) return unchanged(Outcome::exists);
-    if (put.condition == PutCondition::if_present && !state) return unchanged(Outcome::not_found);
-    return gives(Outcome::done) ? std::optional(State(put.value.bytes)) : std::nullopt;
-  }
-  std::optional<State> operator()(const Erase&) const {
-    if (!state) return unchanged(Outcome::not_found);
-    return gives(Outcome::done) ? std::optional(State()) : std::nullopt;
-  }
-  std::optional<State> operator()(const CompareAndSet& cas) const {
-    if (!state) return unchanged(Outcome::not_found);
-    if (*state != cas.expected.bytes) {
-      return gives_value(Outcome::mismatch, *state) ? std::optional(state) : std::nullopt;
+  Next operator()(const Put& put) const {
+    if (put.condition == PutCondition::if_absent && state) return to(gives(Outcome::exists), state);
+    if (put.condition == PutCondition::if_present && !state) {
+      return to(gives(Outcome::not_found), state);
     }
-    return gives(Outcome::done) ? std::optional(State(cas.desired.bytes)) : std::nullopt;
+    return to(gives(Outcome::done), put.value.bytes);
+  }
+  Next operator()(const Erase&) const {
+    return state ? to(gives(Outcome::done), std::nullopt) : to(gives(Outcome::not_found), state);
+  }
+  Next operator()(const CompareAndSet& cas) const {
+    if (!state) return to(gives(Outcome::not_found), state);
+    if (*state != cas.expected.bytes) return to(gives_value(Outcome::mismatch, *state), state);
+    return to(gives(Outcome::done), cas.desired.bytes);
   }
   // Only of keys that hold nothing but integers.
-  std::optional<State> operator()(const Add& add) const {
+  Next operator()(const Add& add) const {
     const std::int64_t old = state ? decode_integer(*state) : 0;
     const std::string sum = encode_integer(old + add.delta);
-    return gives_value(Outcome::done, sum) ? std::optional(State(sum)) : std::nullopt;
-  }
-
- private:
-  std::optional<State> unchanged(Outcome outcome) const {
-    return gives(outcome) ? std::optional(state) : std::nullopt;
+    return to(gives_value(Outcome::done, sum), sum);
   }
 };
 

@@ -439,7 +439,9 @@ bool ReplicaWorld::run_until_whole(Duration limit) {
 }
 
 void ReplicaWorld::judge() {
-  for (const std::string& each : history_.check().violations) violation(each);
+  const sim::HistoryChecker::Verdict verdict = history_.check();
+  for (const std::string& each : verdict.violations) violation(each);
+  if (verdict.undecided > 0) violation("keys of whose history nothing is known");
   std::map<std::pair<GroupName, std::uint64_t>, std::string> contents;
   for (const std::size_t i : alive()) {
     for (const auto& replica : nodes_[i]->host->replicas()) {

@@ -1,0 +1,114 @@
+// The judge of histories: what it lets pass, and what it finds.
+
+#include "sim/history_checker.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+namespace hopring::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+Value text(std::string bytes) { return Value{ValueType::string, std::move(bytes)}; }
+Put put(std::string value) { return Put{"key", text(std::move(value)), {}, {}}; }
+
+OpResult found(std::string value) {
+  OpResult result;
+  result.value = text(std::move(value));
+  return result;
+}
+OpResult absent() {
+  OpResult result;
+  result.outcome = Outcome::not_found;
+  return result;
+}
+
+struct History {
+  void saw(Duration called, Duration returned, Operation operation, OpResult result = {}) {
+    checker.add({std::move(operation), called, returned, std::move(result)});
+  }
+  void never_heard(Duration called, Operation operation) {
+    checker.add({std::move(operation), called, Duration::max(), {}});
+  }
+  bool is_explained() const {
+    const HistoryChecker::Verdict verdict = checker.check();
+    BOOST_TEST(verdict.undecided == 0u);
+    return verdict.violations.empty();
+  }
+
+  HistoryChecker checker;
+};
+
+BOOST_FIXTURE_TEST_SUITE(history_checker, History)
+
+BOOST_AUTO_TEST_CASE(a_read_that_sees_the_last_write_is_explained) {
+  saw(1ms, 2ms, put("a"));
+  saw(3ms, 4ms, put("b"));
+  saw(5ms, 6ms, Get{"key"}, found("b"));
+  BOOST_TEST(is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_read_is_found) {
+  saw(1ms, 2ms, put("a"));
+  saw(3ms, 4ms, put("b"));
+  saw(5ms, 6ms, Get{"key"}, found("a"));
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_write_is_found) {
+  saw(1ms, 2ms, put("a"));
+  saw(3ms, 4ms, Get{"key"}, absent());
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(reads_beside_a_write_may_see_either_value_but_not_go_back) {
+  saw(1ms, 2ms, put("a"));
+  saw(3ms, 9ms, put("b"));
+  saw(4ms, 5ms, Get{"key"}, found("b"));
+  BOOST_TEST(is_explained());
+  saw(6ms, 7ms, Get{"key"}, found("a"));
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(a_write_of_unknown_outcome_may_have_happened_late_or_never) {
+  saw(1ms, 2ms, put("a"));
+  never_heard(3ms, put("b"));
+  saw(4ms, 5ms, Get{"key"}, found("a"));
+  saw(6ms, 7ms, Get{"key"}, found("b"));
+  BOOST_TEST(is_explained());
+  saw(8ms, 9ms, Get{"key"}, found("a"));
+  BOOST_TEST(!is_explained(), "it has happened once, and not been taken back");
+}
+
+BOOST_AUTO_TEST_CASE(a_condition_that_two_writers_met_at_once_is_found) {
+  const Put insert{"key", text("a"), {}, PutCondition::if_absent};
+  saw(1ms, 5ms, insert);
+  saw(2ms, 6ms, insert);
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(a_counter_that_counts_an_addition_twice_is_found) {
+  const auto sum = [](std::int64_t number) {
+    OpResult result;
+    result.value = Value{ValueType::integer, encode_integer(number)};
+    return result;
+  };
+  saw(1ms, 2ms, Add{"key", 5}, sum(5));
+  saw(3ms, 4ms, Add{"key", 1}, sum(6));
+  BOOST_TEST(is_explained());
+  saw(5ms, 6ms, Add{"key", 1}, sum(8));
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(what_would_take_too_long_is_counted_and_not_judged) {
+  saw(1ms, 2ms, put("a"));
+  saw(3ms, 4ms, Get{"key"}, found("a"));
+  const HistoryChecker::Verdict verdict = checker.check(1);
+  BOOST_TEST(verdict.undecided == 1u);
+  BOOST_TEST(verdict.violations.empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring::sim
