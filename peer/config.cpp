@@ -200,7 +200,7 @@ constexpr Option option_table[] = {
        config.nodes_given = true;
        return take_number(text, 1, nodes_per_peer_max, config.nodes_per_peer);
      }},
-    {"replicas", "COUNT", "copies of each arc (1)",
+    {"replicas", "COUNT", "copies of each arc of a new ring: 1, 3 or 5 (3)",
      [](const std::string& text, Config& config) {
        config.replicas_given = true;
        return take_number(text, 1, members_max, config.replicas);

@@ -25,7 +25,7 @@ struct Config {
   std::vector<Endpoint> contacts;     // --join; a name stands for all its addresses
   std::uint32_t nodes_per_peer = RingConfig{}.nodes_per_peer;
   bool nodes_given = false;
-  std::uint32_t replicas = RingConfig{}.replicas;
+  std::uint32_t replicas = 3;
   bool replicas_given = false;
   std::uint32_t threads = 1;
   std::uint64_t memory_bytes_max = 0;  // 0: no limit

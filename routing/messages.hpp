@@ -17,16 +17,20 @@ inline constexpr std::size_t successors_sent_max = 64;  // entries in one answer
 inline constexpr std::size_t closer_sent_max = 3;       // alternatives, should the best be silent
 inline constexpr std::size_t fingers_sent_max = 64;     // one for each bit of a position
 
+inline constexpr std::uint64_t ring_parts_whole = std::uint64_t{1} << 32;
+
 // What a peer carries, for balance: sent with every authoritative answer.
 struct PeerLoad {
-  std::uint64_t bytes = 0;       // of keys, values and their overhead, in all its primary arcs
-  std::uint64_t ring_parts = 0;  // its share of the ring, in 2^-32 parts
+  std::uint64_t bytes = 0;       // of keys, values and their overhead, in all its copies of arcs
+  std::uint64_t ring_parts = 0;  // of its primary arcs: its share of the ring, of ring_parts_whole
   std::uint32_t arcs = 0;        // primary arcs
-  std::uint32_t weight = 1;      // relative memory; a share is weight / sum of weights
+  // Relative memory; a share is weight / sum of weights. 0: it is leaving.
+  std::uint32_t weight = 1;
+  std::uint64_t copy_parts = 0;  // of all its copies, primary arcs included
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& bytes& ring_parts& arcs& weight;
+    archive& bytes& ring_parts& arcs& weight& copy_parts;
   }
   friend bool operator==(const PeerLoad&, const PeerLoad&) = default;
 };
@@ -117,18 +121,25 @@ struct NodeHints {
   friend bool operator==(const NodeHints&, const NodeHints&) = default;
 };
 
-// "I carry `load`, and by what I have seen a peer's fair share is `fair_bytes` and `fair_parts`:
-// give me an arc." Answered by WantArcAnswer; an arc then comes as a transfer (storage/group).
+// What a peer wants more of: copies, which take memory, or the work of a primary, for arcs that it
+// has copies of. Where there is one copy of each arc they are the same, and only copies are asked
+// for.
+enum class Measure : std::uint8_t { copies, lead };
+inline constexpr std::uint8_t measure_max = static_cast<std::uint8_t>(Measure::lead);
+
+// "I carry `load`, and by what I have seen a peer's fair share is `fair`: give me an arc." Answered
+// by WantArcAnswer; an arc then comes as a transfer (storage/group).
 struct WantArc {
   std::uint32_t nonce = 0;
   PeerLoad load;
   PeerLoad fair;            // of a peer of weight 1
   std::uint64_t peers = 0;  // in the ring, by estimate; arcs are split while they are scarce
   std::uint64_t arcs = 0;   // in the ring, by estimate
+  Measure measure = Measure::copies;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& nonce& load& fair& peers& arcs;
+    archive& nonce& load& fair& peers& arcs& measure;
   }
   friend bool operator==(const WantArc&, const WantArc&) = default;
 };
@@ -171,6 +182,20 @@ struct Departed {
   friend bool operator==(const Departed&, const Departed&) = default;
 };
 
+// To the primary of an arc of several copies: "`to` should have my copy of the arc that ends here".
+// nullopt: I am leaving, whoever you choose should have it. Not answered; who has a copy is told by
+// the arc's view.
+struct PassCopy {
+  Position end;
+  std::optional<PeerRef> to;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& end& to;
+  }
+  friend bool operator==(const PassCopy&, const PassCopy&) = default;
+};
+
 struct Ping {
   std::uint32_t nonce = 0;
 
@@ -192,6 +217,6 @@ struct Pong {
 };
 
 using RingMessage = std::variant<FindArc, Stabilize, ArcFound, Closer, NodeHints, WantArc,
-                                 WantArcAnswer, Ping, Pong, ArcNews, Departed>;
+                                 WantArcAnswer, Ping, Pong, ArcNews, Departed, PassCopy>;
 
 }  // namespace hopring

@@ -35,8 +35,8 @@ constexpr std::optional<std::string_view> problem(const RingConfig& config) {
   if (!std::has_single_bit(config.nodes_per_peer) || config.nodes_per_peer > nodes_per_peer_max) {
     return "nodes must be a power of two from 1 to 128";
   }
-  if (config.replicas != 1) {
-    return "replicas must be 1: copies of arcs are not supported yet";
+  if (config.replicas != 1 && config.replicas != 3 && config.replicas != 5) {
+    return "replicas must be 1, 3 or 5";
   }
   if (config.value_bytes_max > std::uint64_t{1} << 30) return "value_bytes_max is above 1 GiB";
   return std::nullopt;

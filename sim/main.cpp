@@ -31,7 +31,9 @@ po::options_description describe(RunOptions& options) {
       ("lookups", po::value(&options.lookups)->default_value(10000),
        "cold lookups after the ring has settled")  //
       ("nodes", po::value(&options.nodes_per_peer)->default_value(32),
-       "nodes per peer, a power of two")                         //
+       "nodes per peer, a power of two")  //
+      ("replicas", po::value(&options.replicas)->default_value(1),
+       "copies of each arc: 1, 3 or 5")                          //
       ("json", po::bool_switch(), "figures as one JSON object")  //
       ("log", po::bool_switch(), "the peers' log lines, to standard error");
   return all;
@@ -44,21 +46,24 @@ double seconds(hopring::Duration duration) {
 void print_json(const RunFigures& f, double elapsed) {
   std::printf(
       "{\"peers\": %u, \"hops_mean\": %.3f, \"hops_p99\": %u, \"messages_per_join\": %.1f, "
-      "\"keys\": %" PRIu64 ", \"skew\": %.3f, \"violations\": %zu, \"trace_hash\": \"%016" PRIx64
+      "\"keys\": %" PRIu64
+      ", \"skew\": %.3f, \"skew_bytes\": %.3f, \"violations\": %zu, \"trace_hash\": \"%016" PRIx64
       "\", \"seconds\": %.2f, \"virtual_seconds\": %.1f, \"operations\": %" PRIu64
       ", \"writes_acknowledged\": %" PRIu64 ", \"scans\": %" PRIu64 ", \"joins\": %" PRIu64
       ", \"leaves\": %" PRIu64 ", \"crashes\": %" PRIu64 ", \"keys_lost\": %" PRIu64
       ", \"put_wait_max_seconds\": %.3f}\n",
-      f.peers, f.hops_mean, f.hops_p99, f.messages_per_join, f.keys, f.skew, f.violations.size(),
-      f.trace_hash, elapsed, f.virtual_seconds, f.operations, f.writes_acknowledged, f.scans,
-      f.joins, f.leaves, f.crashes, f.keys_lost, seconds(f.put_wait_max));
+      f.peers, f.hops_mean, f.hops_p99, f.messages_per_join, f.keys, f.skew, f.skew_bytes,
+      f.violations.size(), f.trace_hash, elapsed, f.virtual_seconds, f.operations,
+      f.writes_acknowledged, f.scans, f.joins, f.leaves, f.crashes, f.keys_lost,
+      seconds(f.put_wait_max));
 }
 
 void print_text(const RunFigures& f, double elapsed) {
   std::printf("peers              %u\n", f.peers);
   std::printf("hops, cold         mean %.3f, p99 %u\n", f.hops_mean, f.hops_p99);
   std::printf("messages per join  %.1f\n", f.messages_per_join);
-  std::printf("skew of keys       %.3f (peak / mean of %" PRIu64 " keys)\n", f.skew, f.keys);
+  std::printf("skew of keys       %.3f (peak / mean of %" PRIu64 " keys), of bytes %.3f\n", f.skew,
+              f.keys, f.skew_bytes);
   std::printf("operations         %" PRIu64 ", %" PRIu64 " writes acknowledged, %" PRIu64
               " scans, longest put %.3f s\n",
               f.operations, f.writes_acknowledged, f.scans, seconds(f.put_wait_max));
@@ -83,6 +88,9 @@ const char* problem(const RunOptions& options) {
   const auto nodes = options.nodes_per_peer;
   if (nodes < 1 || nodes > hopring::nodes_per_peer_max || (nodes & (nodes - 1)) != 0) {
     return "--nodes must be a power of two from 1 to 128";
+  }
+  if (options.replicas != 1 && options.replicas != 3 && options.replicas != 5) {
+    return "--replicas must be 1, 3 or 5";
   }
   if (!(options.churn >= 0 && options.churn <= 1000)) return "--churn must be from 0 to 1000";
   return nullptr;
@@ -127,9 +135,10 @@ int main(int argc, char** argv) {
   options.print_progress = !json && isatty(STDERR_FILENO) != 0;
   std::fprintf(stderr,
                "seed=%" PRIu64 "  (repeat with: hopring-sim --peers %u --seed %" PRIu64
-               " --ops %" PRIu64 " --churn %g --lookups %u --nodes %u%s)\n",
+               " --ops %" PRIu64 " --churn %g --lookups %u --nodes %u --replicas %u%s)\n",
                options.seed, options.peers, options.seed, options.operations, options.churn,
-               options.lookups, options.nodes_per_peer, options.crashes ? "" : " --no-crashes");
+               options.lookups, options.nodes_per_peer, options.replicas,
+               options.crashes ? "" : " --no-crashes");
   const auto begin = std::chrono::steady_clock::now();
   const RunFigures figures = hopring::sim::run(options);
   const double elapsed = seconds(std::chrono::steady_clock::now() - begin);

@@ -1,6 +1,7 @@
 #include "sim/ring_checker.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace hopring::sim {
 namespace {
@@ -71,13 +72,128 @@ std::vector<std::string> check_tiling(const std::vector<View>& views) {
 
 std::vector<std::string> check_tiling(const World& world) { return tiling_of(all_served(world)); }
 
+namespace {
+
+std::vector<std::string> describe_copies(const World& world, Position position) {
+  constexpr const char* roles[] = {"follower", "asking", "candidate", "primary"};
+  std::vector<std::string> lines;
+  for (const ProcessId id : world.alive_peers()) {
+    for (const Replica* copy : world.peer(id).copies_now()) {
+      if (!contains(copy->arc(), position)) continue;
+      const Raft& raft = copy->raft();
+      std::string line = "copy at " + to_string(world.peer(id).self()) + ": " +
+                         roles[static_cast<std::size_t>(raft.role())] +
+                         " term=" + std::to_string(raft.term()) +
+                         " last=" + std::to_string(raft.last_index()) +
+                         " committed=" + std::to_string(raft.committed()) +
+                         (copy->is_complete() ? "" : " incomplete") + " view " +
+                         to_string(copy->view()) + " voters";
+      for_each_voter(raft.roster(), [&](const Voter& voter) {
+        line += " " + to_string(voter.peer) + "@" + std::to_string(voter.admitted);
+      });
+      lines.push_back(std::move(line));
+    }
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::string> describe_gaps(const World& world) {
+  std::vector<std::string> lines;
+  const AllServed served = all_served(world);
+  for (std::size_t i = 0; i < served.size(); ++i) {
+    const Position end = served[i].end;
+    if (served[(i + 1) % served.size()].view->arc.begin == end) continue;
+    for (std::string& line : describe_copies(world, advance(end, 1))) {
+      lines.push_back(std::move(line));
+    }
+  }
+  return lines;
+}
+
+namespace {
+
+using CopiesAt = std::map<PeerRef, std::map<Position, const Replica*>>;
+
+CopiesAt copies_at(const World& world) {
+  CopiesAt copies;
+  for (const ProcessId id : world.alive_peers()) {
+    auto& here = copies[world.peer(id).self()];
+    for (const Replica* each : world.peer(id).copies_now()) here[each->arc().end] = each;
+  }
+  return copies;
+}
+
+// nullptr: none that is complete and of the primary's group.
+const Replica* copy_of(const CopiesAt& copies, const PeerRef& peer, const Replica& primary) {
+  const auto at = copies.find(peer);
+  if (at == copies.end()) return nullptr;
+  const auto copy = at->second.find(primary.arc().end);
+  const bool is_complete = copy != at->second.end() && copy->second->is_complete() &&
+                           copy->second->raft().group() == primary.raft().group();
+  return is_complete ? copy->second : nullptr;
+}
+
+}  // namespace
+
+bool keeps_majorities_without(const World& world, ProcessId victim) {
+  if (!check_tiling(world).empty()) return false;
+  const CopiesAt copies = copies_at(world);
+  const PeerRef& gone = world.peer(victim).self();
+  for (const auto& [peer, here] : copies) {
+    for (const auto& [end, primary] : here) {
+      if (!primary->leads()) continue;
+      const auto stays = [&](const Voter& voter) {
+        const Replica* copy = copy_of(copies, voter.peer, *primary);
+        return voter.peer != gone && copy != nullptr && copy->raft().answers_for(voter);
+      };
+      if (!decides(primary->raft().roster(), stays)) return false;
+    }
+  }
+  return true;
+}
+
+std::vector<std::string> check_copies(const World& world) {
+  std::vector<std::string> violations;
+  const CopiesAt copies = copies_at(world);
+  const std::size_t wanted = std::min<std::size_t>(world.ring_config().replicas, copies.size());
+  for (const auto& [peer, here] : copies) {
+    for (const auto& [end, primary] : here) {
+      if (!primary->leads()) continue;
+      const View& view = primary->view();
+      if (view.members.size() != wanted) {
+        violations.push_back("not " + std::to_string(wanted) + " members: " + to_string(view));
+      }
+      for (const PeerRef& member : view.members) {
+        if (copy_of(copies, member, *primary) == nullptr) {
+          violations.push_back("no copy at " + to_string(member) + " of " + to_string(view));
+        }
+      }
+    }
+  }
+  return violations;
+}
+
+double skew_of_bytes(const World& world) {
+  double sum = 0;
+  double peak = 0;
+  const std::vector<ProcessId> peers = world.alive_peers();
+  for (const ProcessId id : peers) {
+    const auto bytes = static_cast<double>(world.peer(id).report(world.now()).load.bytes);
+    sum += bytes;
+    peak = std::max(peak, bytes);
+  }
+  return sum > 0 ? peak * static_cast<double>(peers.size()) / sum : 1;
+}
+
 KeySpread spread_of_keys(const World& world) {
   KeySpread spread;
   std::uint64_t peak = 0;
   const std::vector<ProcessId> peers = world.alive_peers();
   for (const ProcessId id : peers) {
     std::uint64_t keys = 0;
-    for (const ArcReport& arc : world.peer(id).report().arcs) keys += arc.keys;
+    for (const ArcReport& arc : world.peer(id).report(world.now()).arcs) keys += arc.keys;
     spread.keys += keys;
     peak = std::max(peak, keys);
   }

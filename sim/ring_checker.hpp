@@ -21,6 +21,20 @@ std::vector<std::string> check_tiling(const World& world);
 std::vector<std::string> check_tiling(const std::vector<View>& views);
 
 // What the living peers hold: all keys, and the most that one has by the mean; 1 if there are none.
+// In a ring of several copies: could the peer crash now, and each arc still have a majority of its
+// members, with complete copies? Not if some arc has no primary at the moment.
+bool keeps_majorities_without(const World& world, ProcessId peer);
+
+// Members of arcs, as their primaries know them, that are dead or have no complete copy; and
+// members that are missing, if there are peers for them.
+std::vector<std::string> check_copies(const World& world);
+
+// For people: the copies of arcs that nobody serves, and what each believes.
+std::vector<std::string> describe_gaps(const World& world);
+
+// Bytes that each peer holds, copies included: peak by mean.
+double skew_of_bytes(const World& world);
+
 struct KeySpread {
   std::uint64_t keys = 0;
   double skew = 1;

@@ -19,6 +19,7 @@ constexpr auto ownership_look = 10ms;  // between looks for a position served tw
 constexpr auto load_timeout = 300s;    // virtual; a load that takes longer has stalled
 constexpr auto lookups_after = 60s;    // virtual, from the run's beginning
 constexpr auto lookup_timeout = 10s;
+constexpr auto outage_max = 4s;  // two elections, of which the first one found no winner
 constexpr std::uint32_t lookups_at_once = 100;
 constexpr std::size_t violations_max = 20;  // what comes after so many is not looked for
 
@@ -41,6 +42,7 @@ class Run {
     WorldOptions world;
     world.seed = options.seed;
     world.ring.nodes_per_peer = options.nodes_per_peer;
+    world.ring.replicas = options.replicas;
     world.print_log = options.print_log;
     return world;
   }
@@ -75,7 +77,8 @@ class Run {
     const auto is_settled = [&](ProcessId id) {
       return world_.is_ready(id) && world_.peer(id).settled();
     };
-    return std::all_of(peers.begin(), peers.end(), is_settled) && check_tiling(world_).empty();
+    return std::all_of(peers.begin(), peers.end(), is_settled) && check_tiling(world_).empty() &&
+           (options_.replicas == 1 || check_copies(world_).empty());
   }
 
   void join_all();
@@ -83,6 +86,7 @@ class Run {
   void load();
   void churn_once();
   void watch();
+  void watch_outages();
   void look_up();
   void finish();
 
@@ -92,6 +96,8 @@ class Run {
   RunFigures figures_;
   std::unique_ptr<Workload> workload_;
   bool load_is_over_ = false;
+  Time whole_at_{};  // when all arcs had a primary; never: that they have not has been told
+  std::vector<ProcessId> leavers_;
 };
 
 void Run::join_all() {
@@ -122,13 +128,35 @@ void Run::settle(const std::string& when) {
   }
   violation(when + ": the ring does not settle");
   violations(check_tiling(world_), when);
+  if (options_.replicas == 1) return;
+  violations(check_copies(world_), when);
+  for (const ProcessId id : leavers_) {
+    const auto& left = world_.left(id);
+    if (left && !left->not_handed_over.empty()) violation(when + ": a leaver has kept arcs");
+  }
+  violations(describe_gaps(world_), when);
+  for (const ProcessId id : world_.alive_peers()) {
+    if (!world_.peer(id).settled()) violation(when + ": not settled: " + std::to_string(id));
+  }
 }
 
 void Run::watch() {
   violations(check_ownership(world_), "under load");
+  if (options_.replicas > 1) watch_outages();
   if (load_is_over_ || figures_.violations.size() > violations_max) return;
   const auto scale = std::max<std::int64_t>(1, options_.peers / 10);  // it looks at every arc
   world_.at(world_.now().monotonic + ownership_look * scale, [this] { watch(); });
+}
+
+// Where each arc has a majority of its members, it is never without a primary for long.
+void Run::watch_outages() {
+  if (check_tiling(world_).empty()) {
+    whole_at_ = world_.now().monotonic;
+  } else if (world_.now().monotonic - whole_at_ > outage_max) {
+    violations(check_tiling(world_), "for too long");
+    violations(describe_gaps(world_), "for too long");
+    whole_at_ = Time::never();
+  }
 }
 
 void Run::churn_once() {
@@ -144,9 +172,13 @@ void Run::churn_once() {
     return;
   } else if (dice == 1) {
     world_.leave(victim);
+    leavers_.push_back(victim);
     ++figures_.leaves;
-  } else {
+  } else if (options_.replicas == 1) {
     workload_->on_crash(victim);
+    world_.crash(victim);
+    ++figures_.crashes;
+  } else if (keeps_majorities_without(world_, victim)) {
     world_.crash(victim);
     ++figures_.crashes;
   }
@@ -161,6 +193,7 @@ void Run::load() {
   if (options_.crashes && options_.churn > 0) load.put_wait_max = load.deadline;
   workload_ = std::make_unique<Workload>(world_, load, contacts);
   workload_->start();
+  whole_at_ = world_.now().monotonic;
   watch();
   const bool churns = options_.churn > 0;
   const auto pause = Duration(churns ? static_cast<std::int64_t>(1e9 / options_.churn) : 0);
@@ -233,6 +266,7 @@ void Run::finish() {
   const KeySpread spread = spread_of_keys(world_);
   figures_.keys = spread.keys;
   figures_.skew = spread.skew;
+  figures_.skew_bytes = skew_of_bytes(world_);
   figures_.trace_hash = world_.trace_hash();
   figures_.virtual_seconds =
       std::chrono::duration<double>(world_.now().monotonic.since_start).count();

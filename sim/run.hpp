@@ -19,6 +19,7 @@ struct RunOptions {
   bool crashes = true;              // false: peers leave gracefully only
   std::uint32_t lookups = 10000;    // cold, after the ring has settled
   std::uint32_t nodes_per_peer = 32;
+  std::uint32_t replicas = 1;
   bool print_log = false;
   bool print_progress = false;
 };
@@ -30,6 +31,7 @@ struct RunFigures {
   double messages_per_join = 0;
   std::uint64_t keys = 0;  // at the end
   double skew = 1;         // of the keys, peak by mean: a few keys a peer are never even
+  double skew_bytes = 1;   // of what peers hold, copies included
   std::uint64_t operations = 0;
   std::uint64_t writes_acknowledged = 0;
   std::uint64_t writes_during_moves = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "peer/wire/bounds.hpp"
 #include "peer/wire/session.hpp"
 
 namespace hopring::sim {
@@ -414,6 +415,9 @@ void World::perform(SendReply& effect) {
 
 void World::perform(Process& from, SendPeer& effect) {
   HOPRING_CHECK(effect.to != from.self);
+  const auto is_sound = [](const auto& message) { return is_well_formed(message); };
+  HOPRING_CHECK(
+      std::visit([&](const auto& family) { return std::visit(is_sound, family); }, effect.message));
   const Lane lane = lane_of(effect.message);
   Link* link = find_link(from.id, effect.to, lane);
   if (link == nullptr) link = &dial(from.id, effect.to, lane);

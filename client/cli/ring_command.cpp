@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
+#include <chrono>
 #include <cinttypes>
 #include <cstdio>
+#include <thread>
 
 #include "client/cli/context.hpp"
 #include "client/cli/output.hpp"
 #include "client/cli/survey.hpp"
 #include "client/cli/text.hpp"
+#include "peer/net/system.hpp"
 
 namespace hopring::cli {
 namespace {
@@ -16,10 +19,17 @@ namespace {
 // A ring in which an arc moves looks faulty between two reports; one that is, stays so.
 constexpr int looks_max = 5;
 
+// --wait-healthy: between two looks, and how long it waits unless told.
+constexpr std::chrono::milliseconds look_pause{250};
+constexpr unsigned wait_healthy_default_s = 60;
+
 struct Summary {
-  std::vector<std::uint64_t> keys;   // by peer
-  std::vector<std::uint64_t> bytes;  // by peer
+  std::vector<std::uint64_t> keys;    // by peer
+  std::vector<std::uint64_t> bytes;   // by peer
+  std::vector<std::uint64_t> copies;  // by peer
   std::size_t arcs = 0;
+  std::size_t copies_wanted = 1;  // of each arc: by the ring's rule, and by the peers there are
+  std::size_t arcs_lacking_copies = 0;
   std::vector<std::string> faults;  // of the tiling
   double share_taken_over = 0;
   std::uint64_t records_dropped = 0;
@@ -30,12 +40,21 @@ Summary summarize(const Survey& survey) {
   for (const PeerReport& report : survey.reports) {
     summary.keys.push_back(keys_of(report));
     summary.bytes.push_back(bytes_of(report));
+    summary.copies.push_back(copies_at(survey.reports, report.self));
     summary.arcs += report.arcs.size();
   }
+  summary.copies_wanted =
+      std::min<std::size_t>(survey.reports.front().ring.replicas, survey.reports.size());
+  summary.arcs_lacking_copies = arcs_lacking_copies(survey.reports, summary.copies_wanted);
   summary.faults = tiling_faults(survey.reports);
   summary.share_taken_over = share_taken_over(survey.reports);
   summary.records_dropped = counter_sum(survey.reports, "records_dropped");
   return summary;
+}
+
+// Is the ring whole, and has each arc all the copies that there are peers for?
+bool is_healthy(const Summary& summary) {
+  return summary.faults.empty() && summary.arcs_lacking_copies == 0;
 }
 
 std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
@@ -51,15 +70,37 @@ std::string hex(std::uint64_t number) {
 }
 
 void print_table(const Survey& survey, const Summary& summary) {
-  std::printf("%-22s %6s %14s %16s %8s\n", "peer", "arcs", "keys", "bytes", "share");
+  std::printf("%-22s %6s %6s %14s %16s %8s\n", "peer", "arcs", "copies", "keys", "bytes", "share");
   for (std::size_t i = 0; i < survey.reports.size(); ++i) {
     const PeerReport& report = survey.reports[i];
-    std::printf("%-22s %6zu %14s %16s %7.2f%%\n", to_string(report.self.endpoint).c_str(),
-                report.arcs.size(), with_commas(summary.keys[i]).c_str(),
-                with_commas(summary.bytes[i]).c_str(), 100 * share_of(report));
+    std::printf("%-22s %6zu %6" PRIu64 " %14s %16s %7.2f%%\n",
+                to_string(report.self.endpoint).c_str(), report.arcs.size(), summary.copies[i],
+                with_commas(summary.keys[i]).c_str(), with_commas(summary.bytes[i]).c_str(),
+                100 * share_of(report));
   }
-  std::printf("%-22s %6zu %14s %16s\n", "all", summary.arcs, with_commas(sum(summary.keys)).c_str(),
-              with_commas(sum(summary.bytes)).c_str());
+  std::printf("%-22s %6zu %6" PRIu64 " %14s %16s\n", "all", summary.arcs, sum(summary.copies),
+              with_commas(sum(summary.keys)).c_str(), with_commas(sum(summary.bytes)).c_str());
+}
+
+// How safe what the ring holds is.
+void print_copies(const Survey& survey, const Summary& summary) {
+  const std::uint32_t replicas = survey.reports.front().ring.replicas;
+  if (replicas == 1) {
+    std::printf("copies: 1; what a peer holds is gone if it crashes\n");
+    return;
+  }
+  const std::size_t may_crash = (summary.copies_wanted - 1) / 2;
+  if (summary.arcs_lacking_copies > 0) {
+    std::printf("copies: %zu of %zu arcs lack some of their %zu; they come by themselves\n",
+                summary.arcs_lacking_copies, summary.arcs, summary.copies_wanted);
+  } else {
+    std::printf("copies: %zu of each arc, all there; any %zu peers may crash at one time\n",
+                summary.copies_wanted, may_crash);
+  }
+  if (summary.copies_wanted < replicas) {
+    std::printf("copies: %u are wanted, but there are only %zu peers: start more\n", replicas,
+                survey.reports.size());
+  }
 }
 
 void print_verdict(const Survey& survey, const Summary& summary) {
@@ -82,8 +123,7 @@ void print_verdict(const Survey& survey, const Summary& summary) {
   for (const auto& [peer, failure] : survey.silent_peers) {
     std::printf("silent: %s: %s\n", to_string(peer.endpoint).c_str(), failure.text.c_str());
   }
-  const std::uint32_t replicas = survey.reports.front().ring.replicas;
-  if (replicas == 1) std::printf("copies: 1; what a peer holds is gone if it crashes\n");
+  print_copies(survey, summary);
 }
 
 void print_json(const Survey& survey, const Summary& summary) {
@@ -93,6 +133,7 @@ void print_json(const Survey& survey, const Summary& summary) {
     peers.push_back({{"peer", to_string(report.self.endpoint)},
                      {"id", hex(report.self.incarnation)},
                      {"arcs", report.arcs.size()},
+                     {"copies", summary.copies[i]},
                      {"keys", summary.keys[i]},
                      {"bytes", summary.bytes[i]},
                      {"share", share_of(report)}});
@@ -113,17 +154,39 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"skew_keys", peak_over_mean(summary.keys)},
          {"skew_bytes", peak_over_mean(summary.bytes)},
          {"whole", summary.faults.empty()},
+         {"healthy", is_healthy(summary)},
+         {"arcs_lacking_copies", summary.arcs_lacking_copies},
          {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
          {"share_taken_over", summary.share_taken_over},
          {"records_dropped", summary.records_dropped},
          {"silent", std::move(silent)}});
 }
 
-ExitCode ring(Context& context) {
+void add_ring_options(po::options_description& options) {
+  options.add_options()("wait-healthy",
+                        po::value<unsigned>()->implicit_value(wait_healthy_default_s),
+                        "wait until the ring is whole and every arc has all its copies, so many "
+                        "seconds at most (60)");
+}
+
+Result<Survey> look(Context& context) {
+  const bool waits = context.has("wait-healthy");
+  const auto patience =
+      std::chrono::seconds(waits ? context.options["wait-healthy"].as<unsigned>() : 0);
+  const Time end = read_clocks().monotonic + patience;
   auto seen = survey(context.map);
-  for (int looks = 1; looks < looks_max && seen && !tiling_faults(seen->reports).empty(); ++looks) {
+  for (int looks = 1; seen; ++looks) {
+    const Summary summary = summarize(*seen);
+    if (waits ? is_healthy(summary) : summary.faults.empty()) break;
+    if (waits ? read_clocks().monotonic >= end : looks >= looks_max) break;
+    if (waits) std::this_thread::sleep_for(look_pause);
     seen = survey(context.map);
   }
+  return seen;
+}
+
+ExitCode ring(Context& context) {
+  const auto seen = look(context);
   if (!seen) return complain(context, seen.error());
   const Summary summary = summarize(*seen);
   if (context.json()) {
@@ -132,7 +195,8 @@ ExitCode ring(Context& context) {
     print_table(*seen, summary);
     print_verdict(*seen, summary);
   }
-  return summary.faults.empty() ? exit_done : exit_not_found;
+  const bool is_well = context.has("wait-healthy") ? is_healthy(summary) : summary.faults.empty();
+  return is_well ? exit_done : exit_not_found;
 }
 
 void add_stats_options(po::options_description& options) {
@@ -169,8 +233,8 @@ ExitCode stats(Context& context) {
 }  // namespace
 
 const Command ring_command{
-    "ring",     "",  "show the peers, what they hold, and whether the ring is whole", 0, 0,
-    no_options, ring};
+    "ring",           "",  "show the peers, what they hold, and whether the ring is whole", 0, 0,
+    add_ring_options, ring};
 const Command stats_command{"stats", "", "show counters", 0, 0, add_stats_options, stats};
 
 }  // namespace hopring::cli

@@ -106,10 +106,25 @@ std::uint64_t keys_of(const PeerReport& report) {
   return keys;
 }
 
-std::uint64_t bytes_of(const PeerReport& report) {
-  std::uint64_t bytes = 0;
-  for (const ArcReport& arc : report.arcs) bytes += arc.bytes;
-  return bytes;
+std::uint64_t bytes_of(const PeerReport& report) { return report.load.bytes; }
+
+std::size_t copies_at(const std::vector<PeerReport>& reports, const PeerRef& peer) {
+  std::size_t copies = 0;
+  for (const PeerReport& report : reports) {
+    for (const ArcReport& arc : report.arcs) copies += is_member(arc.view, peer) ? 1 : 0;
+  }
+  return copies;
+}
+
+std::size_t arcs_lacking_copies(const std::vector<PeerReport>& reports, std::size_t wanted) {
+  std::size_t arcs = 0;
+  for (const PeerReport& report : reports) {
+    for (const ArcReport& arc : report.arcs) {
+      const std::size_t members = arc.view.members.size();
+      arcs += arc.copies < std::max(members, wanted) ? 1 : 0;
+    }
+  }
+  return arcs;
 }
 
 double share_of(const PeerReport& report) {

@@ -26,8 +26,15 @@ std::vector<std::string> tiling_faults(const std::vector<PeerReport>& reports);
 
 // Of one peer.
 std::uint64_t keys_of(const PeerReport& report);
-std::uint64_t bytes_of(const PeerReport& report);
-double share_of(const PeerReport& report);  // of the ring, in [0, 1]
+std::uint64_t bytes_of(const PeerReport& report);  // copies of arcs that others serve included
+double share_of(const PeerReport& report);         // of the ring, in [0, 1]
+
+// Copies of arcs that the peer is named for.
+std::size_t copies_at(const std::vector<PeerReport>& reports, const PeerRef& peer);
+
+// Arcs of which fewer than `wanted` complete copies are at peers that answer, or fewer than the arc
+// has members.
+std::size_t arcs_lacking_copies(const std::vector<PeerReport>& reports, std::size_t wanted);
 
 // How much of the ring, in [0, 1], has ever been taken over from peers that had died, as the views
 // say: at one copy, what was stored there at that time is lost.

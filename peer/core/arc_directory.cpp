@@ -10,46 +10,82 @@ std::uint64_t ring_parts(const Arc& arc) {
   return static_cast<std::uint64_t>(std::llround(ring_share(arc) * 4294967296.0));
 }
 
-std::size_t ArcDirectory::index_from(Position end) const {
+namespace {
+
+using Entries = std::vector<ArcEntry>;
+
+std::size_t index_from(const Entries& entries, Position end) {
   const auto before = [](const ArcEntry& each, Position p) { return each.view.arc.end < p; };
-  const auto found = std::lower_bound(entries_.begin(), entries_.end(), end, before);
-  return static_cast<std::size_t>(found - entries_.begin());
+  const auto found = std::lower_bound(entries.begin(), entries.end(), end, before);
+  return static_cast<std::size_t>(found - entries.begin());
 }
 
-void ArcDirectory::set(const View& view) {
-  const std::size_t index = index_from(view.arc.end);
-  if (index < entries_.size() && entries_[index].view.arc.end == view.arc.end) {
-    entries_[index].view = view;
+bool ends_at(const Entries& entries, std::size_t index, Position end) {
+  return index < entries.size() && entries[index].view.arc.end == end;
+}
+
+void set_in(Entries& entries, const View& view) {
+  const std::size_t index = index_from(entries, view.arc.end);
+  if (ends_at(entries, index, view.arc.end)) {
+    entries[index].view = view;
   } else {
-    entries_.insert(entries_.begin() + static_cast<std::ptrdiff_t>(index), ArcEntry{view, 0, 0});
+    entries.insert(entries.begin() + static_cast<std::ptrdiff_t>(index), ArcEntry{view});
   }
 }
 
-void ArcDirectory::erase(Position end) {
-  const std::size_t index = index_from(end);
-  if (index == entries_.size() || entries_[index].view.arc.end != end) return;
-  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(index));
+void erase_in(Entries& entries, Position end) {
+  const std::size_t index = index_from(entries, end);
+  if (!ends_at(entries, index, end)) return;
+  entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
-void ArcDirectory::set_size(Position end, std::uint64_t keys, std::uint64_t bytes) {
-  const bool guessed = next_sized_ < entries_.size() && entries_[next_sized_].view.arc.end == end;
-  const std::size_t index = guessed ? next_sized_ : index_from(end);
-  if (index == entries_.size() || entries_[index].view.arc.end != end) return;
-  entries_[index].keys = keys;
-  entries_[index].bytes = bytes;
-  next_sized_ = index + 1 < entries_.size() ? index + 1 : 0;
+const ArcEntry* holding_in(const Entries& entries, Position position) {
+  const std::size_t index = index_from(entries, position);
+  const bool found = index < entries.size() && contains(entries[index].view.arc, position);
+  return found ? &entries[index] : nullptr;
+}
+
+}  // namespace
+
+void ArcDirectory::set(const View& view) {
+  erase_in(copies_, view.arc.end);
+  set_in(entries_, view);
+}
+
+void ArcDirectory::erase(Position end) { erase_in(entries_, end); }
+
+void ArcDirectory::set_copy(const View& view) { set_in(copies_, view); }
+
+void ArcDirectory::erase_copy(Position end) { erase_in(copies_, end); }
+
+void ArcDirectory::set_size(Position end, std::uint64_t keys, std::uint64_t bytes,
+                            std::uint32_t copies) {
+  const bool guessed = ends_at(entries_, next_sized_, end);
+  const std::size_t index = guessed ? next_sized_ : index_from(entries_, end);
+  if (ends_at(entries_, index, end)) {
+    entries_[index].keys = keys;
+    entries_[index].bytes = bytes;
+    entries_[index].copies = copies;
+    next_sized_ = index + 1 < entries_.size() ? index + 1 : 0;
+    return;
+  }
+  const std::size_t copy = index_from(copies_, end);
+  if (!ends_at(copies_, copy, end)) return;
+  copies_[copy].keys = keys;
+  copies_[copy].bytes = bytes;
 }
 
 const ArcEntry* ArcDirectory::at(Position end) const {
-  const std::size_t index = index_from(end);
-  const bool found = index < entries_.size() && entries_[index].view.arc.end == end;
-  return found ? &entries_[index] : nullptr;
+  const std::size_t index = index_from(entries_, end);
+  return ends_at(entries_, index, end) ? &entries_[index] : nullptr;
 }
 
 const ArcEntry* ArcDirectory::holding(Position position) const {
-  const std::size_t index = index_from(position);
-  const bool found = index < entries_.size() && contains(entries_[index].view.arc, position);
-  return found ? &entries_[index] : nullptr;
+  return holding_in(entries_, position);
+}
+
+const ArcEntry* ArcDirectory::copy_holding(Position position) const {
+  return holding_in(copies_, position);
 }
 
 std::uint64_t ArcDirectory::keys() const {
@@ -73,6 +109,11 @@ PeerLoad ArcDirectory::load() const {
     load.bytes += each.bytes;
     load.ring_parts += ring_parts(each.view.arc);
     load.arcs += 1;
+  }
+  load.copy_parts = load.ring_parts;
+  for (const ArcEntry& each : copies_) {
+    load.bytes += each.bytes;
+    load.copy_parts += ring_parts(each.view.arc);
   }
   return load;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
-// The arcs that a peer serves, as its front knows them: told by the shards, which are the ones that
-// serve. It may lag behind them by what is still on its way. Sizes are as of the last look.
+// The arcs that a peer serves, and those that it holds a copy of and another peer serves, as its
+// front knows them: told by the shards, which are the ones that serve. It may lag behind them by
+// what is still on its way. Sizes are as of the last look.
 //
-// Sans-IO. Thread rule: belongs to the front. Invariant: sorted by end; no two overlap.
+// Sans-IO. Thread rule: belongs to the front. Invariant: both are sorted by end; of the arcs that
+// are served no two overlap, and none is among the copies.
 
 #include <cstdint>
 #include <set>
@@ -17,7 +19,8 @@ namespace hopring {
 struct ArcEntry {
   View view;
   std::uint64_t keys = 0;
-  std::uint64_t bytes = 0;  // of keys, values and their overhead
+  std::uint64_t bytes = 0;   // of keys, values and their overhead
+  std::uint32_t copies = 1;  // complete ones, at peers that answer
 };
 
 class ArcDirectory {
@@ -26,8 +29,11 @@ class ArcDirectory {
   void set(const View& view);
   // The arc that ends here is served no more.
   void erase(Position end);
+  // There is a complete copy of an arc here that another peer serves: the first of the members.
+  void set_copy(const View& view);
+  void erase_copy(Position end);
   // How much the arc holds. Unknown ends are passed over. Cheapest if called in ring order.
-  void set_size(Position end, std::uint64_t keys, std::uint64_t bytes);
+  void set_size(Position end, std::uint64_t keys, std::uint64_t bytes, std::uint32_t copies = 1);
 
   // On their way to another peer, from the command until a shard has said how that ended.
   void begin_move(Position end) { moving_.insert(end); }
@@ -40,6 +46,9 @@ class ArcDirectory {
   const ArcEntry* at(Position end) const;
   const ArcEntry* holding(Position position) const;
 
+  const std::vector<ArcEntry>& copies() const noexcept { return copies_; }
+  const ArcEntry* copy_holding(Position position) const;
+
   std::uint64_t keys() const;
   // Moves, learners and kept copies of all shards. 0: nothing here depends on another peer.
   std::size_t transfers() const;
@@ -49,9 +58,8 @@ class ArcDirectory {
   PeerLoad load() const;
 
  private:
-  std::size_t index_from(Position end) const;
-
   std::vector<ArcEntry> entries_;
+  std::vector<ArcEntry> copies_;
   std::set<Position> moving_;
   std::vector<std::size_t> transfers_;  // of each shard
   std::size_t next_sized_ = 0;          // where the next size is likely to go

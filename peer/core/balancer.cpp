@@ -6,14 +6,13 @@
 namespace hopring {
 namespace {
 
-constexpr double ring_parts_whole = 4294967296.0;  // 2^32 parts
-
 double parts_of(const PeerLoad& load) { return static_cast<double>(load.ring_parts); }
 
 double weight_of(const PeerLoad& load) { return std::max<double>(load.weight, 1); }
 
-double load_of_arc(const Arc& arc, std::uint64_t bytes) {
-  return static_cast<double>(bytes) + ring_share(arc) * empty_ring_bytes;
+double load_of_arc(const Balancer::Candidate& arc, Measure measure) {
+  const double width = ring_share(arc.arc) * empty_ring_bytes;
+  return measure == Measure::copies ? static_cast<double>(arc.bytes) + width : width;
 }
 
 std::uint64_t whole(double value) { return static_cast<std::uint64_t>(std::llround(value)); }
@@ -22,27 +21,36 @@ struct Totals {
   double peers = 0;
   double weight = 0;
   double bytes = 0;
+  double copy_parts = 0;
   double arcs = 0;
 
-  // A peer that stands for `times` peers like it.
+  // A peer that stands for `times` peers like it. One that leaves has no share.
   void add(const PeerLoad& load, double times) {
-    peers += times;
-    weight += weight_of(load) * times;
+    peers += load.weight > 0 ? times : 0;
+    weight += load.weight * times;
     bytes += static_cast<double>(load.bytes) * times;
+    copy_parts += static_cast<double>(load.copy_parts) * times;
     arcs += load.arcs * times;
   }
 };
 
 }  // namespace
 
-double load_of(const PeerLoad& load) {
-  const double width = parts_of(load) / ring_parts_whole * empty_ring_bytes;
+double load_of(const PeerLoad& load, Measure measure) {
+  constexpr double bytes_per_part = empty_ring_bytes / static_cast<double>(ring_parts_whole);
+  if (measure == Measure::lead) return parts_of(load) * bytes_per_part / weight_of(load);
+  const double width = static_cast<double>(load.copy_parts) * bytes_per_part;
   return (static_cast<double>(load.bytes) + width) / weight_of(load);
 }
 
 void Balancer::on_sample(Time now, const PeerRef& peer, const PeerLoad& load) {
   if (round_.size() < samples_max) round_.push_back(load);
   on_load(now, peer, load);
+  for (bool& passed_over : samples_[peer].passed_over) passed_over = false;
+}
+
+double Balancer::step(double fair, Measure measure) const {
+  return fair / step_parts / (measure == Measure::copies ? replicas_ : 1);
 }
 
 void Balancer::on_load(Time now, const PeerRef& peer, const PeerLoad& load) {
@@ -50,11 +58,20 @@ void Balancer::on_load(Time now, const PeerRef& peer, const PeerLoad& load) {
     const auto older = [](const auto& a, const auto& b) { return a.second.at < b.second.at; };
     samples_.erase(std::min_element(samples_.begin(), samples_.end(), older));
   }
-  samples_[peer] = Sample{load, now};
+  Sample& sample = samples_[peer];
+  sample.load = load;
+  sample.at = now;
 }
 
-void Balancer::pass_over(const PeerRef& peer) {
-  if (const auto at = samples_.find(peer); at != samples_.end()) at->second.passed_over = true;
+void Balancer::pass_over(const PeerRef& peer, Measure measure) {
+  const auto at = samples_.find(peer);
+  if (at != samples_.end()) at->second.passed_over[static_cast<std::size_t>(measure)] = true;
+}
+
+const PeerLoad* Balancer::known(Time now, const PeerRef& peer) const {
+  const auto at = samples_.find(peer);
+  if (at == samples_.end() || now - at->second.at > sample_age_max) return nullptr;
+  return &at->second.load;
 }
 
 bool Balancer::covers_ring(const PeerRef& self, const PeerLoad& own) const {
@@ -62,7 +79,7 @@ bool Balancer::covers_ring(const PeerRef& self, const PeerLoad& own) const {
   for (const auto& [peer, sample] : samples_) {
     if (peer != self) parts += parts_of(sample.load);
   }
-  return parts >= ring_parts_whole * 0.999;
+  return parts >= static_cast<double>(ring_parts_whole) * 0.999;
 }
 
 // While all peers are known, their sum. Otherwise each random position stands for 1/share peers
@@ -77,7 +94,7 @@ Balancer::Estimate Balancer::estimate(const PeerRef& self, const PeerLoad& own) 
   } else {
     for (const PeerLoad& load : round_) {
       if (load.ring_parts == 0) continue;
-      const double share = parts_of(load) / ring_parts_whole;
+      const double share = parts_of(load) / static_cast<double>(ring_parts_whole);
       totals.add(load, 1 / share / static_cast<double>(round_.size()));
     }
     if (own.ring_parts == 0) totals.add(own, 1);
@@ -96,21 +113,23 @@ Balancer::Estimate Balancer::estimate(const PeerRef& self, const PeerLoad& own) 
   estimate.peers = totals.peers;
   estimate.arcs = totals.arcs;
   estimate.fair.bytes = whole(totals.bytes / totals.weight);
-  estimate.fair.ring_parts = whole(ring_parts_whole / totals.weight);
+  estimate.fair.ring_parts = whole(static_cast<double>(ring_parts_whole) / totals.weight);
+  // While a peer leaves, those that stay may be too few for so many copies.
+  estimate.fair.copy_parts = std::min(whole(totals.copy_parts / totals.weight), ring_parts_whole);
   return estimate;
 }
 
-std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own,
-                                       const Estimate& estimate) const {
-  const double fair = load_of(estimate.fair);
-  const double step = fair / step_parts;
-  if (load_of(own) >= fair) return std::nullopt;
+std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own, const Estimate& estimate,
+                                       Measure measure) const {
+  const double fair = load_of(estimate.fair, measure);
+  if (load_of(own, measure) >= fair) return std::nullopt;
   std::optional<PeerRef> heaviest;
-  double most = fair + step;
+  double most = fair + step(fair, measure);
   for (const auto& [peer, sample] : samples_) {
-    if (sample.passed_over || now - sample.at > sample_age_max) continue;
-    if (load_of(sample.load) < most) continue;
-    most = load_of(sample.load);
+    const bool passed_over = sample.passed_over[static_cast<std::size_t>(measure)];
+    if (passed_over || now - sample.at > sample_age_max) continue;
+    if (load_of(sample.load, measure) < most) continue;
+    most = load_of(sample.load, measure);
     heaviest = peer;
   }
   return heaviest;
@@ -119,7 +138,8 @@ std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own,
 std::vector<PeerRef> Balancer::lightest(Time now) const {
   std::vector<std::pair<double, PeerRef>> sorted;
   for (const auto& [peer, sample] : samples_) {
-    if (now - sample.at <= sample_age_max) sorted.emplace_back(load_of(sample.load), peer);
+    const bool stays = sample.load.weight > 0 && now - sample.at <= sample_age_max;
+    if (stays) sorted.emplace_back(load_of(sample.load), peer);
   }
   std::sort(sorted.begin(), sorted.end());
   std::vector<PeerRef> peers;
@@ -130,10 +150,9 @@ std::vector<PeerRef> Balancer::lightest(Time now) const {
 
 std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<const Candidate> arcs,
                                              const WantArc& want) const {
-  const double fair = load_of(want.fair);
-  const double step = fair / step_parts;
-  const double mine = load_of(own);
-  const double theirs = load_of(want.load);
+  const double fair = load_of(want.fair, want.measure);
+  const double mine = load_of(own, want.measure);
+  const double theirs = load_of(want.load, want.measure);
   // Beyond either of these the two would be further from the fair share than they need be.
   const double wanted =
       std::min((mine - fair) * weight_of(own), (fair - theirs) * weight_of(want.load));
@@ -142,10 +161,10 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
   std::optional<Gift> best;
   double best_load = 0;
   const auto consider = [&](const Candidate& each, unsigned cuts) {
-    const double load = std::ldexp(load_of_arc(each.arc, each.bytes), -static_cast<int>(cuts));
+    const double load = std::ldexp(load_of_arc(each, want.measure), -static_cast<int>(cuts));
     const double peak =
         std::max(mine - load / weight_of(own), theirs + load / weight_of(want.load));
-    if (peak > mine - step) return;
+    if (peak > mine - step(fair, want.measure)) return;
     const bool fits = load <= wanted;
     const bool best_fits = best && best_load <= wanted;
     const bool better = !best || (fits != best_fits ? fits : fits == (load > best_load));
@@ -155,7 +174,7 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
   };
   for (const Candidate& each : arcs) {
     // While arcs are scarce every gift cuts one in two; more often if that suits both better.
-    const bool cut = scarce && width_minus_one(each.arc) >> cuts_max != 0;
+    const bool cut = scarce && each.may_cut && width_minus_one(each.arc) >> cuts_max != 0;
     if (!cut) consider(each, 0);
     for (unsigned cuts = 1; cut && cuts <= cuts_max; ++cuts) consider(each, cuts);
   }

@@ -24,26 +24,31 @@ namespace hopring {
 // more, bytes alone decide.
 inline constexpr double empty_ring_bytes = 1 << 20;
 
-// What a peer carries, per unit of its weight.
-double load_of(const PeerLoad& load);
+// What a peer carries, per unit of its weight: by bytes of its copies, or by width of the arcs that
+// it is primary of.
+double load_of(const PeerLoad& load, Measure measure = Measure::copies);
 
 class Balancer {
  public:
   static constexpr std::size_t samples_max = 256;            // peers remembered
   static constexpr std::chrono::seconds sample_age_max{30};  // older loads are not acted upon
-  static constexpr double step_parts = 128;  // a move lowers the peak by 1/128 of a fair share
-  static constexpr unsigned cuts_max = 4;    // of one arc for one gift
+  // A move lowers the peak by 1/128 of a fair share; by less where a peer has several times as many
+  // copies as primary arcs.
+  static constexpr double step_parts = 128;
+  static constexpr unsigned cuts_max = 4;  // of one arc for one gift
 
-  explicit Balancer(std::uint32_t nodes_per_peer) : nodes_per_peer_(nodes_per_peer) {}
+  explicit Balancer(std::uint32_t nodes_per_peer, std::uint32_t replicas = 1)
+      : nodes_per_peer_(nodes_per_peer), replicas_(replicas) {}
 
   // A round of lookups of uniformly random positions begins; what follows belongs to it.
   void begin_round() { round_.clear(); }
   // The owner of a random position, and what it carries.
   void on_sample(Time now, const PeerRef& peer, const PeerLoad& load);
-  // A load learnt otherwise.
+  // A load learnt otherwise. It does not undo pass_over(): only a sample does.
   void on_load(Time now, const PeerRef& peer, const PeerLoad& load);
-  // It has nothing to give: not to be asked until a new load is learnt. It counts all the same.
-  void pass_over(const PeerRef& peer);
+  // It has nothing of that to give: not to be asked until it is sampled again. It counts all the
+  // same.
+  void pass_over(const PeerRef& peer, Measure measure = Measure::copies);
   // It is no part of the ring any more.
   void forget(const PeerRef& peer) { samples_.erase(peer); }
 
@@ -57,14 +62,18 @@ class Balancer {
 
   // The heaviest peer from which a move would help, when `own`, with what is already coming, is
   // below its fair share.
-  std::optional<PeerRef> giver(Time now, const PeerLoad& own, const Estimate& estimate) const;
+  std::optional<PeerRef> giver(Time now, const PeerLoad& own, const Estimate& estimate,
+                               Measure measure = Measure::copies) const;
 
-  // The lightest peers, for one that leaves.
+  // The lightest peers that stay, for one that leaves.
   std::vector<PeerRef> lightest(Time now) const;
+  // What is known of a peer, unless it is old.
+  const PeerLoad* known(Time now, const PeerRef& peer) const;
 
   struct Candidate {
     Arc arc;
     std::uint64_t bytes = 0;
+    bool may_cut = true;
   };
   struct Gift {
     Position end;
@@ -81,9 +90,12 @@ class Balancer {
   struct Sample {
     PeerLoad load;
     Time at;
-    bool passed_over = false;
+    bool passed_over[measure_max + 1] = {};
   };
+  double step(double fair, Measure measure) const;
+
   std::uint32_t nodes_per_peer_;
+  std::uint32_t replicas_;
   boost::container::flat_map<PeerRef, Sample> samples_;  // walked often, changed seldom
   std::vector<PeerLoad> round_;
 };

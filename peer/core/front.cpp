@@ -66,8 +66,7 @@ void Front::start(Now now, Outbox& out) {
 
 void Front::enter(const RingConfig& ring) {
   ring_ = ring;
-  membership_.emplace(options_.self, options_.limits, ring.nodes_per_peer, options_.weight,
-                      rng_.fork());
+  membership_.emplace(options_.self, options_.limits, ring, options_.weight, rng_.fork());
   statuses_.assign(options_.shards, {});
   takes_writes_ = false;
   next_placement_ = ring.replicas > 1 ? Time{} : Time::never();
@@ -178,6 +177,9 @@ void Front::on_message(Now now, const PeerRef& from, PeerMessage&& message, Outb
   } else if (const auto* answer = std::get_if<WantArcAnswer>(ring)) {
     member_.on_heard(from);
     membership_->on(now, from, *answer);
+  } else if (const auto* pass = std::get_if<PassCopy>(ring)) {
+    member_.on_heard(from);
+    on_pass(now, from, *pass);
   } else {
     member_.on_message(now, from, *ring, out, events_);
   }
@@ -310,15 +312,19 @@ void Front::on_news(Now now, ShardNews&& news, Outbox& out) {
     for (GroupEffect& effect : news.news) {
       std::visit([&](auto& each) { on_each(now, std::move(each), out); }, effect);
     }
-    for (const auto& [end, keys, bytes] : news.sizes) directory_.set_size(end, keys, bytes);
+    for (const ArcSize& each : news.sizes) set_size(each);
   }
   if (std::exchange(arcs_changed_, false)) sync(now);
   settle(now, out);
 }
 
+void Front::set_size(const ArcSize& size) {
+  directory_.set_size(size.end, size.keys, size.bytes, size.copies);
+}
+
 void Front::on_status(const ShardStatus& status) {
   if (!ring_ || ring_->ring_id != status.ring_id) return;
-  for (const auto& [end, keys, bytes] : status.arcs) directory_.set_size(end, keys, bytes);
+  for (const ArcSize& each : status.arcs) set_size(each);
   directory_.set_transfers(status.shard, status.transfers);
   statuses_[status.shard] = status;
   statuses_[status.shard].arcs.clear();
@@ -347,7 +353,7 @@ void Front::on_each(Now now, ArcOpened&& news, Outbox& out) {
             (news.copied ? " from=copy records=" + std::to_string(*news.copied) : " from=nothing"));
   }
   log(out, LogLevel::debug, "event=arc_opened arc=" + to_string(news.view));
-  membership_->on_arc_came(now);
+  membership_->on_came(now, ring_->replicas > 1 ? Measure::lead : Measure::copies);
   if (state_ != State::joining) return;
   state_ = State::serving;
   join_deadline_ = Time::never();
@@ -360,13 +366,16 @@ void Front::on_each(Now, ArcChanged&& news, Outbox&) {
 }
 
 void Front::on_each(Now now, ArcMoved&& news, Outbox& out) {
+  log(out, LogLevel::debug, "event=arc_moved arc=" + to_string(news.view));
   member_.on_moved(now, news.view, out);
   directory_.erase(news.view.arc.end);
   arcs_changed_ = true;
 }
 
-void Front::on_each(Now, ArcLost&& news, Outbox&) {
+void Front::on_each(Now, ArcLost&& news, Outbox& out) {
+  log(out, LogLevel::debug, "event=arc_dropped arc=" + to_string(news.view));
   directory_.erase(news.view.arc.end);
+  directory_.erase_copy(news.view.arc.end);
   arcs_changed_ = true;
 }
 
@@ -379,36 +388,16 @@ void Front::on_each(Now, CopyKept&& news, Outbox&) {
   events_.push_back(ClaimArc{claim_of(news.view.arc, news.view, options_.self)});
 }
 
-void Front::on_each(Now, ArcFollowed&& news, Outbox&) { member_.on_followed(news.view); }
+void Front::on_each(Now now, ArcFollowed&& news, Outbox& out) {
+  log(out, LogLevel::debug, "event=arc_followed arc=" + to_string(news.view));
+  const ArcEntry* known = directory_.copy_holding(news.view.arc.end);
+  if (known == nullptr) membership_->on_came(now, Measure::copies);
+  directory_.set_copy(news.view);
+  member_.on_followed(news.view);
+}
 
 // For desks alone.
 void Front::on_each(Now, Answered&&, Outbox&) {}
-
-// An arc that is served here should have all its copies, at living peers.
-void Front::place_copies(Now now) {
-  next_placement_ = now.monotonic + rng_.jittered(options_.limits.placement_interval);
-  const auto is_dead = [&](const PeerRef& peer) { return member_.health().is_dead(peer); };
-  std::vector<PeerRef> others = member_.known_peers();
-  std::erase_if(others, is_dead);
-  const std::size_t wanted = std::min<std::size_t>(ring_->replicas, others.size() + 1);
-  for (const ArcEntry& each : directory_.entries()) {
-    std::vector<PeerRef> members;
-    for (const PeerRef& member : each.view.members) {
-      if (!is_dead(member)) members.push_back(member);
-    }
-    for (std::size_t tries = 0; tries < 4 * others.size() && members.size() < wanted; ++tries) {
-      const PeerRef& chosen = others[rng_.below(others.size())];
-      if (std::find(members.begin(), members.end(), chosen) == members.end()) {
-        members.push_back(chosen);
-      }
-    }
-    const bool differs = members.size() != each.view.members.size() ||
-                         !std::equal(members.begin(), members.end(), each.view.members.begin());
-    if (differs && members.size() == wanted && !directory_.is_moving(each.view.arc.end)) {
-      command(each.view.arc.end, SetMembers{each.view.arc.end, members});
-    }
-  }
-}
 
 void Front::sync(Now now) {
   std::vector<View> views;
@@ -505,7 +494,12 @@ Redirect Front::elsewhere(Position position) const {
     redirect.nobody = OpError::moving;
     return redirect;
   }
+  if (const ArcEntry* copy = directory_.copy_holding(position)) {
+    redirect.view = copy->view;
+    return redirect;
+  }
   for (const ChordNode& node : member_.nodes()) {
+    if (ring_->replicas > 1) break;
     for (const View& view : node.successors().entries()) {
       const PeerRef& primary = primary_of(view);
       if (member_.health().is_routable(primary)) break;
@@ -515,7 +509,10 @@ Redirect Front::elsewhere(Position position) const {
     }
   }
   const View* view = member_.known_view(position);
-  if (view != nullptr && member_.health().is_routable(primary_of(*view))) redirect.view = *view;
+  const auto is_routable = [&](const PeerRef& peer) { return member_.health().is_routable(peer); };
+  if (view != nullptr && std::any_of(view->members.begin(), view->members.end(), is_routable)) {
+    redirect.view = *view;
+  }
   if (!redirect.view && redirect.hints.empty()) redirect.nobody = OpError::unavailable;
   return redirect;
 }
@@ -544,7 +541,7 @@ ReportReply Front::report() const {
   reply.ring = *ring_;
   reply.load = membership_->load(directory_);
   for (const ArcEntry& each : directory_.entries()) {
-    reply.arcs.push_back(ArcReport{each.view, each.keys, each.bytes});
+    reply.arcs.push_back(ArcReport{each.view, each.keys, each.bytes, each.copies});
   }
   reply.known = member_.known_peers();
   GroupCounters sum;

@@ -91,6 +91,9 @@ class Front {
   void command(Position position, ShardCommand&& command);
   void command_all(const ShardCommand& command);
   void on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out);
+  void on_pass(Now now, const PeerRef& from, const PassCopy& pass);
+  std::vector<PeerRef> living_peers() const;
+  void set_size(const ArcSize& size);
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
   template <class Together>
   void deal(const PeerRef& from, Together& message);

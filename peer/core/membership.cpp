@@ -14,6 +14,8 @@ constexpr auto arrival_patience =
     10s;                             // a promised arc that has not come by then is not waited for
 constexpr auto refusal_memory = 2s;  // a peer that refused an arc is passed over this long
 constexpr auto hand_over_pause = 20ms;  // between looks for arcs that can be handed over
+constexpr auto passing_patience = 10s;  // a copy that its primary has not taken by then is kept
+constexpr auto passing_pause = 500ms;   // leaving: before primaries are asked again
 
 // Where the first part ends once the arc has been cut in the middle so many times.
 Position part_of(Arc arc, unsigned cuts) {
@@ -23,28 +25,39 @@ Position part_of(Arc arc, unsigned cuts) {
 
 }  // namespace
 
-Membership::Membership(const PeerRef& self, const Limits& limits, std::uint32_t nodes_per_peer,
+Membership::Membership(const PeerRef& self, const Limits& limits, const RingConfig& ring,
                        std::uint32_t weight, Rng rng)
     : self_(self),
       limits_(limits),
-      nodes_per_peer_(nodes_per_peer),
+      nodes_per_peer_(ring.nodes_per_peer),
+      replicas_(ring.replicas),
       weight_(weight),
       rng_(rng),
-      balancer_(nodes_per_peer) {}
+      balancer_(ring.nodes_per_peer, ring.replicas) {}
 
 PeerLoad Membership::load(const ArcDirectory& arcs) const {
   PeerLoad load = arcs.load();
-  load.weight = weight_;
+  load.weight = leaving_ ? 0 : weight_;
   return load;
 }
 
 // What this peer will carry once the arcs that were promised have come.
 PeerLoad Membership::expected(const ArcDirectory& arcs, const Balancer::Estimate& estimate) const {
   PeerLoad load = this->load(arcs);
-  const double part = static_cast<double>(coming_.size()) / nodes_per_peer_;
-  load.bytes += static_cast<std::uint64_t>(static_cast<double>(estimate.fair.bytes) * part);
-  load.ring_parts +=
-      static_cast<std::uint64_t>(static_cast<double>(estimate.fair.ring_parts) * part);
+  const auto part_of = [&](std::uint64_t fair, double parts) {
+    return static_cast<std::uint64_t>(static_cast<double>(fair) / parts);
+  };
+  const double copies_per_peer = static_cast<double>(nodes_per_peer_) * replicas_;
+  for (const Coming& each : coming_) {
+    if (each.measure == Measure::copies) {
+      load.bytes += part_of(estimate.fair.bytes, copies_per_peer);
+      load.copy_parts += part_of(estimate.fair.copy_parts, copies_per_peer);
+    } else {
+      load.ring_parts += part_of(estimate.fair.ring_parts, nodes_per_peer_);
+    }
+  }
+  load.ring_parts = std::min(load.ring_parts, ring_parts_whole);
+  load.copy_parts = std::min(load.copy_parts, ring_parts_whole);
   return load;
 }
 
@@ -62,32 +75,84 @@ void Membership::on_lookup(Now now, const LookupDone& done) {
 
 void Membership::on_gone(const PeerRef& peer) {
   balancer_.forget(peer);
-  std::erase_if(wants_, [&](const auto& each) { return each.second == peer; });
+  std::erase_if(wants_, [&](const auto& each) { return each.second.asked == peer; });
+}
+
+// Copies that are placed.
+
+std::optional<PeerRef> Membership::newcomer(Now now, std::span<const PeerRef> members,
+                                            std::span<const PeerRef> others) {
+  const auto may_have = [&](const PeerRef& peer) {
+    if (peer == self_ || std::find(members.begin(), members.end(), peer) != members.end()) {
+      return false;
+    }
+    const PeerLoad* load = balancer_.known(now.monotonic, peer);
+    return load == nullptr || load->weight > 0;
+  };
+  std::vector<PeerRef> choice = balancer_.lightest(now.monotonic);
+  for (const PeerRef& each : others) {
+    if (std::find(choice.begin(), choice.end(), each) == choice.end()) choice.push_back(each);
+  }
+  std::erase_if(choice, [&](const PeerRef& each) { return !may_have(each); });
+  if (choice.empty()) return std::nullopt;
+  const PeerRef& one = choice[rng_.below(choice.size())];
+  const PeerRef& other = choice[rng_.below(choice.size())];
+  const PeerLoad* load = balancer_.known(now.monotonic, one);
+  const PeerLoad* other_load = balancer_.known(now.monotonic, other);
+  if (load == nullptr || other_load == nullptr) return one;
+  return load_of(*load) <= load_of(*other_load) ? one : other;
+}
+
+void Membership::on_leaver(Now now, const PeerRef& peer) {
+  const PeerLoad* known = balancer_.known(now.monotonic, peer);
+  PeerLoad load = known != nullptr ? *known : PeerLoad{};
+  load.weight = 0;
+  balancer_.on_load(now.monotonic, peer, load);
 }
 
 // Giving.
 
-std::optional<GiveArc> Membership::on(Now, const PeerRef& from, const WantArc& message,
+std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantArc& message,
                                       ArcDirectory& arcs, Outbox& out) {
+  balancer_.on_load(now.monotonic, from, message.load);
+  forget_passed(now, arcs);
   WantArcAnswer answer{message.nonce, WantArcAnswer::Verdict::nothing, load(arcs)};
   std::vector<Balancer::Candidate> candidates;
   PeerLoad staying = answer.load;  // without what is on its way to others
-  for (const ArcEntry& each : arcs.entries()) {
-    if (!arcs.is_moving(each.view.arc.end)) {
-      candidates.push_back({each.view.arc, each.bytes});
-      continue;
+  std::size_t moving = 0;
+  const auto consider = [&](const ArcEntry& each, bool is_led) {
+    const Arc& arc = each.view.arc;
+    const bool has_copy = is_member(each.view, from);
+    const bool is_passable =
+        is_led || primary_of(each.view) != self_;  // it may just have been ours
+    if (has_copy == (message.measure == Measure::lead) && is_passable && !arcs.is_moving(arc.end)) {
+      candidates.push_back({arc, each.bytes, is_led});
     }
+    if (!arcs.is_moving(arc.end)) return;
+    ++moving;
     staying.bytes -= each.bytes;
-    staying.ring_parts -= ring_parts(each.view.arc);
+    staying.copy_parts -= ring_parts(arc);
+    if (is_led) staying.ring_parts -= ring_parts(arc);
+  };
+  for (const ArcEntry& each : arcs.entries()) consider(each, true);
+  if (message.measure == Measure::copies) {
+    for (const ArcEntry& each : arcs.copies()) consider(each, false);
   }
   // While arcs are on their way the loads are about to change: ask again.
-  const bool giving = candidates.size() < arcs.entries().size();
-  if (giving && !leaving_) answer.verdict = WantArcAnswer::Verdict::busy;
+  if (moving > 0 && !leaving_) answer.verdict = WantArcAnswer::Verdict::busy;
   std::optional<GiveArc> give;
   if (!leaving_ && arcs.moves() < giving_max) {
     if (const auto gift = balancer_.gift(staying, candidates, message)) {
-      give = GiveArc{gift->end, part_of(arcs.at(gift->end)->view.arc, gift->cuts), from};
-      arcs.begin_move(give->part);
+      if (const ArcEntry* led = arcs.at(gift->end)) {
+        give = GiveArc{gift->end, part_of(led->view.arc, gift->cuts), from};
+        arcs.begin_move(give->part);
+      } else {
+        const ArcEntry* copy = arcs.copy_holding(gift->end);
+        out.push_back(SendPeer{primary_of(copy->view), RingMessage(PassCopy{gift->end, from})});
+        passed_[gift->end] = now.monotonic + passing_patience;
+        next_step_ = std::min(next_step_, now.monotonic + passing_patience);
+        arcs.begin_move(gift->end);
+      }
       answer.verdict = WantArcAnswer::Verdict::coming;
     }
   }
@@ -95,57 +160,86 @@ std::optional<GiveArc> Membership::on(Now, const PeerRef& from, const WantArc& m
   return give;
 }
 
+// Those that have gone, or have stayed for too long.
+void Membership::forget_passed(Now now, ArcDirectory& arcs) {
+  std::erase_if(passed_, [&](const auto& each) {
+    const ArcEntry* copy = arcs.copy_holding(each.first);
+    const bool is_here = copy != nullptr && copy->view.arc.end == each.first;
+    if (is_here && each.second > now.monotonic) return false;
+    arcs.end_move(each.first);
+    return true;
+  });
+}
+
 // Taking.
 
 void Membership::on(Now now, const PeerRef& from, const WantArcAnswer& message) {
   const auto want = wants_.find(message.nonce);
-  if (want == wants_.end() || want->second != from) return;
+  if (want == wants_.end() || want->second.asked != from) return;
+  const Measure measure = want->second.measure;
   wants_.erase(want);
   balancer_.on_load(now.monotonic, from, message.load);
   switch (message.verdict) {
     case WantArcAnswer::Verdict::coming:
-      coming_.push_back(now.monotonic + arrival_patience);
+      coming_.push_back({now.monotonic + arrival_patience, measure});
       next_step_ = now.monotonic;
       break;
     case WantArcAnswer::Verdict::busy:
       next_step_ = std::min(next_step_, now.monotonic + rng_.jittered(busy_pause));
       break;
     case WantArcAnswer::Verdict::nothing:
-      balancer_.pass_over(from);
+      balancer_.pass_over(from, measure);
       next_step_ = now.monotonic;
       break;
   }
 }
 
-void Membership::on_arc_came(Now now) {
-  if (!coming_.empty()) coming_.erase(coming_.begin());
+void Membership::on_came(Now now, Measure measure) {
+  const auto found = std::find_if(coming_.begin(), coming_.end(),
+                                  [&](const Coming& each) { return each.measure == measure; });
+  if (found != coming_.end()) coming_.erase(found);
   came_ = true;
   next_step_ = now.monotonic;
 }
 
 void Membership::ask_givers(Now now, const ArcDirectory& arcs, Outbox& out) {
-  std::erase_if(coming_, [&](Time until) { return until <= now.monotonic; });
+  std::erase_if(coming_, [&](const Coming& each) { return each.until <= now.monotonic; });
   while (coming_.size() + wants_.size() < coming_max) {
-    const Balancer::Estimate estimate = balancer_.estimate(self_, load(arcs));
-    const PeerLoad own = expected(arcs, estimate);
-    const auto giver = balancer_.giver(now.monotonic, own, estimate);
-    const bool idle = (!giver || *giver == self_) && coming_.empty() && wants_.empty();
+    const bool asked = ask_giver(now, arcs, Measure::copies, out) ||
+                       (replicas_ > 1 && ask_giver(now, arcs, Measure::lead, out));
+    if (asked) continue;
+    const bool idle = coming_.empty() && wants_.empty();
     settled_ = idle && !came_;
     if (idle && came_) {
       // What has come has changed the loads: look again soon.
       came_ = false;
       next_round_ = std::min(next_round_, now.monotonic + rng_.jittered(look_again_pause));
     }
-    if (!giver || *giver == self_) return;
-    const auto asked = [&](const auto& each) { return each.second == *giver; };
-    if (std::any_of(wants_.begin(), wants_.end(), asked)) return;
-    wants_[++last_nonce_] = *giver;
-    wants_deadline_ = now.monotonic + limits_.ask_timeout;
-    WantArc want{last_nonce_, own, estimate.fair,
-                 static_cast<std::uint64_t>(std::llround(estimate.peers)),
-                 static_cast<std::uint64_t>(std::llround(estimate.arcs))};
-    out.push_back(SendPeer{*giver, RingMessage(want)});
+    return;
   }
+  settled_ = false;
+}
+
+// Asks one more peer, if there is one that should give.
+bool Membership::ask_giver(Now now, const ArcDirectory& arcs, Measure measure, Outbox& out) {
+  const Balancer::Estimate estimate = balancer_.estimate(self_, load(arcs));
+  const PeerLoad own = expected(arcs, estimate);
+  const auto giver = balancer_.giver(now.monotonic, own, estimate, measure);
+  if (!giver || *giver == self_) return false;
+  const auto asked = [&](const auto& each) {
+    return each.second.asked == *giver && each.second.measure == measure;
+  };
+  if (std::any_of(wants_.begin(), wants_.end(), asked)) return false;
+  wants_[++last_nonce_] = {*giver, measure};
+  wants_deadline_ = now.monotonic + limits_.ask_timeout;
+  WantArc want{last_nonce_,
+               own,
+               estimate.fair,
+               static_cast<std::uint64_t>(std::llround(estimate.peers)),
+               static_cast<std::uint64_t>(std::llround(estimate.arcs)),
+               measure};
+  out.push_back(SendPeer{*giver, RingMessage(want)});
+  return true;
 }
 
 // Leaving.
@@ -169,13 +263,14 @@ void Membership::on_move_ended(Now now, const PeerRef& to, bool done) {
 
 bool Membership::is_done_leaving(Now now, const ArcDirectory& arcs) const {
   if (!leaving_) return false;
-  if (arcs.entries().empty() && arcs.transfers() == 0) {
+  if (arcs.entries().empty() && arcs.copies().empty() && arcs.transfers() == 0) {
     return now.monotonic - last_progress_ >= limits_.linger;
   }
   return now.monotonic - last_progress_ >= limits_.leave_patience;
 }
 
-void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts) {
+void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts, Outbox& out) {
+  pass_copies_on(now, arcs, out);
   std::erase_if(refused_, [&](const auto& each) { return each.second <= now.monotonic; });
   std::vector<PeerRef> takers = balancer_.lightest(now.monotonic);
   std::erase_if(takers,
@@ -187,6 +282,19 @@ void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gi
     if (arcs.is_moving(end)) continue;
     gifts.push_back(GiveArc{end, end, takers[turn++ % takers.size()]});
     arcs.begin_move(end);
+  }
+}
+
+// Their primaries find somebody else for them, in their own time.
+void Membership::pass_copies_on(Now now, const ArcDirectory& arcs, Outbox& out) {
+  if (arcs.copies().size() < copies_left_) last_progress_ = now.monotonic;
+  copies_left_ = arcs.copies().size();
+  if (now.monotonic < next_passing_) return;
+  next_passing_ = now.monotonic + passing_pause;
+  for (const ArcEntry& each : arcs.copies()) {
+    const PeerRef& primary = primary_of(each.view);
+    if (primary == self_) continue;
+    out.push_back(SendPeer{primary, RingMessage(PassCopy{each.view.arc.end, {}})});
   }
 }
 
@@ -209,15 +317,17 @@ void Membership::begin_round(Now now, RingMember& ring, const ArcDirectory& arcs
 void Membership::on_deadline(Now now, RingMember& ring, ArcDirectory& arcs,
                              std::vector<GiveArc>& gifts, Outbox& out, RingEvents& events) {
   if (wants_deadline_ <= now.monotonic) {
-    for (const auto& [nonce, peer] : wants_) balancer_.pass_over(peer);
+    for (const auto& [nonce, want] : wants_) balancer_.pass_over(want.asked, want.measure);
     wants_.clear();
     wants_deadline_ = Time::never();
   }
   if (next_round_ <= now.monotonic) begin_round(now, ring, arcs, out, events);
   if (next_step_ > now.monotonic) return;
   next_step_ = Time::never();
+  forget_passed(now, arcs);
+  for (const auto& [end, until] : passed_) next_step_ = std::min(next_step_, until);
   if (leaving_) {
-    hand_over(now, arcs, gifts);
+    hand_over(now, arcs, gifts, out);
     next_step_ = now.monotonic + hand_over_pause;
   } else {
     ask_givers(now, arcs, out);

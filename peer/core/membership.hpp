@@ -4,6 +4,9 @@
 // asking heavier peers for arcs, giving to lighter ones that ask, and handing everything over at
 // the end (design D5). A joiner is a peer with no load that asks; nothing else is special about it.
 //
+// Where arcs have several copies these are asked for, and apart from that the lead of arcs of which
+// there is a copy here already. An arc that is followed here is given by asking its primary.
+//
 // Sans-IO. Thread rule: belongs to its peer.
 
 #include <cstdint>
@@ -26,7 +29,7 @@ class Membership {
   static constexpr std::size_t coming_max = 4;        // arcs asked for and on their way at once
   static constexpr std::size_t giving_max = 8;        // arcs on their way to others at once
 
-  Membership(const PeerRef& self, const Limits& limits, std::uint32_t nodes_per_peer,
+  Membership(const PeerRef& self, const Limits& limits, const RingConfig& ring,
              std::uint32_t weight, Rng rng);
 
   // What this peer carries now.
@@ -37,13 +40,13 @@ class Membership {
   std::optional<GiveArc> on(Now now, const PeerRef& from, const WantArc& message,
                             ArcDirectory& arcs, Outbox& out);
   void on(Now now, const PeerRef& from, const WantArcAnswer& message);
-  void on_arc_came(Now now);
+  void on_came(Now now, Measure measure);
   void on_move_ended(Now now, const PeerRef& to, bool done);
   void on_gone(const PeerRef& peer);
 
   void leave(Now now);
   bool leaving() const noexcept { return leaving_; }
-  // Nothing more can be handed over: no arc is left, or no peer takes one.
+  // Nothing more can be handed over: no arc or copy is left, or no peer takes one.
   bool is_done_leaving(Now now, const ArcDirectory& arcs) const;
 
   // REQUIRES: now >= next_deadline().
@@ -51,19 +54,39 @@ class Membership {
                    Outbox& out, RingEvents& events);
   Time next_deadline() const;
 
+  // Who should have a copy of an arc beside `members`: the lighter of two that are drawn from
+  // `others` and from the peers whose loads are known. nullopt: there is nobody.
+  std::optional<PeerRef> newcomer(Now now, std::span<const PeerRef> members,
+                                  std::span<const PeerRef> others);
+  // It has said that it wants to have no copy any more.
+  void on_leaver(Now now, const PeerRef& peer);
+
   std::size_t peers_estimated(const ArcDirectory& arcs) const;
   bool settled() const noexcept { return settled_; }
 
  private:
   void begin_round(Now now, RingMember& ring, const ArcDirectory& arcs, Outbox& out,
                    RingEvents& events);
+  struct Want {
+    PeerRef asked;
+    Measure measure;
+  };
+  struct Coming {
+    Time until;  // it is waited for so long
+    Measure measure;
+  };
+
   void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);
-  void hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts);
+  bool ask_giver(Now now, const ArcDirectory& arcs, Measure measure, Outbox& out);
+  void hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts, Outbox& out);
+  void pass_copies_on(Now now, const ArcDirectory& arcs, Outbox& out);
+  void forget_passed(Now now, ArcDirectory& arcs);
   PeerLoad expected(const ArcDirectory& arcs, const Balancer::Estimate& estimate) const;
 
   PeerRef self_;
   Limits limits_;
   std::uint32_t nodes_per_peer_;
+  std::uint32_t replicas_;
   std::uint32_t weight_;
   Rng rng_;
   Balancer balancer_;
@@ -71,10 +94,15 @@ class Membership {
   bool came_ = false;     // arcs have come since the last look
   bool settled_ = false;  // the last look found nothing to ask for
   Time next_round_{};
-  Time next_step_ = Time::never();          // asking givers, or handing over, goes on
-  std::map<std::uint32_t, PeerRef> wants_;  // asked, by nonce
+  Time next_step_ = Time::never();       // asking givers, or handing over, goes on
+  std::map<std::uint32_t, Want> wants_;  // by nonce
   Time wants_deadline_ = Time::never();
-  std::vector<Time> coming_;  // arcs promised to us: until when each is waited for
+  std::vector<Coming> coming_;  // promised to us
+  // Copies of arcs that others serve, which their primaries have been asked to give away: until
+  // when that is waited for.
+  std::map<Position, Time> passed_;
+  Time next_passing_{};  // leaving
+  std::size_t copies_left_ = 0;
   std::uint32_t last_nonce_ = 0;
   bool leaving_ = false;
   Time last_progress_{};

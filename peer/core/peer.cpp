@@ -29,7 +29,7 @@ struct Peer::Parts {
     Message message;
   };
 
-  void look_at_sizes();
+  void look_at_sizes(Now now);
   void ask_for_deadline(std::uint32_t shard) {
     deadlines[shard] = shards[shard]->next_deadline();
     shards_deadline = *std::min_element(deadlines.begin(), deadlines.end());
@@ -62,8 +62,8 @@ Peer::~Peer() = default;
 const PeerRef& Peer::self() const { return parts_->front.options().self; }
 const RingConfig* Peer::ring() const { return parts_->front.ring(); }
 
-ReportReply Peer::report() const {
-  parts_->look_at_sizes();
+ReportReply Peer::report(Now now) const {
+  parts_->look_at_sizes(now);
   return parts_->front.report();
 }
 
@@ -92,6 +92,15 @@ std::vector<const View*> Peer::served_now() const {
   return views;
 }
 
+std::vector<const Replica*> Peer::copies_now() const {
+  std::vector<const Replica*> copies;
+  for (const auto& shard : parts_->shards) {
+    if (shard->replicas() == nullptr) continue;
+    for (const auto& each : shard->replicas()->replicas()) copies.push_back(each.get());
+  }
+  return copies;
+}
+
 std::vector<View> Peer::served() const {
   std::vector<View> views;
   for (const View* view : served_now()) views.push_back(*view);
@@ -115,7 +124,7 @@ void Peer::on_connected(Now now, const PeerRef&, const PeerRef& actual, const Ri
 
 void Peer::on_message(Now now, const PeerRef& from, PeerMessage&& message, Outbox& out) {
   const auto* ring = std::get_if<RingMessage>(&message);
-  if (ring != nullptr && std::holds_alternative<WantArc>(*ring)) parts_->look_at_sizes();
+  if (ring != nullptr && std::holds_alternative<WantArc>(*ring)) parts_->look_at_sizes(now);
   parts_->front.on_message(now, from, std::move(message), out);
   parts_->settle(now, out);
 }
@@ -148,7 +157,7 @@ void Peer::on_deadline(Now now, Outbox& out) {
     parts_->post_all(now, i, from);
   }
   if (parts_->front.next_deadline() <= now.monotonic) {
-    if (parts_->front.looks_at_sizes(now)) parts_->look_at_sizes();
+    if (parts_->front.looks_at_sizes(now)) parts_->look_at_sizes(now);
     parts_->front.on_deadline(now, out);
   }
   parts_->settle(now, out);
@@ -162,13 +171,13 @@ Time Peer::next_deadline() const {
 }
 
 void Peer::leave(Now now, Outbox& out) {
-  parts_->look_at_sizes();
+  parts_->look_at_sizes(now);
   parts_->front.leave(now, out);
   parts_->settle(now, out);
 }
 
-void Peer::Parts::look_at_sizes() {
-  for (std::uint32_t i = 0; i < shards.size(); ++i) front.on_status(shards[i]->status(i));
+void Peer::Parts::look_at_sizes(Now now) {
+  for (std::uint32_t i = 0; i < shards.size(); ++i) front.on_status(shards[i]->status(now, i));
 }
 
 void Peer::Parts::post(Now now, Message&& message) {
@@ -185,7 +194,7 @@ void Peer::Parts::post(Now now, Message&& message) {
 void Peer::Parts::post_all(Now now, std::uint32_t shard, DeskOutbox& from) {
   desks[shard]->take_answers(from);
   ask_for_deadline(shard);
-  if (!from.news.empty()) post(now, shards[shard]->news(shard, std::move(from.news)));
+  if (!from.news.empty()) post(now, shards[shard]->news(now, shard, std::move(from.news)));
   for (FrontNote& note : from.notes) post(now, std::move(note));
   for (ToDesk& to : from.errands) post(now, std::move(to));
   for (SendReply& reply : from.replies) replies.push_back(std::move(reply));
@@ -215,7 +224,7 @@ void Peer::Parts::deliver(Now now, FrontNote&& note, Outbox&) {
   if (auto* unserved = std::get_if<Unserved>(&note)) {
     post(now, front.answer(std::move(*unserved)));
   } else if (const auto* wanted = std::get_if<ReportWanted>(&note)) {
-    look_at_sizes();
+    look_at_sizes(now);
     post(now, ToDesk{wanted->desk, ErrandDone{wanted->number, front.report()}});
   } else {
     front.on_write();

@@ -20,6 +20,7 @@
 #include "base/time.hpp"
 #include "peer/core/effects.hpp"
 #include "peer/core/options.hpp"
+#include "storage/group/replica.hpp"
 
 namespace hopring {
 
@@ -66,7 +67,9 @@ class Peer {
   // in no order.
   std::vector<View> served() const;
   std::vector<const View*> served_now() const;
-  ReportReply report() const;
+  // Its copies of arcs, in no order. Empty in a ring of one copy each.
+  std::vector<const Replica*> copies_now() const;
+  ReportReply report(Now now) const;
   // Does it serve the arc that holds the position, and is that arc on its way to another peer?
   bool is_moving(Position position) const;
   // Does it have a copy from which the arc could be taken over, should its primary die?

@@ -23,6 +23,7 @@ void Shard::on(Now now, ShardCommand&& command, GroupOutbox& news) {
         on_each(now, std::forward<decltype(each)>(each), news);
       },
       std::move(command));
+  go_on_cutting(now, news);
 }
 
 void Shard::on_each(Now now, EnterRing&& command, GroupOutbox& news) {
@@ -38,6 +39,7 @@ void Shard::on_each(Now now, EnterRing&& command, GroupOutbox& news) {
 void Shard::on_each(Now, LeaveRing&&, GroupOutbox&) {
   host_.reset();
   replicas_.reset();
+  cuttings_.clear();
   takes_writes_ = false;
 }
 
@@ -64,8 +66,11 @@ void Shard::on_each(Now now, DropArc&& command, GroupOutbox& news) {
 }
 
 void Shard::on_each(Now now, GiveArc&& command, GroupOutbox& news) {
-  const bool given = host_ ? give(now, command, news) : give_copied(now, command, news);
-  if (!given) news.push_back(MoveEnded{command.part, command.to, false});
+  if (replicas_) {
+    cuttings_.push_back({command, now.monotonic + cutting_patience});
+  } else if (!give(now, command, news)) {
+    news.push_back(MoveEnded{command.part, command.to, false});
+  }
 }
 
 bool Shard::give(Now now, const GiveArc& command, GroupOutbox& news) {
@@ -79,23 +84,36 @@ bool Shard::give(Now now, const GiveArc& command, GroupOutbox& news) {
   return host_->move(now, command.part, command.to, news);
 }
 
-// A cut takes its time where others must agree: whoever wants a part asks again when it is made.
-bool Shard::give_copied(Now now, const GiveArc& command, GroupOutbox& news) {
-  const Replica* replica = replicas_->find(command.end);
-  if (replica == nullptr || !replica->leads() || replica->arc().end != command.end) return false;
-  if (command.part != command.end) {
-    (void)replicas_->split(now, command.end, middle(replica->arc()), news);
-    replica = replicas_->find(command.part);
-    if (replica == nullptr || !replica->leads() || replica->arc().end != command.part) return false;
+// A cut takes its time where others must agree: what is to be given is looked at after each input.
+void Shard::go_on_cutting(Now now, GroupOutbox& news) {
+  for (std::size_t i = 0; i < cuttings_.size();) {
+    const Cutting each = cuttings_[i];
+    const bool is_late = each.until <= now.monotonic;
+    if (is_late) news.push_back(MoveEnded{each.gift.part, each.gift.to, false});
+    if (is_late || give_copied(now, each.gift, news)) {
+      cuttings_.erase(cuttings_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+}
+
+// Has the move begun? Otherwise it may be cut by one more step.
+bool Shard::give_copied(Now now, const GiveArc& gift, GroupOutbox& news) {
+  const Replica* replica = replicas_->find(gift.part);
+  if (replica == nullptr || !replica->leads()) return false;
+  if (replica->arc().end != gift.part) {
+    (void)replicas_->split(now, replica->arc().end, middle(replica->arc()), news);
+    return false;
   }
   Members members = replica->view().members;
-  if (!is_member(replica->view(), command.to)) {
+  if (!is_member(replica->view(), gift.to)) {
     if (members.size() >= ring_.replicas) {
       erase_if(members, [&](const PeerRef& each) { return each == self_; });
     }
-    members.push_back(command.to);
+    members.push_back(gift.to);
   }
-  return replicas_->change(now, command.part, members, command.to, news);
+  return replicas_->change(now, gift.part, members, gift.to, news);
 }
 
 void Shard::on_each(Now now, SetMembers&& command, GroupOutbox& news) {
@@ -137,21 +155,24 @@ std::size_t Shard::transfers() const {
   return replicas_ ? replicas_->transfers() : 0;
 }
 
-ShardStatus Shard::status(std::uint32_t index) const {
+ShardStatus Shard::status(Now now, std::uint32_t index) const {
   ShardStatus status;
   status.shard = index;
   if (!is_in_ring()) return status;
   status.ring_id = ring_.ring_id;
-  for_each_arc([&](const View& view, std::uint64_t keys, std::uint64_t bytes) {
+  for_each_arc([&](const View& view, std::uint64_t, std::uint64_t) {
+    status.arcs.push_back(size_of(now, view.arc.end));
+  });
+  for_each_copy([&](const View& view, std::uint64_t keys, std::uint64_t bytes) {
     status.arcs.push_back({view.arc.end, keys, bytes});
   });
   status.transfers = transfers();
-  if (host_) status.counters = host_->counters();
+  status.counters = host_ ? host_->counters() : replicas_->counters();
   status.table_bytes = host_ ? host_->resident_bytes() : replicas_->resident_bytes();
   return status;
 }
 
-ShardNews Shard::news(std::uint32_t index, GroupOutbox&& news) const {
+ShardNews Shard::news(Now now, std::uint32_t index, GroupOutbox&& news) const {
   ShardNews told;
   told.shard = index;
   told.news = std::move(news);
@@ -159,31 +180,38 @@ ShardNews Shard::news(std::uint32_t index, GroupOutbox&& news) const {
   told.ring_id = ring_.ring_id;
   told.transfers = transfers();
   for (const GroupEffect& effect : told.news) {
-    const auto* opened = std::get_if<ArcOpened>(&effect);
-    const auto* changed = std::get_if<ArcChanged>(&effect);
-    if (opened == nullptr && changed == nullptr) continue;
-    const Position end = (opened != nullptr ? opened->view : changed->view).arc.end;
-    const GroupTotals totals = totals_of(end);
-    told.sizes.push_back({end, totals.keys, totals.bytes});
+    const View* view = nullptr;
+    if (const auto* opened = std::get_if<ArcOpened>(&effect)) view = &opened->view;
+    if (const auto* changed = std::get_if<ArcChanged>(&effect)) view = &changed->view;
+    if (const auto* followed = std::get_if<ArcFollowed>(&effect)) view = &followed->view;
+    if (view == nullptr) continue;
+    told.sizes.push_back(size_of(now, view->arc.end));
   }
   return told;
 }
 
-GroupTotals Shard::totals_of(Position end) const {
-  if (host_) return host_->totals_of(end);
+ArcSize Shard::size_of(Now now, Position end) const {
+  if (host_) {
+    const GroupTotals totals = host_->totals_of(end);
+    return {end, totals.keys, totals.bytes};
+  }
   const Replica* replica = replicas_->find(end);
-  if (replica == nullptr || !replica->leads()) return {};
-  return {1, replica->size(), replica->bytes()};
+  if (replica == nullptr || replica->arc().end != end) return {end};
+  const std::size_t copies = replica->leads() ? replica->raft().copies(now) : 1;
+  return {end, replica->size(), replica->bytes(), static_cast<std::uint32_t>(copies)};
 }
 
 void Shard::on_deadline(Now now, GroupOutbox& news) {
   if (host_) host_->on_deadline(now, news);
   if (replicas_) replicas_->on_deadline(now, news);
+  go_on_cutting(now, news);
 }
 
 Time Shard::next_deadline() const {
   if (host_) return host_->next_deadline();
-  return replicas_ ? replicas_->next_deadline() : Time::never();
+  Time next = replicas_ ? replicas_->next_deadline() : Time::never();
+  for (const Cutting& each : cuttings_) next = std::min(next, each.until);
+  return next;
 }
 
 }  // namespace hopring

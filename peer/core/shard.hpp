@@ -70,7 +70,8 @@ struct DropArc {
   Arc lost;
 };
 // Cut the arc that ends here in the middle, and its first part again, until that ends at `part`;
-// then move it to another peer. Always followed by MoveEnded of `part`.
+// then move it to another peer: where there are several copies, the lead, and the copy with it if
+// that peer has none. Always followed by MoveEnded of `part`.
 struct GiveArc {
   Position end;
   Position part;
@@ -92,10 +93,12 @@ struct FromPeer {
 using ShardCommand = std::variant<EnterRing, LeaveRing, TakeWrites, OpenArc, TakeOverArc, DropArc,
                                   GiveArc, SetMembers, PeerGone, FromPeer>;
 
+// Of an arc that is served, or of a copy.
 struct ArcSize {
   Position end;
   std::uint64_t keys = 0;
-  std::uint64_t bytes = 0;  // of keys, values and their overhead
+  std::uint64_t bytes = 0;   // of keys, values and their overhead
+  std::uint32_t copies = 1;  // of an arc that is served: complete ones, at peers that answer
 };
 
 // What the groups of a shard have to say. `transfers` as in ShardStatus, and never older than the
@@ -112,7 +115,7 @@ struct ShardNews {
 struct ShardStatus {
   std::uint32_t shard = 0;
   std::uint64_t ring_id = 0;
-  std::vector<ArcSize> arcs;  // in ring order
+  std::vector<ArcSize> arcs;  // in ring order; and then the copies
   std::size_t transfers = 0;  // moves, learners and kept copies: see GroupHost
   GroupCounters counters;
   std::size_t table_bytes = 0;
@@ -123,6 +126,10 @@ GroupOptions group_options(const PeerOptions& options);
 
 class Shard {
  public:
+  // A gift that must be cut out first, where the members of the arc have to agree to that, is given
+  // up after so long.
+  static constexpr std::chrono::seconds cutting_patience{3};
+
   // `rng` seeds the host of each ring that is entered.
   Shard(const PeerRef& self, const GroupOptions& options, Rng rng)
       : self_(self), options_(options), rng_(rng) {}
@@ -144,8 +151,8 @@ class Shard {
   Time next_deadline() const;
 
   // As the shard of this index.
-  ShardStatus status(std::uint32_t index) const;
-  ShardNews news(std::uint32_t index, GroupOutbox&& news) const;
+  ShardStatus status(Now now, std::uint32_t index) const;
+  ShardNews news(Now now, std::uint32_t index, GroupOutbox&& news) const;
 
   // nullptr: no ring has been entered.
   const RingConfig* ring() const noexcept { return is_in_ring() ? &ring_ : nullptr; }
@@ -164,6 +171,14 @@ class Shard {
       if (each->leads()) visit(each->view(), each->size(), each->bytes());
     }
   }
+  // The same for the complete copies of arcs that others serve.
+  template <class Visit>
+  void for_each_copy(Visit&& visit) const {
+    if (!replicas_) return;
+    for (const auto& each : replicas_->replicas()) {
+      if (!each->leads() && each->is_complete()) visit(each->view(), each->size(), each->bytes());
+    }
+  }
 
  private:
   void on_each(Now now, EnterRing&& command, GroupOutbox& news);
@@ -178,10 +193,15 @@ class Shard {
   void on_each(Now now, FromPeer&& command, GroupOutbox& news);
 
   std::size_t transfers() const;
-  GroupTotals totals_of(Position end) const;
+  ArcSize size_of(Now now, Position end) const;
   bool is_in_ring() const noexcept { return host_ || replicas_; }
+  struct Cutting {
+    GiveArc gift;
+    Time until;
+  };
   bool give(Now now, const GiveArc& command, GroupOutbox& news);
-  bool give_copied(Now now, const GiveArc& command, GroupOutbox& news);
+  bool give_copied(Now now, const GiveArc& gift, GroupOutbox& news);
+  void go_on_cutting(Now now, GroupOutbox& news);
 
   PeerRef self_;
   GroupOptions options_;
@@ -189,6 +209,7 @@ class Shard {
   RingConfig ring_;
   std::optional<GroupHost> host_;
   std::optional<ReplicaHost> replicas_;
+  std::vector<Cutting> cuttings_;  // at most Membership::giving_max
   bool takes_writes_ = false;
 };
 

@@ -138,7 +138,7 @@ void Worker::sweep() {
 
 void Worker::tell_status(bool is_wanted) {
   const std::size_t connections = visitors_.connections();
-  note(WorkerStatus{shard_.status(index_), connections, is_wanted,
+  note(WorkerStatus{shard_.status(read_clocks(), index_), connections, is_wanted,
                     is_finishing_ && connections == 0});
 }
 
@@ -151,7 +151,7 @@ void Worker::note(WorkerNote&& note) {
 
 void Worker::take(DeskOutbox& out) {
   desk_.take_answers(out);
-  if (!out.news.empty()) note(shard_.news(index_, std::exchange(out.news, {})));
+  if (!out.news.empty()) note(shard_.news(read_clocks(), index_, std::exchange(out.news, {})));
   for (FrontNote& each : out.notes) note(std::move(each));
   for (ToDesk& each : out.errands) {
     flush_soon();

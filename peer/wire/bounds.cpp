@@ -70,7 +70,7 @@ bool is_well_formed(const OpAnswer& answer) {
 bool is_well_formed(const Hint& hint) { return is_known(hint.peer); }
 
 bool is_well_formed(const PeerLoad& load) {
-  return load.weight > 0 && load.ring_parts <= std::uint64_t{1} << 32;
+  return load.ring_parts <= ring_parts_whole && load.copy_parts <= ring_parts_whole;
 }
 
 bool is_known(const PeerRef& peer) { return peer.incarnation != 0 && peer.endpoint.port != 0; }
@@ -106,6 +106,8 @@ bool is_well_formed(const WantArc& message) {
 bool is_well_formed(const WantArcAnswer& message) { return is_well_formed(message.load); }
 
 bool is_well_formed(const ArcNews& message) { return is_well_formed(message.view); }
+
+bool is_well_formed(const PassCopy& message) { return !message.to || is_known(*message.to); }
 
 bool is_well_formed(const OfferArc& message) { return is_well_formed(message.view); }
 

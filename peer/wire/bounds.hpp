@@ -34,6 +34,7 @@ bool is_well_formed(const NodeHints& message);
 bool is_well_formed(const WantArc& message);
 bool is_well_formed(const WantArcAnswer& message);
 bool is_well_formed(const ArcNews& message);
+bool is_well_formed(const PassCopy& message);
 bool is_well_formed(const OfferArc& message);
 bool is_well_formed(const Chunk& message);
 bool is_well_formed(const Append& message);

@@ -85,6 +85,7 @@ inline constexpr std::array message_rows{
     message_row<Pong>("Pong"),
     message_row<ArcNews>("ArcNews"),
     message_row<Departed>("Departed"),
+    message_row<PassCopy>("PassCopy"),
     message_row<OfferArc>("OfferArc"),
     message_row<OfferAnswer>("OfferAnswer"),
     message_row<Chunk>("Chunk"),

@@ -162,11 +162,12 @@ struct ScanReply {
 struct ArcReport {
   View view;
   std::uint64_t keys = 0;
-  std::uint64_t bytes = 0;  // of keys, values and their overhead
+  std::uint64_t bytes = 0;   // of keys, values and their overhead
+  std::uint32_t copies = 1;  // complete ones, at members that answer; the primary's included
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& view& keys& bytes;
+    archive& view& keys& bytes& copies;
   }
   friend bool operator==(const ArcReport&, const ArcReport&) = default;
 };

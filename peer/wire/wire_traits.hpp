@@ -32,6 +32,7 @@ template <> struct WireEnumRange<Outcome> : EnumRange<outcome_max> {};
 template <> struct WireEnumRange<RequestVote::Kind> : EnumRange<vote_kind_max> {};
 template <> struct WireEnumRange<Role> : EnumRange<role_max> {};
 template <> struct WireEnumRange<HelloAnswer::Verdict> : EnumRange<hello_verdict_max> {};
+template <> struct WireEnumRange<Measure> : EnumRange<measure_max> {};
 template <> struct WireEnumRange<WantArcAnswer::Verdict> : EnumRange<want_arc_verdict_max> {};
 // clang-format on
 

@@ -9,7 +9,7 @@ namespace hopring {
 namespace {
 
 // A record costs so much beside its key and value: slot, header and slack (docs/table.md).
-constexpr std::uint64_t record_overhead_bytes = 12;
+constexpr std::size_t record_overhead_bytes = 12;
 
 RecordView view_of(Position position, std::string_view key, ValueType type, std::string_view value,
                    std::int64_t expiry_ms) {
@@ -78,6 +78,20 @@ struct WellFormed {
 
 }  // namespace
 
+std::size_t memory_of(const Command& command) {
+  const auto record = [](const std::string& key, std::size_t value) {
+    return key.size() + value + record_overhead_bytes;
+  };
+  if (const auto* put = std::get_if<Put>(&command)) {
+    return record(put->key, put->value.bytes.size());
+  }
+  if (const auto* operation = std::get_if<CompareAndSet>(&command)) {
+    return record(operation->key, operation->desired.bytes.size());
+  }
+  const auto* add = std::get_if<Add>(&command);
+  return add != nullptr ? record(add->key, sizeof(std::int64_t)) : 0;
+}
+
 bool is_applicable(const Command& command) { return std::visit(WellFormed{}, command); }
 
 bool is_installable(const Record& record) {
@@ -86,7 +100,8 @@ bool is_installable(const Record& record) {
 }
 
 ArcRecords::ArcRecords(BlockPool& pool, const KeyedHash& hash, const Arc& arc)
-    : hash_(&hash),
+    : pool_(&pool),
+      hash_(&hash),
       table_(pool, Range{arc.begin.value, arc.end.value}, PositionOf{hash.function(), &hash}) {}
 
 Change ArcRecords::store(const RecordView& record) {
@@ -197,13 +212,20 @@ Change ArcRecords::apply(Position position, const Command& command, ResultSink& 
   return remove_expired(position, *expired);
 }
 
+Change ArcRecords::apply_at_any_cost(Position position, const Command& command, ResultSink& sink) {
+  const Change change = apply(position, command, sink);
+  if (change != Change::out_of_memory) return change;
+  const BlockPool::Overdraft overdraft(*pool_);
+  return apply(position, command, sink);
+}
+
 Change ArcRecords::install(Position position, const Record& record) {
   return store(
       view_of(position, record.key, record.value.type, record.value.bytes, record.expiry_ms));
 }
 
 ArcRecords ArcRecords::split_off(Position at) {
-  return ArcRecords(*hash_, table_.split_off(at.value));
+  return ArcRecords(*pool_, *hash_, table_.split_off(at.value));
 }
 
 std::uint64_t ArcRecords::bytes() const noexcept {

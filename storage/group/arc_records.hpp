@@ -33,6 +33,9 @@ constexpr bool is_straight(const Arc& arc) noexcept { return advance(arc.begin, 
 bool is_applicable(const Command& command);
 bool is_installable(const Record& record);
 
+// Bytes of memory that the command takes once it is applied, about; 0 of one that takes none.
+std::size_t memory_of(const Command& command);
+
 class ArcRecords {
  public:
   // No records yet. REQUIRES: pool and hash outlive it; is_straight(arc).
@@ -64,6 +67,8 @@ class ArcRecords {
   // ChangeView, its key is in the arc.
   Change apply(Position position, const Command& command);
   Change apply(Position position, const Command& command, ResultSink& sink);
+  // The same beyond the pool's limit, if it must be.
+  Change apply_at_any_cost(Position position, const Command& command, ResultSink& sink);
 
   // A record of a chunk. REQUIRES: is_installable(record).
   Change install(Position position, const Record& record);
@@ -95,13 +100,14 @@ class ArcRecords {
   void audit() const { table_.audit(); }
 
  private:
-  ArcRecords(const KeyedHash& hash, HopscotchTable&& table)
-      : hash_(&hash), table_(std::move(table)) {}
+  ArcRecords(BlockPool& pool, const KeyedHash& hash, HopscotchTable&& table)
+      : pool_(&pool), hash_(&hash), table_(std::move(table)) {}
 
   Change store(const RecordView& record);
   // store(), and then the outcome, but for out_of_memory.
   Change store_and_tell(const RecordView& record, ResultSink& sink);
 
+  BlockPool* pool_;
   const KeyedHash* hash_;
   HopscotchTable table_;
 };

@@ -38,7 +38,8 @@ struct ArcMoved {
   friend bool operator==(const ArcMoved&, const ArcMoved&) = default;
 };
 
-// This peer has stopped serving the arc and dropped its records: see GroupHost::drop().
+// This peer has stopped serving the arc, or following it, and dropped its records: see
+// GroupHost::drop().
 struct ArcLost {
   View view;
   std::uint64_t records = 0;
@@ -61,7 +62,8 @@ struct CopyKept {
   friend bool operator==(const CopyKept&, const CopyKept&) = default;
 };
 
-// This peer holds a copy of the arc, and has heard who is primary: view.members.front().
+// This peer is a member and holds a complete copy of the arc, and has heard who is primary:
+// view.members.front().
 struct ArcFollowed {
   View view;
   friend bool operator==(const ArcFollowed&, const ArcFollowed&) = default;

@@ -58,6 +58,9 @@ struct GroupOptions {
   RaftOptions raft;
   // A new member whose copy lacks no more entries than this is let in: the rest reaches it at once.
   std::uint64_t near_entries_max = 1000;
+  // Without a primary for so long an arc counts as lost, until one turns up: who asks for it is
+  // told that it is unavailable. Elections take less, even if the first finds no winner.
+  Duration orphan_after = std::chrono::seconds(2);
   // A change of members that has not got its copies by then is given up, and may be asked for
   // again. Long enough for a gigabyte over a slow network.
   Duration change_timeout = std::chrono::minutes(2);

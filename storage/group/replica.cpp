@@ -127,7 +127,8 @@ Replica::Executed Replica::propose(Now now, Command command, std::uint64_t waite
     sink.on_error(OpError::overloaded);
     return Executed::answered;
   }
-  const std::uint64_t index = raft_.propose(std::move(command), now.wall.ms_since_epoch);
+  const std::uint64_t bytes = memory_of(command);
+  const std::uint64_t index = raft_.propose(std::move(command), now.wall.ms_since_epoch, bytes);
   waiters_.push_back({index, waiter});
   return Executed::pending;
 }
@@ -153,6 +154,15 @@ std::size_t Replica::sweep(Now now, std::size_t records_max) {
     if (raft_.has_room()) raft_.propose(std::move(each));
   }
   return due.size();
+}
+
+std::optional<std::size_t> Replica::evict(Position near, Position spared,
+                                          std::string_view spared_key, std::size_t bytes_wanted) {
+  if (!raft_.has_room()) return std::nullopt;
+  const auto victim = records_.oldest(near, spared, spared_key, bytes_wanted);
+  if (!victim) return std::nullopt;
+  raft_.propose(Erase{std::string(victim->key)});
+  return victim->key.size() + victim->value.size();
 }
 
 bool Replica::can_split(Position at) const {
@@ -273,6 +283,7 @@ void Replica::flush(Now now, GroupOutbox& out) {
 
 void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
   send_all(sent, out);
+  if (std::exchange(was_primary_, raft_.is_primary()) && !was_primary_) heard_at_ = now.monotonic;
   if (!raft_.is_primary()) {
     splits_at_.reset();
     for (const Waiter& each : std::exchange(waiters_, {})) {
@@ -317,8 +328,9 @@ void Replica::apply_write(const Entry& entry, OpResult& result) {
     records_.remove_due(position, key, entry.as_of_ms);
   }
   OpResultSink sink;
-  if (records_.apply(position, entry.command, sink) == Change::out_of_memory) {
-    is_lost_ = true;
+  // It was let in by what memory was left: what others have taken since goes beyond the limit.
+  if (records_.apply_at_any_cost(position, entry.command, sink) == Change::out_of_memory) {
+    is_lost_ = true;  // the system has none
     sink.on_error(OpError::unknown);
   }
   result = std::move(sink.result);

@@ -66,6 +66,14 @@ class Replica {
   bool is_lost() const noexcept { return is_lost_; }
   bool is_removed() const noexcept { return is_removed_; }
 
+  // What its host has told of it.
+  struct Told {
+    View view;
+    bool leads = false;
+    bool follows = false;
+  };
+  Told& told() noexcept { return told_; }
+
   struct Asked {
     std::uint64_t waiter = 0;  // names the asker in Answered
     // A read must see the writes that have been taken before it, also those that are not committed
@@ -80,6 +88,12 @@ class Replica {
   bool scan(Now now, const Scan& scan, ScanStep& step);
   // Proposes that due records be removed, at most records_max; returns how many.
   std::size_t sweep(Now now, std::size_t records_max);
+  // May a write that takes so many bytes be proposed, by what the other members have said?
+  bool has_memory(Now now, std::uint64_t bytes) const { return raft_.has_memory(now, bytes); }
+  // Proposes that what was used least recently near a position goes, but for a spared key; returns
+  // its bytes. nullopt: there is nothing, or no room in the order.
+  std::optional<std::size_t> evict(Position near, Position spared, std::string_view spared_key,
+                                   std::size_t bytes_wanted);
 
   bool can_split(Position at) const;
   // Proposes it. Until it is applied nothing is done for the lower half, which is then found in
@@ -101,6 +115,12 @@ class Replica {
   }
   void remove_learner(const PeerRef& peer) { raft_.remove_learner(peer); }
 
+  // It is a copy that has heard of no primary for so long that the arc must have lost its majority,
+  // or this peer have lost the others.
+  bool is_orphan(Now now) const {
+    return !raft_.is_primary() && !raft_.primary() &&
+           heard_at_ + options_->orphan_after <= now.monotonic;
+  }
   // When a primary, or whoever gives it a copy, was last heard of.
   Time heard_at() const noexcept { return heard_at_; }
 
@@ -167,6 +187,8 @@ class Replica {
   std::optional<Position> missing_;
   std::vector<NewerChunk> newer_;
   Time heard_at_;
+  Told told_;
+  bool was_primary_ = false;
   bool is_lost_ = false;
   bool is_removed_ = false;
 };

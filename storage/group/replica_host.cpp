@@ -42,6 +42,7 @@ void ReplicaHost::add(std::unique_ptr<Replica> replica) {
   std::erase_if(replicas_, [&](const auto& each) { return each->arc().end == end; });
   const auto after = std::find_if(replicas_.begin(), replicas_.end(),
                                   [&](const auto& each) { return each->arc().end > end; });
+  next_due_ = std::min(next_due_, replica->next_deadline());
   replicas_.insert(after, std::move(replica));
 }
 
@@ -62,7 +63,16 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
                                             GroupOutbox& out) {
   const Position position{hash_(key_of(operation))};
   Replica* replica = at(position);
-  if (replica == nullptr || !replica->leads()) return {};
+  if (replica == nullptr) return {};
+  if (!replica->leads()) {
+    if (!replica->is_orphan(now)) return {};
+    sink.on_error(OpError::unavailable);
+    return {&replica->view(), false};
+  }
+  if (!make_room(now, *replica, position, operation, out)) {
+    sink.on_error(OpError::out_of_memory);
+    return {&replica->view(), false};
+  }
   if (replica->execute(now, position, operation, asked, sink) != Replica::Executed::pending) {
     return {&replica->view(), false};
   }
@@ -86,6 +96,7 @@ void ReplicaHost::sweep(Now now, GroupOutbox& out) {
     next_swept_ = next_swept_ < replicas_.size() ? next_swept_ : 0;
     Replica& replica = *replicas_[next_swept_++];
     const std::size_t removed = replica.sweep(now, room);
+    counters_.records_expired += removed;
     room -= removed;
     if (removed > 0) replica.flush(now, out);
   }
@@ -100,6 +111,7 @@ void ReplicaHost::settle(Now now, Replica& replica, GroupOutbox& out) {
   tell(replica, out);
   if (replica.wants_heartbeat()) beat(now, replica, out);
   has_useless_ = has_useless_ || replica.is_lost() || replica.is_removed();
+  next_due_ = std::min(next_due_, replica.next_deadline());
 }
 
 // Drops what settle() has found to be of no use any more.
@@ -128,26 +140,31 @@ void ReplicaHost::take_lower_halves(Now now, Replica& replica, GroupOutbox& out)
   }
 }
 
-void ReplicaHost::tell(const Replica& replica, GroupOutbox& out) {
-  const GroupName& group = replica.raft().group();
+void ReplicaHost::tell(Replica& replica, GroupOutbox& out) {
   const View& view = replica.view();
-  auto known = std::find_if(told_.begin(), told_.end(),
-                            [&](const Told& each) { return each.group == group; });
-  if (known == told_.end()) known = told_.insert(told_.end(), Told{group, {}, false});
-  if (known->leads == replica.leads() && known->view == view) return;
-  const bool led = std::exchange(known->leads, replica.leads());
-  known->view = view;
+  Replica::Told& told = replica.told();
+  const bool follows = !replica.leads() && replica.is_complete() && is_member(view, self_) &&
+                       replica.raft().primary() == primary_of(view);
+  const bool is_new = told.leads != replica.leads() || (follows && !told.follows);
+  if (!is_new && told.view == view) return;
+  if (follows && !told.follows && !told.leads) ++counters_.arcs_received;
+  const bool led = std::exchange(told.leads, replica.leads());
+  told.view = view;
+  told.follows = follows || (told.follows && !replica.leads());
   if (replica.leads()) {
     out.push_back(led ? GroupEffect(ArcChanged{view}) : GroupEffect(ArcOpened{view}));
   } else if (led) {
     out.push_back(ArcMoved{view});
-  } else if (replica.raft().primary() == primary_of(view)) {
+  } else if (follows) {
     out.push_back(ArcFollowed{view});
   }
 }
 
 void ReplicaHost::forget(const GroupName& group, GroupOutbox& out) {
-  std::erase_if(told_, [&](const Told& each) { return each.group == group; });
+  if (Replica* replica = named(group)) {
+    const Replica::Told& told = replica->told();
+    if (told.leads || told.follows) out.push_back(ArcLost{told.view, 0});
+  }
   std::erase_if(incoming_, [&](const Incoming& each) { return each.group == group; });
   for (const Job& each : jobs_) {
     if (each.group == group) end_job(each, false, out);
@@ -191,6 +208,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
       continue;
     }
     answers.groups.push_back(replica->on_heartbeat(now, from, each, out));
+    if (options_.pool.bytes_max != 0) answers.groups.back().room = each.proposed + memory_left();
     settle(now, *replica, out);
   }
   if (!answers.groups.empty()) out.push_back(SendGroup{from, std::move(answers)});
@@ -263,6 +281,12 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
 std::size_t ReplicaHost::copies_coming() const {
   return static_cast<std::size_t>(std::count_if(
       replicas_.begin(), replicas_.end(), [](const auto& each) { return !each->is_complete(); }));
+}
+
+std::size_t ReplicaHost::transfers() const {
+  const auto led = std::count_if(replicas_.begin(), replicas_.end(),
+                                 [](const auto& each) { return each->leads(); });
+  return jobs_.size() + replicas_.size() - static_cast<std::size_t>(led);
 }
 
 void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, GroupOutbox& out) {
@@ -379,6 +403,7 @@ bool ReplicaHost::change(Now now, Position end, const Members& members,
     begin_copy(now, *replica, job, each, out);
   }
   jobs_.push_back(std::move(job));
+  ++counters_.moves_begun;
   advance_jobs(now, out);
   return true;
 }
@@ -387,6 +412,7 @@ bool ReplicaHost::split(Now now, Position end, Position at, GroupOutbox& out) {
   Replica* replica = ending_at(end);
   if (replica == nullptr || is_changing(end) || !replica->can_split(at)) return false;
   replica->split(at);
+  ++counters_.splits;
   replica->flush(now, out);
   settle(now, *replica, out);
   return true;
@@ -429,6 +455,14 @@ void ReplicaHost::advance_jobs(Now now, GroupOutbox& out) {
   }
 }
 
+// Would these members have a majority that answers? Else the arc would be lost by its own change.
+bool ReplicaHost::can_decide(Now now, const Replica& replica, const Members& members) const {
+  const auto answers = std::count_if(members.begin(), members.end(), [&](const PeerRef& each) {
+    return each == self_ || replica.raft().has_copy(now, each);
+  });
+  return 2 * static_cast<std::size_t>(answers) > members.size();
+}
+
 // Is it over?
 bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
   Replica* replica = named(job.group);
@@ -455,6 +489,10 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     if (!copied) return false;
     if (job.members.empty()) return true;
     if (!replica->can_change_members()) return false;
+    if (!can_decide(now, *replica, job.members)) {
+      end_job(job, false, out);
+      return true;
+    }
     replica->change_members(job.members);
     job.is_proposed = true;
     replica->flush(now, out);
@@ -472,7 +510,9 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
 }
 
 void ReplicaHost::end_job(const Job& job, bool done, GroupOutbox& out) {
-  if (!job.members.empty()) out.push_back(MoveEnded{job.group.end, job.newcomer, done});
+  if (job.members.empty()) return;
+  ++(done ? counters_.moves_done : counters_.moves_given_up);
+  out.push_back(MoveEnded{job.group.end, job.newcomer, done});
 }
 
 // Time.
@@ -503,6 +543,8 @@ void ReplicaHost::on_deadline(Now now, GroupOutbox& out) {
       if (copy->next_deadline() <= now.monotonic) copy->on_deadline(now, *replica, out);
     }
   }
+  next_due_ = Time::never();
+  for (const auto& each : replicas_) next_due_ = std::min(next_due_, each->next_deadline());
   advance_jobs(now, out);
   drop_useless(out);
   if (beat_at_ <= now.monotonic) beat_all(now, out);
@@ -511,8 +553,7 @@ void ReplicaHost::on_deadline(Now now, GroupOutbox& out) {
 
 Time ReplicaHost::next_deadline() const noexcept {
   if (replicas_.empty()) return Time::never();
-  Time next = std::min(beat_at_, sweep_at_);
-  for (const auto& replica : replicas_) next = std::min(next, replica->next_deadline());
+  Time next = std::min({beat_at_, sweep_at_, next_due_});
   for (const Job& job : jobs_) {
     if (!job.is_proposed) next = std::min(next, job.ends_at);
     for (const auto& copy : job.copies) {

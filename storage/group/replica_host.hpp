@@ -25,6 +25,7 @@
 #include "base/rng.hpp"
 #include "storage/group/copy_source.hpp"
 #include "storage/group/effects.hpp"
+#include "storage/group/group_counters.hpp"
 #include "storage/group/replica.hpp"
 
 namespace hopring {
@@ -71,9 +72,11 @@ class ReplicaHost {
   // The copy of the arc that holds the position; nullptr if there is none.
   const Replica* find(Position position) const noexcept;
   const std::vector<std::unique_ptr<Replica>>& replicas() const noexcept { return replicas_; }
+  const GroupCounters& counters() const noexcept { return counters_; }
   std::size_t resident_bytes() const noexcept { return pool_.resident_bytes(); }
-  // Copies that come and changes of members.
-  std::size_t transfers() const { return jobs_.size() + copies_coming(); }
+  // Changes of members, and copies of arcs that others serve or that are still coming: while there
+  // are any, other peers may count on this one.
+  std::size_t transfers() const;
 
  private:
   // A change of members under way, or a copy for one that needs it.
@@ -92,25 +95,22 @@ class ReplicaHost {
     PeerRef from;
     GroupName group;
   };
-  // What has been told of an arc.
-  struct Told {
-    GroupName group;
-    View view;
-    bool leads = false;
-  };
-
   Replica* at(Position position) const noexcept;
   Replica* ending_at(Position end) const noexcept;
   Replica* named(const GroupName& group) const noexcept;
   void add(std::unique_ptr<Replica> replica);
   void settle(Now now, Replica& replica, GroupOutbox& out);
   void take_lower_halves(Now now, Replica& replica, GroupOutbox& out);
-  void tell(const Replica& replica, GroupOutbox& out);
+  void tell(Replica& replica, GroupOutbox& out);
   void drop_useless(GroupOutbox& out);
   void forget(const GroupName& group, GroupOutbox& out);
   void beat(Now now, Replica& replica, GroupOutbox& out);
   void beat_all(Now now, GroupOutbox& out);
   void sweep(Now now, GroupOutbox& out);
+
+  std::size_t memory_left() const;
+  bool make_room(Now now, Replica& replica, Position position, const Operation& operation,
+                 GroupOutbox& out);
 
   void begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to, GroupOutbox& out);
   void give_missing_copies(Now now, Replica& replica, GroupOutbox& out);
@@ -118,6 +118,7 @@ class ReplicaHost {
   bool advance_job(Now now, Job& job, GroupOutbox& out);
   void end_job(const Job& job, bool done, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;
+  bool can_decide(Now now, const Replica& replica, const Members& members) const;
   bool accepts(const PeerRef& from, const OfferCopy& offer) const;
   std::size_t copies_under_way() const;
   std::size_t copies_coming() const;
@@ -141,11 +142,12 @@ class ReplicaHost {
   Rng rng_;
   BlockPool pool_;
   std::vector<std::unique_ptr<Replica>> replicas_;  // by their arcs' ends
-  std::vector<Told> told_;
   std::vector<Job> jobs_;
   std::vector<Incoming> incoming_;
+  GroupCounters counters_;
   bool has_useless_ = false;
   std::size_t next_swept_ = 0;
+  Time next_due_ = Time::never();  // no replica has a deadline before
   Time beat_at_{};
   Time sweep_at_{};
 };

@@ -119,6 +119,7 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
   }
   if (answer.admitted != peer->admitted && !any_term) return;
   peer->confirmed = std::max(peer->confirmed.value_or(sent), sent);
+  peer->room = answer.room;
   // Of a member whose copy has become complete this is the first that counts.
   if (!answer.is_complete || answer.index > log_.last_index() || answer.index <= peer->match)
     return;
@@ -135,8 +136,17 @@ bool Raft::has_room() const noexcept {
          log_.last_index() == committed_;
 }
 
-std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms) {
+bool Raft::has_memory(Now now, std::uint64_t bytes) const {
+  return std::none_of(peers_.begin(), peers_.end(), [&](const Peer& each) {
+    const bool answers =
+        each.confirmed && *each.confirmed + options_->promise_duration > now.monotonic;
+    return answers && (each.room < bytes || each.room - bytes < proposed_);
+  });
+}
+
+std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms, std::uint64_t bytes) {
   HOPRING_CHECK(is_primary());
+  proposed_ += bytes;
   const std::uint64_t index = log_.last_index() + 1;
   push(Entry{index, term_, std::move(command), as_of_ms});
   advance_commit();
@@ -296,6 +306,14 @@ bool Raft::has_copy(Now now, const PeerRef& peer) const {
   const Peer* known = peer_of(peer);
   return known != nullptr && !known->needs_copy && !known->is_incomplete && known->confirmed &&
          *known->confirmed + options_->promise_duration > now.monotonic;
+}
+
+std::size_t Raft::copies(Now now) const {
+  std::size_t count = 0;
+  for_each_voter(roster(), [&](const Voter& voter) {
+    count += voter.peer == self_ || has_copy(now, voter.peer) ? 1 : 0;
+  });
+  return count;
 }
 
 bool Raft::needs_copy(const PeerRef& peer) const {

@@ -65,7 +65,6 @@ class Raft {
   std::uint64_t term() const noexcept { return term_; }
   std::uint64_t committed() const noexcept { return committed_; }
   std::uint64_t last_index() const noexcept { return log_.last_index(); }
-  std::size_t kept_bytes() const noexcept { return log_.bytes(); }
   const Roster& roster() const noexcept { return rosters_.back().roster; }
   // Does the roster name this member, and not a former self? It does not name a learner.
   bool is_voter() const { return is_voter_of(roster()); }
@@ -95,8 +94,13 @@ class Raft {
 
   // Is there room for one more entry that is not committed?
   bool has_room() const noexcept;
-  // Appends a command and returns its index. flush() sends it. REQUIRES: is_primary().
-  std::uint64_t propose(Command command, std::int64_t as_of_ms = 0);
+  // Do all members that answer have memory for so many bytes more, as far as they have said?
+  bool has_memory(Now now, std::uint64_t bytes) const;
+  // Bytes of entries that are kept here.
+  std::size_t kept_bytes() const noexcept { return log_.bytes(); }
+  // Appends a command, which takes so many bytes of memory once it is applied, and returns its
+  // index. flush() sends it. REQUIRES: is_primary().
+  std::uint64_t propose(Command command, std::int64_t as_of_ms = 0, std::uint64_t bytes = 0);
   // May the members be changed now? By one change at a time, and by a primary that may_serve()
   // would trust but for its promises.
   bool can_change_members() const;
@@ -121,6 +125,8 @@ class Raft {
   bool all_have_copies() const;
   // Has it said since it began with its copy that this is complete, and been heard of lately?
   bool has_copy(Now now, const PeerRef& peer) const;
+  // Members that have_copy(), this one included. REQUIRES: is_primary().
+  std::size_t copies(Now now) const;
   // Does it lack what is not kept here any more? Then the copy that it was given is of no use.
   bool needs_copy(const PeerRef& peer) const;
   // How far the entries have reached a member or learner; 0 if that is not known.
@@ -159,7 +165,7 @@ class Raft {
     wants_heartbeat_ = false;
     if (!is_primary()) return;
     for (const Peer& each : peers_) {
-      send(each.peer, Heartbeat{group_, term_, each.admitted, committed_});
+      send(each.peer, Heartbeat{group_, term_, each.admitted, committed_, proposed_});
     }
   }
   HeartbeatAnswer on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat);
@@ -190,6 +196,7 @@ class Raft {
     std::uint64_t next = 1;      // the first entry that has not been sent
     std::deque<Sent> sent = {};  // and not acknowledged: at most appends_inflight_max
     Time resend_at = Time::never();
+    std::uint64_t room = ~0ull;          // see HeartbeatAnswer
     std::optional<Time> confirmed = {};  // when the last heartbeat was sent that it has answered
   };
   struct RosterAt {
@@ -262,6 +269,7 @@ class Raft {
   // Primary.
   std::vector<Peer> peers_;
   std::uint64_t first_of_term_ = 0;  // index of the first entry of its term
+  std::uint64_t proposed_ = 0;       // bytes of memory
   Time confirmed_at_{};              // when it last looked and had the promises of a majority
   bool wants_heartbeat_ = false;
 };

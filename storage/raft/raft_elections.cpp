@@ -144,6 +144,7 @@ void Raft::lead(Now now) {
   confirmed_at_ = now.monotonic;
   wants_heartbeat_ = true;
   first_of_term_ = log_.last_index() + 1;
+  proposed_ = 0;
   update_peers();
   propose(Nothing{});
 }

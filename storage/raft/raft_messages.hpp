@@ -146,10 +146,11 @@ struct Heartbeat {
   std::uint64_t term = 0;
   std::uint64_t admitted = 0;
   std::uint64_t committed = 0;
+  std::uint64_t proposed = 0;  // bytes of memory that it has proposed so far, since it leads
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& term& admitted& committed;
+    archive& group& term& admitted& committed& proposed;
   }
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
@@ -163,10 +164,13 @@ struct HeartbeatAnswer {
   bool promised = false;
   bool is_complete = false;  // its copy is: what it has counts
   std::uint64_t index = 0;   // it has the primary's entries up to here
+  // Up to where the primary may go on to propose, in the count of Heartbeat::proposed, by the
+  // memory that is free here.
+  std::uint64_t room = ~0ull;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& term& asked& admitted& promised& is_complete& index;
+    archive& group& term& asked& admitted& promised& is_complete& index& room;
   }
   friend bool operator==(const HeartbeatAnswer&, const HeartbeatAnswer&) = default;
 };

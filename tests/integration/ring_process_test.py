@@ -1,4 +1,5 @@
-"""Rings of real processes: joins, crashes, restarts and hostile connections. Run by CTest."""
+"""Rings of real processes with one copy of each arc: joins, crashes, restarts and hostile
+connections. Run by CTest."""
 
 import json
 import re
@@ -32,7 +33,10 @@ class RingProcessTest(unittest.TestCase):
         self.addCleanup(lambda: [peer.close() for peer in self.peers])
 
     def start(self, *options: str) -> ring.Peer:
-        self.peers.append(ring.Peer(self.bin_dir, *ring.threads_of(len(self.peers)), *options))
+        """A joiner takes the number of copies from the ring."""
+        copies = [] if "--join" in options or self.peers else ["--replicas", "1"]
+        self.peers.append(ring.Peer(self.bin_dir, *ring.threads_of(len(self.peers)), *copies,
+                                    *options))
         return self.peers[-1]
 
     def start_ring(self, count: int) -> list[ring.Peer]:

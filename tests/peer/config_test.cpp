@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
                              "--join-timeout",
                              "0.5",
                              "--replicas",
-                             "1",
+                             "5",
                              "--threads=1",
                              "--nodes",
                              "64",
@@ -85,6 +85,7 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
   BOOST_TEST(all.nodes_per_peer == 64);
   BOOST_TEST(all.nodes_given);
   BOOST_TEST(all.replicas_given);
+  BOOST_TEST(all.replicas == 5u);
   BOOST_TEST(all.memory_bytes_max == std::uint64_t{2} << 30);
   BOOST_TEST(all.evicts);
   BOOST_TEST((all.limits.takeover_after == 5s));
@@ -121,7 +122,7 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--join-timeout", "nan"}, "--join-timeout must be a number of seconds");
   check_problem({"--nodes", "33"}, "--nodes must be a power of two");
   check_problem({"--nodes", "many"}, "--nodes must be a whole number");
-  check_problem({"--replicas", "3"}, "copies of arcs are not supported yet");
+  check_problem({"--replicas", "2"}, "--replicas must be 1, 3 or 5");
   check_problem({"--max-memory", "1"}, "--max-memory must be at least 16M");
   check_problem({"--threads", "4", "--max-memory", "19M"}, "and 1M more for each thread");
   config({"--threads", "4", "--max-memory", "20M"});

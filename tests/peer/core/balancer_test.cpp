@@ -15,7 +15,6 @@ namespace {
 
 using Candidates = std::vector<Balancer::Candidate>;
 
-constexpr std::uint64_t ring_parts_whole = std::uint64_t{1} << 32;
 constexpr std::uint64_t mebibyte = 1 << 20;
 
 std::uint64_t parts(const Arc& arc) {
@@ -23,7 +22,7 @@ std::uint64_t parts(const Arc& arc) {
 }
 
 PeerLoad load(std::uint64_t bytes, std::uint64_t ring_parts, std::uint32_t weight = 1) {
-  return PeerLoad{bytes, ring_parts, 1, weight};
+  return PeerLoad{bytes, ring_parts, 1, weight, ring_parts};
 }
 
 PeerLoad load_of_arcs(const Candidates& arcs, std::uint32_t weight) {
@@ -31,6 +30,7 @@ PeerLoad load_of_arcs(const Candidates& arcs, std::uint32_t weight) {
   for (const Balancer::Candidate& each : arcs) {
     sum.bytes += each.bytes;
     sum.ring_parts += parts(each.arc);
+    sum.copy_parts += parts(each.arc);
   }
   return sum;
 }

@@ -320,8 +320,8 @@ BOOST_AUTO_TEST_CASE(several_shards_serve_what_one_would) {
     cursor = std::get<ScanStep>(reply.answer).next;
   }
   BOOST_TEST(scanned == 50u);
-  BOOST_TEST(subject->report().arcs.size() == 4u);
-  BOOST_TEST(subject->report().load.arcs == 4u);
+  BOOST_TEST(subject->report(now).arcs.size() == 4u);
+  BOOST_TEST(subject->report(now).load.arcs == 4u);
 }
 
 // Goal: what the front has asked for and no shard has done yet is not said to be elsewhere.
@@ -349,7 +349,7 @@ BOOST_AUTO_TEST_CASE(the_load_that_others_are_told_follows_what_is_stored) {
   subject->on_message(now, b, RingMessage(FindArc{1, Position{1}}), out);
   const auto found = sent<ArcFound>(out);
   BOOST_REQUIRE(found.size() == 1u);
-  BOOST_TEST(found.front().second.load.bytes == subject->report().load.bytes);
+  BOOST_TEST(found.front().second.load.bytes == subject->report(now).load.bytes);
   BOOST_TEST(found.front().second.load.bytes > 0u);
 }
 

@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(news_of_arcs_that_change_tell_what_they_hold) {
     if (executed == Shard::Executed::answered) ++keys;
   }
   const ShardNews told =
-      shard.news(3, GroupOutbox(tell(GiveArc{own(1).arc.end, middle(own(1).arc), b})));
+      shard.news(now, 3, GroupOutbox(tell(GiveArc{own(1).arc.end, middle(own(1).arc), b})));
   BOOST_TEST(told.shard == 3u);
   BOOST_TEST(told.ring_id == ring.ring_id);
   BOOST_TEST(told.transfers == 1u);

@@ -108,8 +108,8 @@ class RandomArchive {
 
   void fill(PeerLoad& load) {
     load.serialize(*this, 0);
-    load.weight |= 1;
     load.ring_parts >>= 32;
+    load.copy_parts >>= 32;
   }
 
   void fill(Value& value) {

@@ -1,0 +1,97 @@
+"""Rings of real processes with three copies of each arc: crashes, pauses and departures lose
+nothing. Run by CTest."""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import unittest
+
+import ring
+
+KEYS = 2000
+ROUNDS = 3
+# From kill -9 until every arc has all its copies again, with so little data.
+HEALED_WITHIN_S = 15
+# Longer than a lease: others take over what the paused peer served.
+PAUSE_S = 2
+
+
+class ReplicatedProcessTest(ring.RingTest):
+    """Five peers; replicas is the default, three."""
+
+    PEERS = 5
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.fill()
+
+    def fill(self) -> None:
+        words = "".join(f"word-{i}\n" for i in range(KEYS)).encode()
+        self.expect(0, "import", "--format", "words", "-", input=words)
+        self.healthy()
+
+    def healthy(self, at: ring.Peer | None = None) -> dict:
+        done = self.expect(0, "ring", "--json", f"--wait-healthy={HEALED_WITHIN_S}", at=at)
+        return json.loads(done)
+
+    def check_keys(self, at: ring.Peer | None = None) -> None:
+        exported = self.expect(0, "export", at=at)
+        self.assertEqual(len(exported.splitlines()), KEYS)
+
+    def test_each_arc_has_three_copies_at_distinct_peers(self) -> None:
+        seen = self.healthy()
+        self.assertEqual(seen["replicas"], 3)
+        copies = [each["copies"] for each in seen["peers"]]
+        self.assertEqual(sum(copies), 3 * seen["arcs"])
+        self.assertLessEqual(max(copies), seen["arcs"])
+        self.assertEqual(seen["keys"], KEYS)
+
+    def test_peers_killed_one_after_the_other_and_replaced_lose_nothing(self) -> None:
+        rng = random.Random(1)
+        for _ in range(ROUNDS):
+            victim = rng.choice(self.peers[1:])
+            victim.kill()
+            self.peers.remove(victim)
+            victim.close()
+            self.check_keys()
+            self.start_peer()
+            self.healthy()
+            self.check_keys()
+
+    def test_the_contact_of_all_others_killed_and_restarted_joins_anew(self) -> None:
+        first = self.peers[0]
+        first.kill()
+        self.check_keys(at=self.peers[1])
+        again = ring.Peer(self.bin_dir, "--listen", first.address, "--join", self.peers[1].address)
+        self.peers[0] = again
+        first.close()
+        self.healthy(at=again)
+        self.check_keys(at=again)
+
+    def test_a_peer_that_is_paused_longer_than_a_lease_answers_nothing_stale(self) -> None:
+        paused = self.peers[2]
+        os.kill(paused.process.pid, signal.SIGSTOP)
+        time.sleep(PAUSE_S)
+        try:
+            for i in range(0, KEYS, 40):
+                self.expect(0, "put", f"word-{i}", "new")
+        finally:
+            os.kill(paused.process.pid, signal.SIGCONT)
+        for i in range(0, KEYS, 40):
+            self.assertEqual(self.expect(0, "get", f"word-{i}", at=paused), b"new")
+        self.healthy()
+        self.check_keys()
+
+    def test_every_peer_leaves_in_turn_and_the_last_one_holds_everything(self) -> None:
+        while len(self.peers) > 1:
+            leaver = self.peers.pop(0)
+            self.assertEqual(leaver.leave(), 0, leaver.log_text())
+            leaver.close()
+            self.check_keys()
+
+
+if __name__ == "__main__":
+    ring.main()
