@@ -1,29 +1,17 @@
 // Replicated arcs: quiet ones, and whole lives under faults.
 
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
 
 #include "replica_world.hpp"
 
 namespace hopring {
 namespace {
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* given = std::getenv(name);
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 ReplicaWorldOptions quiet(std::size_t hosts) {
   ReplicaWorldOptions options;
   options.hosts = hosts;
   options.has_faults = false;
   return options;
-}
-
-std::string text_of(const std::vector<std::string>& violations) {
-  std::string text;
-  for (const std::string& each : violations) text += each + "\n";
-  return text;
 }
 
 BOOST_AUTO_TEST_SUITE(replica)
