@@ -76,7 +76,20 @@ struct WellFormed {
   }
 };
 
+struct KeyIn {
+  template <class Each>
+  const std::string* operator()(const Each& command) const {
+    if constexpr (requires { command.key; }) {
+      return &command.key;
+    } else {
+      return nullptr;
+    }
+  }
+};
+
 }  // namespace
+
+const std::string* key_in(const Command& command) { return std::visit(KeyIn{}, command); }
 
 bool is_applicable(const Command& command) { return std::visit(WellFormed{}, command); }
 

@@ -9,18 +9,6 @@
 namespace hopring {
 namespace {
 
-// The key that a command is about; nullptr if it is about the arc.
-struct KeyOf {
-  template <class Write>
-  const std::string* operator()(const Write& write) const {
-    if constexpr (requires { write.key; }) {
-      return &write.key;
-    } else {
-      return nullptr;
-    }
-  }
-};
-
 // The write as it stands in the order. REQUIRES: it is no Get.
 struct CommandOf {
   WallTime now;
@@ -297,7 +285,7 @@ void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {
     apply_split(now, entry, split->at);
   } else if (const auto* change = std::get_if<ChangeRoster>(&entry.command)) {
     apply_roster(change->roster);
-  } else if (std::visit(KeyOf{}, entry.command) != nullptr) {
+  } else if (key_in(entry.command) != nullptr) {
     apply_write(entry, result);
   } else if (!std::holds_alternative<Nothing>(entry.command)) {
     is_lost_ = true;
@@ -306,7 +294,7 @@ void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {
 }
 
 void Replica::apply_write(const Entry& entry, OpResult& result) {
-  const std::string& key = *std::visit(KeyOf{}, entry.command);
+  const std::string& key = *key_in(entry.command);
   const Position position = records_.position_of(key);
   if (!is_applicable(entry.command) || !contains(arc(), position)) {
     is_lost_ = true;

@@ -39,9 +39,8 @@ namespace hopring {
 
 class Replica {
  public:
-  // What became of an operation: it has been answered, or it waits; or nothing happened, since the
-  // table has no room.
-  enum class Executed : std::uint8_t { answered, pending, out_of_memory };
+  // What became of an operation: it has been answered, or it waits.
+  enum class Executed : std::uint8_t { answered, pending };
 
   // A complete copy: of a new arc, or a half of a split one. REQUIRES: `options` outlive it.
   Replica(const GroupOptions& options, const PeerRef& self, View view, Raft::Start start,

@@ -47,16 +47,6 @@ bool Raft::may_stand() const {
   return false;
 }
 
-Raft::Peer* Raft::peer_of(const PeerRef& peer) {
-  const auto found = std::find_if(peers_.begin(), peers_.end(),
-                                  [&](const Peer& each) { return each.peer == peer; });
-  return found == peers_.end() ? nullptr : &*found;
-}
-
-const Raft::Peer* Raft::peer_of(const PeerRef& peer) const {
-  return const_cast<Raft*>(this)->peer_of(peer);
-}
-
 template <class Holds>
 bool Raft::is_decided_by(Holds&& holds) const {
   const auto agrees = [&](const Voter& voter) {
@@ -86,12 +76,6 @@ bool Raft::may_serve(Now now) const {
   const Duration lease = options_->promise_duration - drift;
   return is_decided_by(
       [&](const Peer& peer) { return peer.confirmed && *peer.confirmed + lease > now.monotonic; });
-}
-
-bool Raft::is_confirmed_since(Time since) const {
-  return has_begun() && is_decided_by([&](const Peer& peer) {
-           return peer.confirmed && *peer.confirmed >= since;
-         });
 }
 
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {

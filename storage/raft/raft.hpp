@@ -29,6 +29,7 @@
 //   (3) two orders that hold an entry of the same index and term are the same up to there.
 //   (4) while may_serve(), nobody else does.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -65,7 +66,6 @@ class Raft {
   std::uint64_t term() const noexcept { return term_; }
   std::uint64_t committed() const noexcept { return committed_; }
   std::uint64_t last_index() const noexcept { return log_.last_index(); }
-  std::size_t kept_bytes() const noexcept { return log_.bytes(); }
   const Roster& roster() const noexcept { return rosters_.back().roster; }
   // Does the roster name this member, and not a former self? It does not name a learner.
   bool is_voter() const { return is_voter_of(roster()); }
@@ -90,8 +90,6 @@ class Raft {
   // May the primary answer reads from its applied state, alone? `now` must have been read after
   // the request was received.
   bool may_serve(Now now) const;
-  // Has a majority confirmed, since `since`, that this peer is primary? For `--reads majority`.
-  bool is_confirmed_since(Time since) const;
 
   // Is there room for one more entry that is not committed?
   bool has_room() const noexcept;
@@ -228,8 +226,14 @@ class Raft {
   void leave_view(Now now, RaftOutbox& out);
   void trim();
   void send_to(Now now, Peer& peer, RaftOutbox& out);
-  Peer* peer_of(const PeerRef& peer);
-  const Peer* peer_of(const PeerRef& peer) const;
+  Peer* peer_of(const PeerRef& peer) { return peer_in(peers_, peer); }
+  const Peer* peer_of(const PeerRef& peer) const { return peer_in(peers_, peer); }
+  template <class Peers>
+  static auto peer_in(Peers& peers, const PeerRef& peer) -> decltype(peers.data()) {
+    const auto found = std::find_if(peers.begin(), peers.end(),
+                                    [&](const Peer& each) { return each.peer == peer; });
+    return found == peers.end() ? nullptr : &*found;
+  }
   // Those of whom holds(const Peer&) holds, and this peer: are they a majority?
   template <class Holds>
   bool is_decided_by(Holds&& holds) const;
