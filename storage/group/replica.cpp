@@ -124,23 +124,29 @@ bool Replica::scan(Now now, const Scan& scan, ScanStep& step) {
   if (!raft_.may_serve(now)) return false;
   std::vector<RemoveExpired> due;
   step = scan_step(records_, arc(), now.wall, scan, options_->sweep_records_max, due);
-  for (RemoveExpired& each : due) {
-    if (raft_.has_room()) raft_.propose(std::move(each));
-  }
+  remove_due(std::move(due));
   return true;
 }
 
+// Not while a split is under way: what belongs to the half that comes off is not ours any more when
+// these are applied.
+void Replica::remove_due(std::vector<RemoveExpired>&& due) {
+  if (splits_at_) return;
+  for (RemoveExpired& each : due) {
+    if (raft_.has_room()) raft_.propose(std::move(each));
+  }
+}
+
 std::size_t Replica::sweep(Now now, std::size_t records_max) {
-  if (!raft_.may_serve(now)) return 0;
+  if (!raft_.may_serve(now) || splits_at_) return 0;
   std::vector<RemoveExpired> due;
   records_.for_each_due(now.wall, options_->sweep_segments_max, [&](const RecordView& record) {
     due.push_back({std::string(record.key), record.expiry_ms});
     return due.size() < records_max;
   });
-  for (RemoveExpired& each : due) {
-    if (raft_.has_room()) raft_.propose(std::move(each));
-  }
-  return due.size();
+  const std::size_t found = due.size();
+  remove_due(std::move(due));
+  return found;
 }
 
 bool Replica::can_split(Position at) const {

@@ -143,6 +143,7 @@ class Replica {
 
   Executed read(Now now, Position position, const Get& get, const Asked& asked, ResultSink& sink);
   Executed propose(Now now, Command command, std::uint64_t waiter, ResultSink& sink);
+  void remove_due(std::vector<RemoveExpired>&& due);
   void after_input(Now now, RaftOutbox& sent, GroupOutbox& out);
   void apply(Now now, const Entry& entry, GroupOutbox& out);
   void apply_write(const Entry& entry, OpResult& result);
