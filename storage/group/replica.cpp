@@ -265,6 +265,12 @@ void Replica::flush(Now now, GroupOutbox& out) {
   after_input(now, sent, out);
 }
 
+void Replica::end_waiting(GroupOutbox& out) {
+  for (const Waiter& each : std::exchange(waiters_, {})) {
+    out.push_back(Answered{each.waiter, error_result(OpError::unknown)});
+  }
+}
+
 void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
   send_all(sent, out);
   if (!raft_.is_primary()) {

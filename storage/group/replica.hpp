@@ -122,6 +122,9 @@ class Replica {
     raft_.beat(send);
   }
 
+  // It is about to be dropped: whoever waits is told that the outcome is not known.
+  void end_waiting(GroupOutbox& out);
+
   // After calls that propose: sends, and applies what is committed.
   void flush(Now now, GroupOutbox& out);
   void on_deadline(Now now, GroupOutbox& out);

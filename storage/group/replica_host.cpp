@@ -147,6 +147,10 @@ void ReplicaHost::tell(const Replica& replica, GroupOutbox& out) {
 }
 
 void ReplicaHost::forget(const GroupName& group, GroupOutbox& out) {
+  if (Replica* replica = named(group)) replica->end_waiting(out);
+  for (const Told& each : told_) {
+    if (each.group == group && each.leads) out.push_back(ArcMoved{each.view});
+  }
   std::erase_if(told_, [&](const Told& each) { return each.group == group; });
   std::erase_if(incoming_, [&](const Incoming& each) { return each.group == group; });
   for (const Job& each : jobs_) {
