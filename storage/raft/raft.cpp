@@ -342,7 +342,8 @@ void Raft::leave_view(Now now, RaftOutbox& out) {
 void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox& out) {
   const bool stale = message.term < term_ && options_->bug != PlantedBug::stale_append_accepted;
   AppendEntriesAnswer answer{group_, term_, 0, message.previous_index, false, 0};
-  if (stale || is_primary() || !is_sound(message)) {
+  const bool leads = is_primary() && message.term <= term_;
+  if (stale || leads || !is_sound(message)) {
     out.push_back({from, answer});
     return;
   }

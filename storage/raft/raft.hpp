@@ -258,7 +258,7 @@ class Raft {
   bool is_removed_ = false;
   Time promised_until_{};
   Time election_at_;
-  std::uint64_t verified_ = 0;  // it has the primary's entries up to here
+  std::uint64_t verified_ = 0;  // it has the entries of the primary of term_ up to here
 
   // Asking and candidate.
   std::vector<Voter> votes_;
