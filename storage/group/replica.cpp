@@ -66,6 +66,7 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
   auto replica = std::make_unique<Replica>(options, self, offer.view, std::move(start),
                                            std::move(records), rng, now);
   replica->missing_ = advance(offer.view.arc.begin, 1);
+  replica->copied_at_ = offer.index;
   replica->raft_.set_complete(false);
   return replica;
 }
@@ -183,31 +184,38 @@ bool Replica::begin_again(Now now, const OfferCopy& offer, ArcRecords records) {
   records_ = std::move(records);
   view_ = offer.view;
   missing_ = advance(arc().begin, 1);
+  copied_at_ = offer.index;
   newer_.clear();
   return true;
 }
 
 // Takes what continues the copy, and was not read before an entry that has gone by.
-void Replica::on_chunk(Now now, const Chunk& chunk) {
+void Replica::on_chunk(Now now, const Chunk& chunk, GroupOutbox& out) {
   heard_at_ = now.monotonic;
   const bool fits = missing_ && advance(chunk.interval.begin, 1) == *missing_;
   if (!fits || chunk.index < raft_.applied()) return;
-  if (!is_straight(chunk.interval) || !covers(arc(), chunk.interval)) {
+  copied_at_ = chunk.index;
+  apply_committed(now, out);
+  if (is_lost_) return;
+  if (!install(chunk)) {
     is_lost_ = true;
     return;
-  }
-  for (const Record& record : chunk.records) {
-    const Position position = records_.position_of(record.key);
-    if (!is_installable(record) || !contains(chunk.interval, position) ||
-        records_.install(position, record) == Change::out_of_memory) {
-      is_lost_ = true;
-      return;
-    }
   }
   missing_.reset();
   if (chunk.interval.end != arc().end) missing_ = advance(chunk.interval.end, 1);
   if (chunk.index > raft_.applied()) newer_.push_back({chunk.interval, chunk.index});
+  apply_committed(now, out);
   end_copying();
+}
+
+// False: it makes no sense, or there is no room for it.
+bool Replica::install(const Chunk& chunk) {
+  if (!is_straight(chunk.interval) || !covers(arc(), chunk.interval)) return false;
+  return std::all_of(chunk.records.begin(), chunk.records.end(), [&](const Record& record) {
+    const Position position = records_.position_of(record.key);
+    return is_installable(record) && contains(chunk.interval, position) &&
+           records_.install(position, record) != Change::out_of_memory;
+  });
 }
 
 void Replica::end_copying() {
@@ -275,21 +283,25 @@ void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
   send_all(sent, out);
   if (!raft_.is_primary()) {
     splits_at_.reset();
-    for (const Waiter& each : std::exchange(waiters_, {})) {
-      out.push_back(Answered{each.waiter, error_result(OpError::unknown)});
-    }
+    end_waiting(out);
   }
-  while (!is_lost_ && raft_.applied() < raft_.committed()) {
-    const std::uint64_t index = raft_.applied() + 1;
-    apply(now, raft_.entry(index), out);
-    raft_.on_applied(index);
-  }
+  apply_committed(now, out);
   if (!newer_.empty()) end_copying();
   is_removed_ = raft_.is_removed();
   update_hint();
 }
 
 // The state machine.
+
+void Replica::apply_committed(Now now, GroupOutbox& out) {
+  const std::uint64_t committed = raft_.committed();
+  const std::uint64_t last = missing_ ? std::min(copied_at_, committed) : committed;
+  while (!is_lost_ && raft_.applied() < last) {
+    const std::uint64_t index = raft_.applied() + 1;
+    apply(now, raft_.entry(index), out);
+    raft_.on_applied(index);
+  }
+}
 
 void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {
   OpResult result;

@@ -15,6 +15,9 @@
 //   arc (begin, end]    | taken chunks, up to date with applied() | not there yet         |
 //                       begin + 1                                 missing()               end
 //
+// It applies no entry later than its last chunk was read at: the next one may be read by another
+// primary, that does not know yet how far the order is committed, and must not come too late.
+//
 // Not thread-safe: belongs to one shard. Sans-IO: time comes in as `now`, messages and what has
 // become of the arc are left in `out`.
 //
@@ -106,7 +109,7 @@ class Replica {
   // The copy that comes. Begins again from nothing, where a primary offers that: false if this copy
   // is not behind it.
   bool begin_again(Now now, const OfferCopy& offer, ArcRecords records);
-  void on_chunk(Now now, const Chunk& chunk);
+  void on_chunk(Now now, const Chunk& chunk, GroupOutbox& out);
   const std::optional<Position>& missing() const noexcept { return missing_; }
 
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
@@ -148,6 +151,8 @@ class Replica {
   Executed propose(Now now, Command command, std::uint64_t waiter, ResultSink& sink);
   void remove_due(std::vector<RemoveExpired>&& due);
   void after_input(Now now, RaftOutbox& sent, GroupOutbox& out);
+  void apply_committed(Now now, GroupOutbox& out);
+  bool install(const Chunk& chunk);
   void apply(Now now, const Entry& entry, GroupOutbox& out);
   void apply_write(const Entry& entry, OpResult& result);
   void apply_split(Now now, const Entry& entry, Position at);
@@ -168,6 +173,7 @@ class Replica {
   std::optional<Position> splits_at_;
   std::vector<std::unique_ptr<Replica>> lower_halves_;
   std::optional<Position> missing_;
+  std::uint64_t copied_at_ = 0;  // the index at which the last chunk was read
   std::vector<NewerChunk> newer_;
   Time heard_at_;
   bool is_lost_ = false;

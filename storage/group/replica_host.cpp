@@ -300,7 +300,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Chunk&& message, GroupOu
     out.push_back(SendGroup{from, Abandon{message.transfer}});
     return;
   }
-  replica->on_chunk(now, message);
+  replica->on_chunk(now, message, out);
   out.push_back(SendGroup{from, ChunkAnswer{message.transfer, replica->missing()}});
   settle(now, *replica, out);
 }

@@ -80,13 +80,13 @@ bool Raft::may_serve(Now now) const {
 
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
   if (heartbeat.term < term_ || (heartbeat.term == term_ && is_primary())) {
-    return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0};
+    return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0, 0};
   }
   follow(now, heartbeat.term, from);
   commit_to(std::min(heartbeat.committed, verified_));
   promised_until_ = std::max(promised_until_, now.monotonic + options_->promise_duration);
   const std::uint64_t asked = heartbeat.admitted;
-  return {group_, term_, asked, answer_for(asked), true, is_complete_, verified_};
+  return {group_, term_, asked, answer_for(asked), true, is_complete_, verified_, committed_};
 }
 
 void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer,
@@ -96,6 +96,7 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
   Peer* peer = peer_of(from);
   if (!is_primary() || peer == nullptr) return;
   if (!any_term && (answer.term != term_ || !answer.promised)) return;
+  commit_to(std::min(answer.committed, log_.last_index()));
   if (sent >= peer->learns_since && answer.asked == peer->admitted) {
     peer->is_incomplete = !answer.is_complete;
     // Another copy than the voter had whom the roster names.

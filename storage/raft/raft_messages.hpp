@@ -163,10 +163,12 @@ struct HeartbeatAnswer {
   bool promised = false;
   bool is_complete = false;  // its copy is: what it has counts
   std::uint64_t index = 0;   // it has the primary's entries up to here
+  // Index. An earlier primary may have told it of more than this one knows.
+  std::uint64_t committed = 0;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& term& asked& admitted& promised& is_complete& index;
+    archive& group& term& asked& admitted& promised& is_complete& index& committed;
   }
   friend bool operator==(const HeartbeatAnswer&, const HeartbeatAnswer&) = default;
 };
