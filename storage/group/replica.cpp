@@ -116,7 +116,12 @@ Replica::Executed Replica::propose(Now now, Command command, std::uint64_t waite
     sink.on_error(OpError::overloaded);
     return Executed::answered;
   }
+  const bool is_put = std::holds_alternative<Put>(command);
   const std::uint64_t index = raft_.propose(std::move(command), now.wall.ms_since_epoch);
+  if (has(PlantedBug::answered_before_applied) && is_put) {
+    sink.on_outcome(Outcome::done);
+    return Executed::answered;
+  }
   waiters_.push_back({index, waiter});
   return Executed::pending;
 }
@@ -226,6 +231,7 @@ void Replica::end_copying() {
 // Has the copy what stands at the position, but for the entry of this index?
 bool Replica::is_here(Position position, std::uint64_t index) const {
   if (missing_ && position >= *missing_) return false;
+  if (has(PlantedBug::copy_skips_writes) && missing_) return false;
   return std::none_of(newer_.begin(), newer_.end(), [&](const NewerChunk& chunk) {
     return contains(chunk.interval, position) && index <= chunk.index;
   });
@@ -243,6 +249,7 @@ HeartbeatAnswer Replica::on_heartbeat(Now now, const PeerRef& from, const Heartb
                                       GroupOutbox& out) {
   const HeartbeatAnswer answer = raft_.on_heartbeat(now, from, heartbeat);
   if (answer.promised) heard_at_ = now.monotonic;
+  if (has(PlantedBug::follower_expires)) expire_by_own_clock(now);
   RaftOutbox sent;
   after_input(now, sent, out);
   return answer;
@@ -352,6 +359,9 @@ void Replica::apply_split(Now now, const Entry& entry, Position at) {
   view_.arc.begin = at;
   Raft::Start start{entry.term, entry.index, entry.term, raft_.start_of_copy().roster};
   for (Voter& each : start.roster.voters) each.admitted = entry.index + 1;
+  if (has(PlantedBug::split_forgets_member)) {
+    start.roster.voters.resize(std::max<std::size_t>(start.roster.voters.size(), 2) - 1);
+  }
   lower_halves_.push_back(
       std::make_unique<Replica>(*options_, self_, std::move(lower), std::move(start),
                                 std::exchange(records_, std::move(upper)), rng_.fork(), now));
@@ -384,6 +394,17 @@ OpResult Replica::read_now(const Get& get) const {
     sink.on_outcome(Outcome::not_found);
   }
   return std::move(sink.result);
+}
+
+void Replica::expire_by_own_clock(Now now) {
+  std::vector<std::string> due;
+  records_.for_each_due(now.wall, options_->sweep_segments_max, [&](const RecordView& record) {
+    due.emplace_back(record.key);
+    return true;
+  });
+  for (const std::string& key : due) {
+    records_.remove_due(records_.position_of(key), key, now.wall.ms_since_epoch);
+  }
 }
 
 // The primary, as far as is known, stands first among the members.

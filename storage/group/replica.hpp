@@ -162,6 +162,8 @@ class Replica {
   OpResult read_now(const Get& get) const;
   void end_copying();
   void update_hint();
+  bool has(PlantedBug bug) const { return options_->raft.bug == bug; }
+  void expire_by_own_clock(Now now);  // a planted bug
 
   const GroupOptions* options_;
   PeerRef self_;

@@ -146,6 +146,11 @@ void ReplicaHost::tell(const Replica& replica, GroupOutbox& out) {
   }
 }
 
+void ReplicaHost::give_up(Position end, GroupOutbox& out) {
+  const Replica* replica = ending_at(end);
+  if (replica != nullptr) forget(GroupName(replica->raft().group()), out);
+}
+
 void ReplicaHost::forget(const GroupName& group, GroupOutbox& out) {
   if (Replica* replica = named(group)) replica->end_waiting(out);
   for (const Told& each : told_) {

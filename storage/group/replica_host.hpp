@@ -60,6 +60,10 @@ class ReplicaHost {
                             std::optional<PeerRef> primary, GroupOutbox& out);
   bool is_changing(Position end) const;
 
+  // This peer's copy of the arc that ends at `end` is of no use any more, as when it has run full:
+  // it is dropped, and the group's primary gives it another.
+  void give_up(Position end, GroupOutbox& out);
+
   // Messages of Raft, heartbeats, copies. Takes any.
   void on_message(Now now, const PeerRef& from, GroupMessage&& message, GroupOutbox& out);
   // That incarnation is dead and will never speak again.

@@ -86,7 +86,10 @@ class Raft {
 
   // Has the primary applied an entry of its own term? Before that it does not know what is
   // committed.
-  bool has_begun() const noexcept { return is_primary() && applied_ >= first_of_term_; }
+  bool has_begun() const noexcept {
+    return is_primary() &&
+           (applied_ >= first_of_term_ || options_->bug == PlantedBug::own_entry_not_awaited);
+  }
   // May the primary answer reads from its applied state, alone? `now` must have been read after
   // the request was received.
   bool may_serve(Now now) const;

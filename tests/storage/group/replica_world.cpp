@@ -9,6 +9,8 @@ namespace hopring {
 namespace {
 
 constexpr Duration call_deadline = 3s;
+constexpr Duration wall_skew_max = 250ms;
+constexpr std::uint64_t brief_keys = 4;  // whose values expire
 
 bool alternates(const Members& members, const PeerRef& peer) {
   return std::find(members.begin(), members.end(), peer) == members.end();
@@ -22,11 +24,16 @@ struct ReplicaWorld::Call {
   Duration called{};
   std::size_t node = 0;  // where it waits
   std::uint64_t waiter = 0;
+  bool is_brief = false;
   bool is_over = false;
 };
 
 ReplicaWorld::ReplicaWorld(const ReplicaWorldOptions& options)
-    : FaultWorld({.seed = options.seed, .delay_max = 2ms, .slow_max_after_faults = 50ms}),
+    : FaultWorld({.seed = options.seed,
+                  .delay_max = 2ms,
+                  .slow_max_after_faults = 50ms,
+                  .wall_skew_max = wall_skew_max,
+                  .resume_delay = 1us}),
       options_(options) {
   if (options.has_faults) {
     const std::uint64_t slow_one_in = 20u << rng().below(5);
@@ -41,7 +48,9 @@ ReplicaWorld::ReplicaWorld(const ReplicaWorldOptions& options)
   perform(0, out);
   every(100ms, [this] { place(); });
   every(5ms, [this] { look_for_two(); });
+  every(200ms, [this] { compare_copies(); });
   if (options_.has_faults) every(fault_interval_, [this] { fault(2s); });
+  if (options_.has_faults) every(500ms * (1 << rng().below(3)), [this] { lose_copy(); });
   for (std::size_t i = 0; i < options_.clients; ++i) begin_call(i);
 }
 
@@ -94,7 +103,8 @@ void ReplicaWorld::perform(std::size_t index, GroupOutbox& out) {
 
 // Clients: one operation at a time each, on keys that all share.
 
-Operation ReplicaWorld::random_operation(const std::string& key) {
+Operation ReplicaWorld::random_operation() {
+  const std::string key = "key" + std::to_string(rng().below(options_.keys));
   const std::uint64_t dice = rng().below(10);
   const Value value{ValueType::string, "v" + std::to_string(++values_made_)};
   if (dice < 5) return Get{key};
@@ -106,13 +116,35 @@ Operation ReplicaWorld::random_operation(const std::string& key) {
   return CompareAndSet{key, expected, value, {}};
 }
 
+Operation ReplicaWorld::brief_operation() {
+  const std::string key = "brief" + std::to_string(rng().below(brief_keys));
+  if (rng().chance(1, 2)) return Get{key};
+  const auto ms = static_cast<std::int64_t>(50 + rng().below(1500));
+  return Put{key, Value{ValueType::string, "b" + std::to_string(++values_made_)},
+             Expiry{Expiry::Kind::after, ms}, PutCondition::always};
+}
+
+// Two clocks may have judged: one when it was written, one when it was read.
+void ReplicaWorld::judge_brief(const Call& call, const OpResult& result) {
+  if (const auto* put = std::get_if<Put>(&call.operation)) {
+    brief_until_[put->value.bytes] =
+        now() + std::chrono::milliseconds(put->expiry.ms) + 2 * wall_skew_max;
+  } else if (result.value) {
+    const auto found = brief_until_.find(result.value->bytes);
+    if (found != brief_until_.end() && found->second < call.called) {
+      violation("a read returned " + result.value->bytes + ", which was due");
+    }
+  }
+}
+
 void ReplicaWorld::begin_call(std::size_t client) {
   if (!calls_) return;
   post(below(60ms), [this, client] {
     if (!calls_) return;
     auto call = std::make_shared<Call>();
     call->client = client;
-    call->operation = random_operation("key" + std::to_string(rng().below(options_.keys)));
+    call->is_brief = rng().chance(1, 6);
+    call->operation = call->is_brief ? brief_operation() : random_operation();
     call->called = now();
     ++calls_open_;
     post(call_deadline + 3s, [this, call] {
@@ -133,16 +165,31 @@ void ReplicaWorld::try_call(const std::shared_ptr<Call>& call) {
     return end_call(call, error_result(OpError::unavailable));
   }
   call->node = rng().below(peer_count());
-  if (!is_alive(call->node)) return try_again(call, 1ms);
-  if (is_paused(call->node)) {
-    return try_again(call, peer_at(call->node).paused_until - now());
+  receive(call, clock(call->node));
+}
+
+// What comes to a peer that is paused waits there. `read_before`: the clock as the peer read it
+// last, before the request came.
+void ReplicaWorld::receive(const std::shared_ptr<Call>& call, Now read_before) {
+  const std::size_t node = call->node;
+  if (call->is_over) return;
+  if (!is_alive(node)) return try_again(call, 1ms);
+  if (is_paused(node)) {
+    const Now paused = clock_at(node, peer_at(node).paused_from);
+    post(peer_at(node).paused_until - now(), [this, call, paused] { receive(call, paused); });
+    return;
   }
+  const bool is_early = options_.groups.raft.bug == PlantedBug::clock_read_early;
+  execute(call, is_early ? read_before : clock(node));
+}
+
+void ReplicaWorld::execute(const std::shared_ptr<Call>& call, Now now) {
   OpResultSink sink;
   GroupOutbox out;
   call->waiter = ++waiters_;
   waiting_[call->waiter] = call;
   const auto executed =
-      hosts_[call->node]->execute(clock(call->node), call->operation, {call->waiter}, sink, out);
+      hosts_[call->node]->execute(now, call->operation, {call->waiter}, sink, out);
   if (!executed.is_pending) waiting_.erase(call->waiter);
   perform(call->node, out);
   if (executed.is_pending) return;
@@ -156,16 +203,17 @@ void ReplicaWorld::end_call(const std::shared_ptr<Call>& call, const OpResult& r
   if (call->is_over) return;
   call->is_over = true;
   --calls_open_;
+  if (call->is_brief && !result.error) judge_brief(*call, result);
   sim::HistoryEntry entry{call->operation, call->called, now(), result};
   if (!result.error) {
     ++figures_.done;
-    history_.add(std::move(entry));
+    if (!call->is_brief) history_.add(std::move(entry));
   } else if (is_definite(*result.error)) {
     ++figures_.refused;
   } else {
     ++figures_.unknown;
     entry.returned = Duration::max();
-    history_.add(std::move(entry));
+    if (!call->is_brief) history_.add(std::move(entry));
   }
   begin_call(call->client);
 }
@@ -213,6 +261,18 @@ void ReplicaWorld::crash(std::size_t index) {
   hosts_[index].reset();
   ++figures_.crashes;
   std::erase_if(waiting_, [&](const auto& each) { return each.second->node == index; });
+}
+
+// A peer that has run full drops its copy, as far as the group can spare it, and is given another.
+void ReplicaWorld::lose_copy() {
+  const std::size_t index = rng().below(peer_count());
+  if (is_healed() || !is_running(index) || !may_crash(index)) return;
+  const auto& replicas = hosts_[index]->replicas();
+  if (replicas.empty()) return;
+  ++figures_.copies_lost;
+  GroupOutbox out;
+  hosts_[index]->give_up(replicas[rng().below(replicas.size())]->arc().end, out);
+  perform(index, out);
 }
 
 // Sees to it that arcs have their copies, and now and then moves, splits and hands over.
@@ -308,21 +368,67 @@ void ReplicaWorld::judge() {
   const sim::HistoryChecker::Verdict verdict = history_.check();
   for (const std::string& each : verdict.violations) violation(each);
   if (verdict.undecided > 0) violation("keys of whose history nothing is known");
-  std::map<std::pair<GroupName, std::uint64_t>, std::string> contents;
+  compare_copies();
+  look_for_laggards();
+  for (const std::size_t i : alive()) {
+    for (const auto& replica : hosts_[i]->replicas()) replica->audit();
+  }
+}
+
+void ReplicaWorld::compare_copies() {
   for (const std::size_t i : alive()) {
     for (const auto& replica : hosts_[i]->replicas()) {
-      if (!replica->is_complete()) continue;
-      replica->audit();
-      std::string text;
-      replica->records().walk(
-          ScanCursor{advance(replica->arc().begin, 1), {}}, [&](const RecordView& record) {
-            text += std::string(record.key) + "=" + std::string(record.value) + " ";
-            return true;
-          });
-      const auto [known, fresh] =
-          contents.emplace(std::pair(replica->raft().group(), replica->raft().applied()), text);
-      if (!fresh && known->second != text) {
-        violation("copies differ: " + known->second + "and " + text);
+      if (replica->is_complete()) compare(*replica);
+    }
+  }
+}
+
+// With what other copies were when they had applied the same index; and its view with its roster.
+void ReplicaWorld::compare(const Replica& replica) {
+  const Voters voters = replica.raft().start_of_copy().roster.voters;
+  const Members& members = replica.view().members;
+  const bool agrees = voters.size() == members.size() &&
+                      std::all_of(members.begin(), members.end(), [&](const PeerRef& each) {
+                        return find(voters, each) != nullptr;
+                      });
+  if (!agrees) violation("the view names others than vote: " + to_string(replica.view()));
+  std::string text = std::to_string(replica.arc().begin.value) + " " +
+                     std::to_string(replica.view().number.number) + ": ";
+  replica.records().walk(ScanCursor{advance(replica.arc().begin, 1), {}},
+                         [&](const RecordView& record) {
+                           text += std::string(record.key) + "=" + std::string(record.value) + "@" +
+                                   std::to_string(record.expiry_ms) + " ";
+                           return true;
+                         });
+  const auto [known, fresh] =
+      contents_.emplace(std::pair(replica.raft().group(), replica.raft().applied()), text);
+  if (!fresh && known->second != text) {
+    violation("copies differ: " + known->second + "and " + text);
+  }
+}
+
+// What a primary has applied, the living members have applied a second later.
+void ReplicaWorld::look_for_laggards() {
+  struct Reached {
+    View view;
+    std::uint64_t applied;
+  };
+  std::vector<Reached> reached;
+  for (const std::size_t i : alive()) {
+    for (const auto& replica : hosts_[i]->replicas()) {
+      if (replica->may_serve(clock(i))) {
+        reached.push_back({replica->view(), replica->raft().applied()});
+      }
+    }
+  }
+  run_for(1s);
+  for (const auto& [view, applied] : reached) {
+    for (const PeerRef& each : view.members) {
+      const std::size_t member = number_of(each);
+      if (!is_alive(member)) continue;
+      const Replica* copy = hosts_[member]->find(view.arc.end);
+      if (copy == nullptr || !copy->is_complete() || copy->raft().applied() < applied) {
+        violation(to_string(each) + " lags behind in " + to_string(view));
       }
     }
   }

@@ -3,13 +3,19 @@
 // Hosts of replicated arcs in a world of faults: arcs are split and change their members, and
 // clients read and write a few keys.
 //
-// What is judged: the order of each key's operations (sim/history_checker.hpp), that two hosts
-// never may serve one position, and in the end that all copies of an arc are equal.
+// What is judged:
+//   - the order of each key's operations (sim/history_checker.hpp);
+//   - that two hosts never may serve one position;
+//   - that complete copies of an arc which have applied the same index are equal, and the members
+//     that a view names are those who vote, five times a second;
+//   - that no read returns what was due before it began;
+//   - that no copy lags behind once it is quiet.
 
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fault_world.hpp"
@@ -36,6 +42,7 @@ struct ReplicaWorldFigures {
   std::uint64_t refused = 0;  // for certain, in the end
   std::uint64_t unknown = 0;
   std::uint64_t crashes = 0;
+  std::uint64_t copies_lost = 0;  // as when a peer has run full
   std::uint64_t splits = 0;
   std::uint64_t changes = 0;  // of members, that were done
 };
@@ -49,7 +56,7 @@ class ReplicaWorld : public FaultWorld {
   bool run_until_whole(Duration limit);
   // No new operations; those that are under way end.
   void stop_clients();
-  // Compares all copies, and each key's history with every order that is possible.
+  // In the end, when it is quiet: what has not been judged on the way.
   void judge();
 
   const ReplicaWorldFigures& figures() const { return figures_; }
@@ -69,15 +76,23 @@ class ReplicaWorld : public FaultWorld {
 
   void begin_call(std::size_t client);
   void try_call(const std::shared_ptr<Call>& call);
+  void receive(const std::shared_ptr<Call>& call, Now read_before);
+  void execute(const std::shared_ptr<Call>& call, Now now);
   void try_again(const std::shared_ptr<Call>& call, Duration after);
   void end_call(const std::shared_ptr<Call>& call, const OpResult& result);
-  Operation random_operation(const std::string& key);
+  Operation random_operation();
+  Operation brief_operation();
+  void judge_brief(const Call& call, const OpResult& result);
 
   std::vector<std::size_t> alive() const;
   bool may_crash(std::size_t index) const override;
   void replace(std::size_t) override { add_host(); }
+  void lose_copy();
   void place();
   void look_for_two();
+  void compare_copies();
+  void compare(const Replica& replica);
+  void look_for_laggards();
 
   ReplicaWorldOptions options_;
   std::vector<std::unique_ptr<ReplicaHost>> hosts_;  // none: has crashed
@@ -89,6 +104,8 @@ class ReplicaWorld : public FaultWorld {
   std::map<std::uint64_t, std::shared_ptr<Call>> waiting_;
   std::size_t calls_open_ = 0;
   sim::HistoryChecker history_;
+  std::map<std::string, Duration> brief_until_;  // value -> when nobody may see it any more
+  std::map<std::pair<GroupName, std::uint64_t>, std::string> contents_;  // by group and index
   ReplicaWorldFigures figures_;
 };
 

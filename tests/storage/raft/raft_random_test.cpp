@@ -61,9 +61,9 @@ struct Planted {
 constexpr Planted planted[] = {
     {PlantedBug::ack_before_majority, "ack_before_majority", 7},
     {PlantedBug::lease_not_checked, "lease_not_checked", 34},
-    {PlantedBug::votes_twice, "votes_twice", 78},
-    {PlantedBug::log_not_compared, "log_not_compared", 1},
-    {PlantedBug::joint_by_one_majority, "joint_by_one_majority", 31},
+    {PlantedBug::votes_twice, "votes_twice", 331},
+    {PlantedBug::log_not_compared, "log_not_compared", 6},
+    {PlantedBug::joint_by_one_majority, "joint_by_one_majority", 22},
     {PlantedBug::joint_not_awaited, "joint_not_awaited", 31},
 };
 

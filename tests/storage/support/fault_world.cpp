@@ -26,13 +26,16 @@ std::size_t FaultWorld::add_peer() {
   peer.offset = below(1000s);
   peer.drift_ppm = static_cast<std::int64_t>(rng_.below(2 * drift_ppm_max + 1)) -
                    static_cast<std::int64_t>(drift_ppm_max);
+  const Duration skew = options_.wall_skew_max;
+  if (skew > 0s) peer.wall_offset = below(2 * skew) - skew;
   peers_.push_back(peer);
   return peers_.size() - 1;
 }
 
 Now FaultWorld::clock_at(std::size_t number, Duration time) const {
   const Peer& peer = peers_[number];
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(time + peer.wall_offset).count();
   return Now{Time{peer.offset + time + time / 1'000'000 * peer.drift_ppm}, WallTime{epoch_ms + ms}};
 }
 

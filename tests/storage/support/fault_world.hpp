@@ -25,6 +25,10 @@ struct FaultWorldOptions {
   std::uint64_t seed = 1;
   Duration delay_max = std::chrono::milliseconds(3);  // of most messages
   Duration slow_max_after_faults = std::chrono::milliseconds(200);
+  // The wall clock of a peer is off by so much at most, either way.
+  Duration wall_skew_max{};
+  // When a pause ends, what other peers have sent is read after so long: clients come first.
+  Duration resume_delay{};
   std::size_t peers_max = 20;  // dead ones count: then no more of them crash
 };
 
@@ -48,6 +52,7 @@ class FaultWorld {
     PeerRef self;
     bool alive = true;
     Duration offset{};  // of its clock
+    Duration wall_offset{};
     std::int64_t drift_ppm = 0;
     Duration paused_from{};
     Duration paused_until{};
