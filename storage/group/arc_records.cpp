@@ -76,6 +76,17 @@ struct WellFormed {
   }
 };
 
+struct KeyIn {
+  template <class Each>
+  const std::string* operator()(const Each& command) const {
+    if constexpr (requires { command.key; }) {
+      return &command.key;
+    } else {
+      return nullptr;
+    }
+  }
+};
+
 }  // namespace
 
 std::size_t memory_of(const Command& command) {
@@ -91,6 +102,8 @@ std::size_t memory_of(const Command& command) {
   const auto* add = std::get_if<Add>(&command);
   return add != nullptr ? record(add->key, sizeof(std::int64_t)) : 0;
 }
+
+const std::string* key_in(const Command& command) { return std::visit(KeyIn{}, command); }
 
 bool is_applicable(const Command& command) { return std::visit(WellFormed{}, command); }
 

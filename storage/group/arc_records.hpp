@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/time.hpp"
@@ -28,6 +29,9 @@ enum class Change : std::uint8_t { none, made, out_of_memory };
 
 // Does an arc lie in the order of its positions' numbers? All arcs of a ring do (ring_config.hpp).
 constexpr bool is_straight(const Arc& arc) noexcept { return advance(arc.begin, 1) <= arc.end; }
+
+// The key that a command is about; nullptr if it is about the arc.
+const std::string* key_in(const Command& command);
 
 // Is `command` one that apply() takes? Those from the network are asked first.
 bool is_applicable(const Command& command);

@@ -7,18 +7,6 @@
 namespace hopring {
 namespace {
 
-// The key that a command is about; nullptr if it is about the arc.
-struct KeyOf {
-  template <class Write>
-  const std::string* operator()(const Write& write) const {
-    return &write.key;
-  }
-  const std::string* operator()(const SplitArc&) const { return nullptr; }
-  const std::string* operator()(const ChangeView&) const { return nullptr; }
-  const std::string* operator()(const Nothing&) const { return nullptr; }
-  const std::string* operator()(const ChangeRoster&) const { return nullptr; }
-};
-
 Learner::Verdict verdict_on(Change change) {
   return change == Change::out_of_memory ? Learner::Verdict::no_room : Learner::Verdict::fine;
 }
@@ -104,7 +92,7 @@ Learner::Verdict Learner::take_change_of_view(const ChangeView& change) {
 }
 
 Learner::Verdict Learner::apply(const Entry& entry) {
-  const std::string* key = std::visit(KeyOf{}, entry.command);
+  const std::string* key = key_in(entry.command);
   if (key == nullptr) return Verdict::malformed;  // no split while an arc is copied
   const Position position = records_.position_of(*key);
   if (!contains(arc(), position)) return Verdict::malformed;

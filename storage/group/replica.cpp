@@ -9,18 +9,6 @@
 namespace hopring {
 namespace {
 
-// The key that a command is about; nullptr if it is about the arc.
-struct KeyOf {
-  template <class Write>
-  const std::string* operator()(const Write& write) const {
-    if constexpr (requires { write.key; }) {
-      return &write.key;
-    } else {
-      return nullptr;
-    }
-  }
-};
-
 // The write as it stands in the order. REQUIRES: it is no Get.
 struct CommandOf {
   WallTime now;
@@ -78,6 +66,7 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
   auto replica = std::make_unique<Replica>(options, self, offer.view, std::move(start),
                                            std::move(records), rng, now);
   replica->missing_ = advance(offer.view.arc.begin, 1);
+  replica->copied_at_ = offer.index;
   replica->raft_.set_complete(false);
   return replica;
 }
@@ -128,7 +117,12 @@ Replica::Executed Replica::propose(Now now, Command command, std::uint64_t waite
     return Executed::answered;
   }
   const std::uint64_t bytes = memory_of(command);
+  const bool is_put = std::holds_alternative<Put>(command);
   const std::uint64_t index = raft_.propose(std::move(command), now.wall.ms_since_epoch, bytes);
+  if (has(PlantedBug::answered_before_applied) && is_put) {
+    sink.on_outcome(Outcome::done);
+    return Executed::answered;
+  }
   waiters_.push_back({index, waiter});
   return Executed::pending;
 }
@@ -137,23 +131,29 @@ bool Replica::scan(Now now, const Scan& scan, ScanStep& step) {
   if (!raft_.may_serve(now)) return false;
   std::vector<RemoveExpired> due;
   step = scan_step(records_, arc(), now.wall, scan, options_->sweep_records_max, due);
-  for (RemoveExpired& each : due) {
-    if (raft_.has_room()) raft_.propose(std::move(each));
-  }
+  remove_due(std::move(due));
   return true;
 }
 
+// Not while a split is under way: what belongs to the half that comes off is not ours any more when
+// these are applied.
+void Replica::remove_due(std::vector<RemoveExpired>&& due) {
+  if (splits_at_) return;
+  for (RemoveExpired& each : due) {
+    if (raft_.has_room()) raft_.propose(std::move(each));
+  }
+}
+
 std::size_t Replica::sweep(Now now, std::size_t records_max) {
-  if (!raft_.may_serve(now)) return 0;
+  if (!raft_.may_serve(now) || splits_at_) return 0;
   std::vector<RemoveExpired> due;
   records_.for_each_due(now.wall, options_->sweep_segments_max, [&](const RecordView& record) {
     due.push_back({std::string(record.key), record.expiry_ms});
     return due.size() < records_max;
   });
-  for (RemoveExpired& each : due) {
-    if (raft_.has_room()) raft_.propose(std::move(each));
-  }
-  return due.size();
+  const std::size_t found = due.size();
+  remove_due(std::move(due));
+  return found;
 }
 
 std::optional<std::size_t> Replica::evict(Position near, Position spared,
@@ -199,31 +199,38 @@ bool Replica::begin_again(Now now, const OfferCopy& offer, ArcRecords records) {
   records_ = std::move(records);
   view_ = offer.view;
   missing_ = advance(arc().begin, 1);
+  copied_at_ = offer.index;
   newer_.clear();
   return true;
 }
 
 // Takes what continues the copy, and was not read before an entry that has gone by.
-void Replica::on_chunk(Now now, const Chunk& chunk) {
+void Replica::on_chunk(Now now, const Chunk& chunk, GroupOutbox& out) {
   heard_at_ = now.monotonic;
   const bool fits = missing_ && advance(chunk.interval.begin, 1) == *missing_;
   if (!fits || chunk.index < raft_.applied()) return;
-  if (!is_straight(chunk.interval) || !covers(arc(), chunk.interval)) {
+  copied_at_ = chunk.index;
+  apply_committed(now, out);
+  if (is_lost_) return;
+  if (!install(chunk)) {
     is_lost_ = true;
     return;
-  }
-  for (const Record& record : chunk.records) {
-    const Position position = records_.position_of(record.key);
-    if (!is_installable(record) || !contains(chunk.interval, position) ||
-        records_.install(position, record) == Change::out_of_memory) {
-      is_lost_ = true;
-      return;
-    }
   }
   missing_.reset();
   if (chunk.interval.end != arc().end) missing_ = advance(chunk.interval.end, 1);
   if (chunk.index > raft_.applied()) newer_.push_back({chunk.interval, chunk.index});
+  apply_committed(now, out);
   end_copying();
+}
+
+// False: it makes no sense, or there is no room for it.
+bool Replica::install(const Chunk& chunk) {
+  if (!is_straight(chunk.interval) || !covers(arc(), chunk.interval)) return false;
+  return std::all_of(chunk.records.begin(), chunk.records.end(), [&](const Record& record) {
+    const Position position = records_.position_of(record.key);
+    return is_installable(record) && contains(chunk.interval, position) &&
+           records_.install(position, record) != Change::out_of_memory;
+  });
 }
 
 void Replica::end_copying() {
@@ -234,6 +241,7 @@ void Replica::end_copying() {
 // Has the copy what stands at the position, but for the entry of this index?
 bool Replica::is_here(Position position, std::uint64_t index) const {
   if (missing_ && position >= *missing_) return false;
+  if (has(PlantedBug::copy_skips_writes) && missing_) return false;
   return std::none_of(newer_.begin(), newer_.end(), [&](const NewerChunk& chunk) {
     return contains(chunk.interval, position) && index <= chunk.index;
   });
@@ -251,6 +259,7 @@ HeartbeatAnswer Replica::on_heartbeat(Now now, const PeerRef& from, const Heartb
                                       GroupOutbox& out) {
   const HeartbeatAnswer answer = raft_.on_heartbeat(now, from, heartbeat);
   if (answer.promised) heard_at_ = now.monotonic;
+  if (has(PlantedBug::follower_expires)) expire_by_own_clock(now);
   RaftOutbox sent;
   after_input(now, sent, out);
   return answer;
@@ -281,20 +290,20 @@ void Replica::flush(Now now, GroupOutbox& out) {
   after_input(now, sent, out);
 }
 
+void Replica::end_waiting(GroupOutbox& out) {
+  for (const Waiter& each : std::exchange(waiters_, {})) {
+    out.push_back(Answered{each.waiter, error_result(OpError::unknown)});
+  }
+}
+
 void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
   send_all(sent, out);
   if (std::exchange(was_primary_, raft_.is_primary()) && !was_primary_) heard_at_ = now.monotonic;
   if (!raft_.is_primary()) {
     splits_at_.reset();
-    for (const Waiter& each : std::exchange(waiters_, {})) {
-      out.push_back(Answered{each.waiter, error_result(OpError::unknown)});
-    }
+    end_waiting(out);
   }
-  while (!is_lost_ && raft_.applied() < raft_.committed()) {
-    const std::uint64_t index = raft_.applied() + 1;
-    apply(now, raft_.entry(index), out);
-    raft_.on_applied(index);
-  }
+  apply_committed(now, out);
   if (!newer_.empty()) end_copying();
   is_removed_ = raft_.is_removed();
   update_hint();
@@ -302,13 +311,23 @@ void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
 
 // The state machine.
 
+void Replica::apply_committed(Now now, GroupOutbox& out) {
+  const std::uint64_t committed = raft_.committed();
+  const std::uint64_t last = missing_ ? std::min(copied_at_, committed) : committed;
+  while (!is_lost_ && raft_.applied() < last) {
+    const std::uint64_t index = raft_.applied() + 1;
+    apply(now, raft_.entry(index), out);
+    raft_.on_applied(index);
+  }
+}
+
 void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {
   OpResult result;
   if (const auto* split = std::get_if<SplitArc>(&entry.command)) {
     apply_split(now, entry, split->at);
   } else if (const auto* change = std::get_if<ChangeRoster>(&entry.command)) {
     apply_roster(change->roster);
-  } else if (std::visit(KeyOf{}, entry.command) != nullptr) {
+  } else if (key_in(entry.command) != nullptr) {
     apply_write(entry, result);
   } else if (!std::holds_alternative<Nothing>(entry.command)) {
     is_lost_ = true;
@@ -317,7 +336,7 @@ void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {
 }
 
 void Replica::apply_write(const Entry& entry, OpResult& result) {
-  const std::string& key = *std::visit(KeyOf{}, entry.command);
+  const std::string& key = *key_in(entry.command);
   const Position position = records_.position_of(key);
   if (!is_applicable(entry.command) || !contains(arc(), position)) {
     is_lost_ = true;
@@ -352,6 +371,9 @@ void Replica::apply_split(Now now, const Entry& entry, Position at) {
   view_.arc.begin = at;
   Raft::Start start{entry.term, entry.index, entry.term, raft_.start_of_copy().roster};
   for (Voter& each : start.roster.voters) each.admitted = entry.index + 1;
+  if (has(PlantedBug::split_forgets_member)) {
+    start.roster.voters.resize(std::max<std::size_t>(start.roster.voters.size(), 2) - 1);
+  }
   lower_halves_.push_back(
       std::make_unique<Replica>(*options_, self_, std::move(lower), std::move(start),
                                 std::exchange(records_, std::move(upper)), rng_.fork(), now));
@@ -384,6 +406,17 @@ OpResult Replica::read_now(const Get& get) const {
     sink.on_outcome(Outcome::not_found);
   }
   return std::move(sink.result);
+}
+
+void Replica::expire_by_own_clock(Now now) {
+  std::vector<std::string> due;
+  records_.for_each_due(now.wall, options_->sweep_segments_max, [&](const RecordView& record) {
+    due.emplace_back(record.key);
+    return true;
+  });
+  for (const std::string& key : due) {
+    records_.remove_due(records_.position_of(key), key, now.wall.ms_since_epoch);
+  }
 }
 
 // The primary, as far as is known, stands first among the members.

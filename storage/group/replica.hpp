@@ -15,6 +15,9 @@
 //   arc (begin, end]    | taken chunks, up to date with applied() | not there yet         |
 //                       begin + 1                                 missing()               end
 //
+// It applies no entry later than its last chunk was read at: the next one may be read by another
+// primary, that does not know yet how far the order is committed, and must not come too late.
+//
 // Not thread-safe: belongs to one shard. Sans-IO: time comes in as `now`, messages and what has
 // become of the arc are left in `out`.
 //
@@ -39,9 +42,8 @@ namespace hopring {
 
 class Replica {
  public:
-  // What became of an operation: it has been answered, or it waits; or nothing happened, since the
-  // table has no room.
-  enum class Executed : std::uint8_t { answered, pending, out_of_memory };
+  // What became of an operation: it has been answered, or it waits.
+  enum class Executed : std::uint8_t { answered, pending };
 
   // A complete copy: of a new arc, or a half of a split one. REQUIRES: `options` outlive it.
   Replica(const GroupOptions& options, const PeerRef& self, View view, Raft::Start start,
@@ -90,8 +92,9 @@ class Replica {
   std::size_t sweep(Now now, std::size_t records_max);
   // May a write that takes so many bytes be proposed, by what the other members have said?
   bool has_memory(Now now, std::uint64_t bytes) const { return raft_.has_memory(now, bytes); }
+  bool is_splitting() const noexcept { return splits_at_.has_value(); }
   // Proposes that what was used least recently near a position goes, but for a spared key; returns
-  // its bytes. nullopt: there is nothing, or no room in the order.
+  // its bytes. nullopt: there is nothing, or no room in the order. REQUIRES: !is_splitting().
   std::optional<std::size_t> evict(Position near, Position spared, std::string_view spared_key,
                                    std::size_t bytes_wanted);
 
@@ -127,7 +130,7 @@ class Replica {
   // The copy that comes. Begins again from nothing, where a primary offers that: false if this copy
   // is not behind it.
   bool begin_again(Now now, const OfferCopy& offer, ArcRecords records);
-  void on_chunk(Now now, const Chunk& chunk);
+  void on_chunk(Now now, const Chunk& chunk, GroupOutbox& out);
   const std::optional<Position>& missing() const noexcept { return missing_; }
 
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
@@ -142,6 +145,9 @@ class Replica {
   void beat(Send&& send) {
     raft_.beat(send);
   }
+
+  // It is about to be dropped: whoever waits is told that the outcome is not known.
+  void end_waiting(GroupOutbox& out);
 
   // After calls that propose: sends, and applies what is committed.
   void flush(Now now, GroupOutbox& out);
@@ -164,7 +170,10 @@ class Replica {
 
   Executed read(Now now, Position position, const Get& get, const Asked& asked, ResultSink& sink);
   Executed propose(Now now, Command command, std::uint64_t waiter, ResultSink& sink);
+  void remove_due(std::vector<RemoveExpired>&& due);
   void after_input(Now now, RaftOutbox& sent, GroupOutbox& out);
+  void apply_committed(Now now, GroupOutbox& out);
+  bool install(const Chunk& chunk);
   void apply(Now now, const Entry& entry, GroupOutbox& out);
   void apply_write(const Entry& entry, OpResult& result);
   void apply_split(Now now, const Entry& entry, Position at);
@@ -174,6 +183,8 @@ class Replica {
   OpResult read_now(const Get& get) const;
   void end_copying();
   void update_hint();
+  bool has(PlantedBug bug) const { return options_->raft.bug == bug; }
+  void expire_by_own_clock(Now now);  // a planted bug
 
   const GroupOptions* options_;
   PeerRef self_;
@@ -185,6 +196,7 @@ class Replica {
   std::optional<Position> splits_at_;
   std::vector<std::unique_ptr<Replica>> lower_halves_;
   std::optional<Position> missing_;
+  std::uint64_t copied_at_ = 0;  // the index at which the last chunk was read
   std::vector<NewerChunk> newer_;
   Time heard_at_;
   Told told_;

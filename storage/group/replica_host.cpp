@@ -160,8 +160,14 @@ void ReplicaHost::tell(Replica& replica, GroupOutbox& out) {
   }
 }
 
+void ReplicaHost::give_up(Position end, GroupOutbox& out) {
+  const Replica* replica = ending_at(end);
+  if (replica != nullptr) forget(GroupName(replica->raft().group()), out);
+}
+
 void ReplicaHost::forget(const GroupName& group, GroupOutbox& out) {
   if (Replica* replica = named(group)) {
+    replica->end_waiting(out);
     const Replica::Told& told = replica->told();
     if (told.leads || told.follows) out.push_back(ArcLost{told.view, 0});
   }
@@ -320,7 +326,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Chunk&& message, GroupOu
     out.push_back(SendGroup{from, Abandon{message.transfer}});
     return;
   }
-  replica->on_chunk(now, message);
+  replica->on_chunk(now, message, out);
   out.push_back(SendGroup{from, ChunkAnswer{message.transfer, replica->missing()}});
   settle(now, *replica, out);
 }
@@ -380,8 +386,29 @@ void ReplicaHost::begin_copy(Now now, Replica& replica, Job& job, const PeerRef&
 bool ReplicaHost::is_changing(Position end) const {
   const Replica* replica = ending_at(end);
   return replica != nullptr && std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& each) {
-           return each.group == replica->raft().group();
+           return each.group == replica->raft().group() && (each.is_asked || each.is_proposed);
          });
+}
+
+// What was begun unasked gives way to a change that is asked for: it may wait for a member that is
+// dead, and that this change is to replace. Copies to those who stay go on, and are returned.
+ReplicaHost::Copies ReplicaHost::supersede(Replica& replica, const Members& members) {
+  Copies kept;
+  for (Job& job : jobs_) {
+    if (job.group != replica.raft().group() || job.is_asked || job.is_proposed) continue;
+    for (auto& copy : std::exchange(job.copies, {})) {
+      if (copy->phase() == CopySource::Phase::given_up) continue;
+      if (std::find(members.begin(), members.end(), copy->to()) != members.end()) {
+        kept.push_back(std::move(copy));
+      } else {
+        replica.remove_learner(copy->to());
+      }
+    }
+  }
+  std::erase_if(jobs_, [&](const Job& job) {
+    return job.group == replica.raft().group() && !job.is_asked && !job.is_proposed;
+  });
+  return kept;
 }
 
 bool ReplicaHost::change(Now now, Position end, const Members& members,
@@ -393,13 +420,17 @@ bool ReplicaHost::change(Now now, Position end, const Members& members,
   Job job{replica->raft().group(),
           members,
           primary,
+          supersede(*replica, members),
           {},
-          {},
+          true,
           false,
           now.monotonic + options_.change_timeout};
   for (const PeerRef& each : members) {
     if (hopring::find(replica->raft().roster(), each) != nullptr || each == self_) continue;
     job.newcomer = each;
+    const bool is_on_its_way = std::any_of(job.copies.begin(), job.copies.end(),
+                                           [&](const auto& copy) { return copy->to() == each; });
+    if (is_on_its_way) continue;
     begin_copy(now, *replica, job, each, out);
   }
   jobs_.push_back(std::move(job));
@@ -431,7 +462,9 @@ void ReplicaHost::give_missing_copies(Now now, Replica& replica, GroupOutbox& ou
   const bool readmits = replica.raft().has_lost_voters() && replica.can_change_members();
   if (is_under_way || (without.empty() && !readmits)) return;
   if (copies_under_way() >= options_.moves_max) return;
-  Job job{replica.raft().group(), {}, {}, {}, {}, false, now.monotonic + options_.change_timeout};
+  Job job;
+  job.group = replica.raft().group();
+  job.ends_at = now.monotonic + options_.change_timeout;
   if (readmits) {
     for (const Voter& each : replica.raft().roster().voters) job.members.push_back(each.peer);
   }

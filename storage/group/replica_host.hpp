@@ -54,11 +54,16 @@ class ReplicaHost {
   // here or cannot be cut now. It is cut when ArcChanged tells so.
   [[nodiscard]] bool split(Now now, Position end, Position at, GroupOutbox& out);
   // The arc that ends at `end` should have these members, and `primary` as such, if one is named.
-  // False, and nothing will change, if it is not led here or is being changed already. MoveEnded
-  // tells how it ended; it names the last of the members that are new.
+  // False, and nothing will change, if it is not led here or is being changed already. Copies that
+  // are given unasked do not count as a change: they give way. MoveEnded tells how it ended; it
+  // names the last of the members that are new.
   [[nodiscard]] bool change(Now now, Position end, const Members& members,
                             std::optional<PeerRef> primary, GroupOutbox& out);
   bool is_changing(Position end) const;
+
+  // This peer's copy of the arc that ends at `end` is of no use any more, as when it has run full:
+  // it is dropped, and the group's primary gives it another.
+  void give_up(Position end, GroupOutbox& out);
 
   // Messages of Raft, heartbeats, copies. Takes any.
   void on_message(Now now, const PeerRef& from, GroupMessage&& message, GroupOutbox& out);
@@ -86,9 +91,11 @@ class ReplicaHost {
     std::optional<PeerRef> primary;
     std::vector<std::unique_ptr<CopySource>> copies;
     PeerRef newcomer;
+    bool is_asked = false;  // by change(); else it was begun because somebody lacks a copy
     bool is_proposed = false;
     Time ends_at;
   };
+  using Copies = std::vector<std::unique_ptr<CopySource>>;
   // A copy whose chunks are taken.
   struct Incoming {
     TransferId transfer;
@@ -114,6 +121,7 @@ class ReplicaHost {
 
   void begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to, GroupOutbox& out);
   void give_missing_copies(Now now, Replica& replica, GroupOutbox& out);
+  Copies supersede(Replica& replica, const Members& members);
   void advance_jobs(Now now, GroupOutbox& out);
   bool advance_job(Now now, Job& job, GroupOutbox& out);
   void end_job(const Job& job, bool done, GroupOutbox& out);

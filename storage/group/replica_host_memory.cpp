@@ -46,6 +46,7 @@ bool ReplicaHost::make_room(Now now, Replica& replica, Position position,
   const bool has_own = wanted + replica.raft().kept_bytes() <= memory_left();
   if (has_own && replica.has_memory(now, wanted)) return true;
   if (!options_.pool.keeps_ages || !replica.may_serve(now)) return false;
+  if (replica.is_splitting()) return true;  // for a moment nothing may be removed
   const std::string& key = key_of(operation);
   const Arc arc = replica.arc();
   std::size_t freed = 0;

@@ -19,6 +19,14 @@ enum class PlantedBug : std::uint8_t {
   old_term_committed,       // entries of earlier terms are committed by counting copies
   joint_not_awaited,        // the new members decide before a majority has agreed to them
   joint_by_one_majority,    // while the view changes, a majority of the new members decides
+  own_entry_not_awaited,    // a primary reads and changes the view before an entry of its own term
+
+  // Of storage/group.
+  split_forgets_member,     // the lower half of a split does not name the last voter
+  copy_skips_writes,        // what is written behind the cursor of a copy under way is left out
+  follower_expires,         // a follower removes what is due by its own clock
+  answered_before_applied,  // a put is acknowledged when it has been appended
+  clock_read_early,         // the clock that a read is judged by was read before it came
 };
 
 }  // namespace hopring

@@ -47,16 +47,6 @@ bool Raft::may_stand() const {
   return false;
 }
 
-Raft::Peer* Raft::peer_of(const PeerRef& peer) {
-  const auto found = std::find_if(peers_.begin(), peers_.end(),
-                                  [&](const Peer& each) { return each.peer == peer; });
-  return found == peers_.end() ? nullptr : &*found;
-}
-
-const Raft::Peer* Raft::peer_of(const PeerRef& peer) const {
-  return const_cast<Raft*>(this)->peer_of(peer);
-}
-
 template <class Holds>
 bool Raft::is_decided_by(Holds&& holds) const {
   const auto agrees = [&](const Voter& voter) {
@@ -88,21 +78,15 @@ bool Raft::may_serve(Now now) const {
       [&](const Peer& peer) { return peer.confirmed && *peer.confirmed + lease > now.monotonic; });
 }
 
-bool Raft::is_confirmed_since(Time since) const {
-  return has_begun() && is_decided_by([&](const Peer& peer) {
-           return peer.confirmed && *peer.confirmed >= since;
-         });
-}
-
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
   if (heartbeat.term < term_ || (heartbeat.term == term_ && is_primary())) {
-    return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0};
+    return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0, 0};
   }
   follow(now, heartbeat.term, from);
   commit_to(std::min(heartbeat.committed, verified_));
   promised_until_ = std::max(promised_until_, now.monotonic + options_->promise_duration);
   const std::uint64_t asked = heartbeat.admitted;
-  return {group_, term_, asked, answer_for(asked), true, is_complete_, verified_};
+  return {group_, term_, asked, answer_for(asked), true, is_complete_, verified_, committed_};
 }
 
 void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer,
@@ -112,6 +96,7 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
   Peer* peer = peer_of(from);
   if (!is_primary() || peer == nullptr) return;
   if (!any_term && (answer.term != term_ || !answer.promised)) return;
+  commit_to(std::min(answer.committed, log_.last_index()));
   if (sent >= peer->learns_since && answer.asked == peer->admitted) {
     peer->is_incomplete = !answer.is_complete;
     // Another copy than the voter had whom the roster names.
@@ -225,7 +210,7 @@ void Raft::end_roster_change() {
 
 bool Raft::can_change_members() const {
   if (!is_primary() || roster().is_joint() || rosters_.back().index > committed_) return false;
-  return committed_ >= first_of_term_;
+  return committed_ >= first_of_term_ || options_->bug == PlantedBug::own_entry_not_awaited;
 }
 
 void Raft::change_members(const Members& next) {
@@ -376,7 +361,8 @@ void Raft::leave_view(Now now, RaftOutbox& out) {
 void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox& out) {
   const bool stale = message.term < term_ && options_->bug != PlantedBug::stale_append_accepted;
   AppendEntriesAnswer answer{group_, term_, 0, message.previous_index, false, 0};
-  if (stale || is_primary() || !is_sound(message)) {
+  const bool leads = is_primary() && message.term <= term_;
+  if (stale || leads || !is_sound(message)) {
     out.push_back({from, answer});
     return;
   }

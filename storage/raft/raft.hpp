@@ -29,6 +29,7 @@
 //   (3) two orders that hold an entry of the same index and term are the same up to there.
 //   (4) while may_serve(), nobody else does.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -85,12 +86,13 @@ class Raft {
 
   // Has the primary applied an entry of its own term? Before that it does not know what is
   // committed.
-  bool has_begun() const noexcept { return is_primary() && applied_ >= first_of_term_; }
+  bool has_begun() const noexcept {
+    return is_primary() &&
+           (applied_ >= first_of_term_ || options_->bug == PlantedBug::own_entry_not_awaited);
+  }
   // May the primary answer reads from its applied state, alone? `now` must have been read after
   // the request was received.
   bool may_serve(Now now) const;
-  // Has a majority confirmed, since `since`, that this peer is primary? For `--reads majority`.
-  bool is_confirmed_since(Time since) const;
 
   // Is there room for one more entry that is not committed?
   bool has_room() const noexcept;
@@ -235,8 +237,14 @@ class Raft {
   void leave_view(Now now, RaftOutbox& out);
   void trim();
   void send_to(Now now, Peer& peer, RaftOutbox& out);
-  Peer* peer_of(const PeerRef& peer);
-  const Peer* peer_of(const PeerRef& peer) const;
+  Peer* peer_of(const PeerRef& peer) { return peer_in(peers_, peer); }
+  const Peer* peer_of(const PeerRef& peer) const { return peer_in(peers_, peer); }
+  template <class Peers>
+  static auto peer_in(Peers& peers, const PeerRef& peer) -> decltype(peers.data()) {
+    const auto found = std::find_if(peers.begin(), peers.end(),
+                                    [&](const Peer& each) { return each.peer == peer; });
+    return found == peers.end() ? nullptr : &*found;
+  }
   // Those of whom holds(const Peer&) holds, and this peer: are they a majority?
   template <class Holds>
   bool is_decided_by(Holds&& holds) const;
@@ -261,7 +269,7 @@ class Raft {
   bool is_removed_ = false;
   Time promised_until_{};
   Time election_at_;
-  std::uint64_t verified_ = 0;  // it has the primary's entries up to here
+  std::uint64_t verified_ = 0;  // it has the entries of the primary of term_ up to here
 
   // Asking and candidate.
   std::vector<Voter> votes_;

@@ -16,8 +16,10 @@ void Raft::hear(Now now) {
 
 void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
   HOPRING_CHECK(term >= term_);
-  if (term > term_ || primary_ != primary) verified_ = committed_;
-  if (term > term_) voted_for_.reset();
+  if (term > term_) {
+    verified_ = committed_;
+    voted_for_.reset();
+  }
   term_ = term;
   role_ = Role::follower;
   primary_ = primary;
@@ -67,6 +69,7 @@ void Raft::ask(Now now, RaftOutbox& out) {
 
 void Raft::stand(Now now, std::uint64_t resigned_term, RaftOutbox& out) {
   ++term_;
+  verified_ = committed_;
   role_ = Role::candidate;
   voted_for_ = self_;
   primary_.reset();

@@ -164,13 +164,15 @@ struct HeartbeatAnswer {
   bool promised = false;
   bool is_complete = false;  // its copy is: what it has counts
   std::uint64_t index = 0;   // it has the primary's entries up to here
+  // Index. An earlier primary may have told it of more than this one knows.
+  std::uint64_t committed = 0;
   // Up to where the primary may go on to propose, in the count of Heartbeat::proposed, by the
   // memory that is free here.
   std::uint64_t room = ~0ull;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& term& asked& admitted& promised& is_complete& index& room;
+    archive& group& term& asked& admitted& promised& is_complete& index& committed& room;
   }
   friend bool operator==(const HeartbeatAnswer&, const HeartbeatAnswer&) = default;
 };

@@ -8,11 +8,6 @@
 namespace hopring {
 namespace {
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* given = std::getenv(name);
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 ReplicaWorldOptions quiet(std::size_t hosts) {
   ReplicaWorldOptions options;
   options.hosts = hosts;
@@ -20,10 +15,24 @@ ReplicaWorldOptions quiet(std::size_t hosts) {
   return options;
 }
 
-std::string text_of(const std::vector<std::string>& violations) {
-  std::string text;
-  for (const std::string& each : violations) text += each + "\n";
-  return text;
+ReplicaWorldOptions options_of(std::uint64_t seed) {
+  ReplicaWorldOptions options;
+  options.seed = seed;
+  options.hosts = 3 + seed % 3;
+  options.copies = seed % 5 == 0 ? 5 : 3;
+  options.groups.chunk_bytes = 40;
+  options.groups.raft.kept_bytes_max = seed % 3 == 0 ? 2000 : 100'000;
+  return options;
+}
+
+// Faults for 20 s, then 30 s to get all copies back, then the judges. Did they come back?
+bool lives_and_heals(ReplicaWorld& world) {
+  world.run_for(20s);
+  world.heal();
+  const bool whole = world.run_until_whole(30s);
+  world.stop_clients();
+  world.judge();
+  return whole;
 }
 
 BOOST_AUTO_TEST_SUITE(replica)
@@ -67,18 +76,8 @@ BOOST_AUTO_TEST_CASE(every_key_is_linearizable_and_copies_come_back_under_faults
   const std::uint64_t seeds = from_environment("HOPRING_REPLICA_SEEDS", 30);
   ReplicaWorldFigures sum;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
-    ReplicaWorldOptions options;
-    options.seed = seed;
-    options.hosts = 3 + seed % 3;
-    options.copies = seed % 5 == 0 ? 5 : 3;
-    options.groups.chunk_bytes = 40;
-    options.groups.raft.kept_bytes_max = seed % 3 == 0 ? 2000 : 100'000;
-    ReplicaWorld world(options);
-    world.run_for(20s);
-    world.heal();
-    const bool whole = world.run_until_whole(30s);
-    world.stop_clients();
-    world.judge();
+    ReplicaWorld world(options_of(seed));
+    const bool whole = lives_and_heals(world);
     BOOST_TEST_CONTEXT("seed " << seed) {
       BOOST_TEST(text_of(world.violations()) == "");
       BOOST_TEST(whole, world.describe());
@@ -87,16 +86,65 @@ BOOST_AUTO_TEST_CASE(every_key_is_linearizable_and_copies_come_back_under_faults
     sum.unknown += world.figures().unknown;
     sum.refused += world.figures().refused;
     sum.crashes += world.figures().crashes;
+    sum.copies_lost += world.figures().copies_lost;
     sum.splits += world.figures().splits;
     sum.changes += world.figures().changes;
   }
   BOOST_TEST_MESSAGE("done " << sum.done << " unknown " << sum.unknown << " refused " << sum.refused
-                             << " crashes " << sum.crashes << " splits " << sum.splits
-                             << " changes " << sum.changes);
+                             << " crashes " << sum.crashes << " copies lost " << sum.copies_lost
+                             << " splits " << sum.splits << " changes " << sum.changes);
+  if (seeds < 10) return;
   BOOST_TEST(sum.done > 300 * seeds);
   BOOST_TEST(sum.crashes > 0u);
+  BOOST_TEST(sum.copies_lost > 0u);
   BOOST_TEST(sum.splits > 0u);
   BOOST_TEST(sum.changes > 5 * seeds);
+}
+
+// For each bug a seed by which it is found. Not so former_self_votes: a member that was given
+// another copy does not count before that is complete, which hides it here; raft_test.cpp finds it.
+struct Planted {
+  PlantedBug bug;
+  const char* name;
+  std::uint64_t seed;
+};
+constexpr Planted planted[] = {
+    {PlantedBug::split_forgets_member, "split_forgets_member", 1},
+    {PlantedBug::copy_skips_writes, "copy_skips_writes", 5},
+    {PlantedBug::follower_expires, "follower_expires", 1},
+    {PlantedBug::answered_before_applied, "answered_before_applied", 1},
+    {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 129},
+    {PlantedBug::stale_append_accepted, "stale_append_accepted", 4},
+    {PlantedBug::promise_of_another_term, "promise_of_another_term", 23},
+    {PlantedBug::ack_before_majority, "ack_before_majority", 10},
+    {PlantedBug::lease_not_checked, "lease_not_checked", 1},
+    {PlantedBug::promise_not_kept, "promise_not_kept", 26},
+};
+
+// HOPRING_REPLICA_BUGS=1 looks for them, HOPRING_REPLICA_BUG=name for one alone.
+BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_by_the_seed_that_finds_it_and_only_with_the_bug) {
+  const char* wanted = std::getenv("HOPRING_REPLICA_BUG");
+  const bool searches = wanted != nullptr || std::getenv("HOPRING_REPLICA_BUGS") != nullptr;
+  for (const Planted& each : planted) {
+    if (wanted != nullptr && std::string(wanted) != each.name) continue;
+    BOOST_TEST_CONTEXT(each.name) {
+      std::uint64_t seed = searches ? 1 : each.seed;
+      std::string found;
+      const auto is_found = [&](PlantedBug bug) {
+        ReplicaWorldOptions options = options_of(seed);
+        options.groups.raft.bug = bug;
+        ReplicaWorld world(options);
+        lives_and_heals(world);
+        found = text_of(world.violations());
+        return !found.empty();
+      };
+      while (searches && seed < 500 && !is_found(each.bug)) ++seed;
+      BOOST_TEST(is_found(each.bug));
+      BOOST_TEST_MESSAGE(each.name << " is found by seed " << seed << " = "
+                                   << found.substr(0, found.find_first_of("\n")));
+      BOOST_TEST(!is_found(PlantedBug::none));
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
