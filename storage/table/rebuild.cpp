@@ -23,9 +23,8 @@ void Rebuild::take(Segment& source) {
     const std::byte* const later = moves_[std::min(i + ahead, count_ - 1)].encoded;
     __builtin_prefetch(later);
     __builtin_prefetch(later + 64);
-    const RecordView record = decode_record(moves_[i].encoded);
-    moves_[i].position = position_of_(record.key);
-    moves_[i].bytes = static_cast<std::uint32_t>(encoded_bytes(record));
+    moves_[i].position = position_of_(decode_record(moves_[i].encoded).key);
+    moves_[i].bytes = static_cast<std::uint32_t>(encoded_bytes(moves_[i].encoded));
   }
 }
 

@@ -25,8 +25,10 @@
 //   (3) an extent without live records is lent no piece.
 //   (4) the leads name the extents that hold records.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -52,7 +54,13 @@ class RecordStore {
   [[nodiscard]] Reference append(const RecordView& record, SlotArray& slots);
   // The same for a record that is encoded already and is not large.
   [[nodiscard]] Reference append_encoded(const std::byte* encoded, std::size_t bytes,
-                                         SlotArray& slots);
+                                         SlotArray& slots) {
+    const Reference reference = take_room(bytes, slots);
+    if (reference != no_reference) {
+      std::memcpy(extents_[extent_of(reference)].data + offset_of(reference), encoded, bytes);
+    }
+    return reference;
+  }
 
   // The record at `reference` is dead: its bytes can be won back.
   void release(Reference reference) noexcept;
@@ -150,7 +158,9 @@ class RecordStore {
   static Extent make_extent(Piece piece, std::size_t units) noexcept;
   static Extent make_large(Piece piece) noexcept;
   Piece piece_of(const Extent& extent) const noexcept;
-  std::size_t bytes_of(const Extent& extent) const noexcept;
+  std::size_t bytes_of(const Extent& extent) const noexcept {
+    return extent.is_large() ? extent.large_bytes() : extent.units() * pool_->unit_bytes();
+  }
   std::size_t room_of(const Extent& extent) const noexcept {
     return bytes_of(extent) - extent.used;
   }
@@ -158,9 +168,25 @@ class RecordStore {
   std::size_t free_of(const Extent& extent) const noexcept { return room_of(extent) + extent.dead; }
 
   Reference append_large(const RecordView& record, std::size_t bytes, SlotArray& slots);
-  Reference take_room(std::size_t bytes, SlotArray& slots);
+  // Room for a record, counted as used.
+  Reference take_room(std::size_t bytes, SlotArray& slots) {
+    if (has_room(spare_, bytes)) return use(spare_, bytes);
+    return has_room(active_, bytes) ? use(active_, bytes) : make_room(bytes, slots);
+  }
+  bool has_room(std::size_t index, std::size_t bytes) const noexcept {
+    return index != no_extent && room_of(extents_[index]) >= bytes;
+  }
+  Reference use(std::size_t index, std::size_t bytes) noexcept {
+    Extent& extent = extents_[index];
+    const Reference reference = make_reference(index, extent.used);
+    extent.used = static_cast<std::uint16_t>(extent.used + bytes);
+    used_bytes_ += static_cast<std::uint32_t>(bytes);
+    expected_bytes_ -= std::min(expected_bytes_, static_cast<std::uint32_t>(bytes));
+    if (index == spare_) spare_ = most_room();
+    return reference;
+  }
+  Reference make_room(std::size_t bytes, SlotArray& slots);
   void write_lead(std::size_t extent, SlotArray& slots) const noexcept;
-  std::size_t extent_with_room(std::size_t bytes, SlotArray& slots);
   std::size_t open_or_compact(std::size_t bytes, SlotArray& slots);
   std::uint16_t most_room() const noexcept;
   std::size_t worth_compacting(std::size_t bytes) const noexcept;
