@@ -28,8 +28,17 @@ void Rebuild::take(Segment& source) {
   }
 }
 
+std::unique_ptr<Segment> Rebuild::fresh_segment(Interval interval) {
+  for (auto& ahead : ahead_) {
+    if (ahead == nullptr) continue;
+    ahead->set_interval(interval);
+    return std::move(ahead);
+  }
+  return std::make_unique<Segment>(interval, pool_);
+}
+
 bool Rebuild::build(Interval interval) {
-  fresh_.push_back(std::make_unique<Segment>(interval, pool_));
+  fresh_.push_back(fresh_segment(interval));
   Segment& target = *fresh_.back();
   std::uint32_t count = 0;
   std::size_t bytes = 0;

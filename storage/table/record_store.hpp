@@ -97,6 +97,9 @@ class RecordStore {
     return extents_[extent_of(reference)].is_large();
   }
 
+  // Room in the list for so many extents. Throws std::bad_alloc.
+  void reserve(std::size_t extents) { extents_.reserve(extents); }
+
   // Announces that `bytes` of records that are not large will be appended, so that extents are lent
   // in one go.
   void expect(std::size_t bytes);
