@@ -130,7 +130,10 @@ PutResult HopscotchTable::create(Segment& segment, const RecordView& record) {
   if (change == Segment::Change::no_slot) {
     change = make_room(segment);
     if (change == Segment::Change::done) {
-      change = directory_.segment_of(record.position).insert(record, clock_.now());
+      // What has just moved a segment does not move an extent as well.
+      Segment& target = directory_.segment_of(record.position);
+      change = target.insert(record, clock_.now(), RecordStore::Copying::last_resort);
+      work_.bytes_copied += target.take_copied_bytes();
     }
   } else {
     work_.bytes_copied += segment.take_copied_bytes();

@@ -29,10 +29,10 @@ Piece RecordStore::piece_of(const Extent& extent) const noexcept {
           extent.place >> Extent::units_bits};
 }
 
-Reference RecordStore::append(const RecordView& record, SlotArray& slots) {
+Reference RecordStore::append(const RecordView& record, SlotArray& slots, Copying copying) {
   const std::size_t bytes = encoded_bytes(record);
   if (is_large(bytes)) return append_large(record, bytes, slots);
-  const Reference reference = take_room(bytes, slots);
+  const Reference reference = take_room(bytes, slots, copying);
   if (reference != no_reference) {
     encode_record(extents_[extent_of(reference)].data + offset_of(reference), record);
   }
@@ -40,8 +40,9 @@ Reference RecordStore::append(const RecordView& record, SlotArray& slots) {
 }
 
 // Room for a record where none is left, counted as used.
-Reference RecordStore::make_room(std::size_t bytes, SlotArray& slots) {
-  const std::size_t index = open_or_compact(bytes, slots);
+Reference RecordStore::make_room(std::size_t bytes, SlotArray& slots, Copying copying) {
+  const bool opens = copying == Copying::last_resort && open_extent(bytes);
+  const std::size_t index = opens ? active_ : open_or_compact(bytes, slots);
   spare_ = most_room();
   write_lead(index, slots);
   return index != no_extent ? use(index, bytes) : no_reference;
@@ -253,9 +254,11 @@ bool RecordStore::open_extent(std::size_t bytes) {
   return true;
 }
 
-// What is expected, up to extent_bytes(); less if that fills a hole between other pieces.
+// What is expected, up to extent_bytes(); less if that fills a hole between other pieces, but not
+// so little that there would be many.
 std::size_t RecordStore::size_of_next_extent(std::size_t bytes) const noexcept {
-  const std::size_t least = pool_->round_up(bytes);
+  const std::size_t least = pool_->round_up(
+      std::max<std::size_t>(bytes, std::min<std::size_t>(expected_bytes_, hole_bytes(bytes))));
   const std::size_t wanted = pool_->round_up(
       std::min<std::size_t>(extent_bytes_, std::max<std::size_t>(bytes, expected_bytes_)));
   for (std::size_t size = wanted; size >= least; size -= pool_->unit_bytes()) {

@@ -51,11 +51,16 @@ class RecordStore {
   // enough, the records of one extent are pushed together and their references renewed. Cost: a
   // copy of one extent and a walk of `slots`. Throws std::bad_alloc, and nothing changed.
   static constexpr Reference no_reference = 0xffffffff;
-  [[nodiscard]] Reference append(const RecordView& record, SlotArray& slots);
-  // The same for a record that is encoded already and is not large.
+  // May append() copy other records to have room? As the last resort: only if there is no memory
+  // for a new extent.
+  enum class Copying { allowed, last_resort };
+  [[nodiscard]] Reference append(const RecordView& record, SlotArray& slots,
+                                 Copying copying = Copying::allowed);
+  // The same for a record that is encoded already and is not large, copying others as the last
+  // resort.
   [[nodiscard]] Reference append_encoded(const std::byte* encoded, std::size_t bytes,
                                          SlotArray& slots) {
-    const Reference reference = take_room(bytes, slots);
+    const Reference reference = take_room(bytes, slots, Copying::last_resort);
     if (reference != no_reference) {
       std::memcpy(extents_[extent_of(reference)].data + offset_of(reference), encoded, bytes);
     }
@@ -172,9 +177,9 @@ class RecordStore {
 
   Reference append_large(const RecordView& record, std::size_t bytes, SlotArray& slots);
   // Room for a record, counted as used.
-  Reference take_room(std::size_t bytes, SlotArray& slots) {
+  Reference take_room(std::size_t bytes, SlotArray& slots, Copying copying) {
     if (has_room(spare_, bytes)) return use(spare_, bytes);
-    return has_room(active_, bytes) ? use(active_, bytes) : make_room(bytes, slots);
+    return has_room(active_, bytes) ? use(active_, bytes) : make_room(bytes, slots, copying);
   }
   bool has_room(std::size_t index, std::size_t bytes) const noexcept {
     return index != no_extent && room_of(extents_[index]) >= bytes;
@@ -188,7 +193,7 @@ class RecordStore {
     if (index == spare_) spare_ = most_room();
     return reference;
   }
-  Reference make_room(std::size_t bytes, SlotArray& slots);
+  Reference make_room(std::size_t bytes, SlotArray& slots, Copying copying);
   void write_lead(std::size_t extent, SlotArray& slots) const noexcept;
   std::size_t open_or_compact(std::size_t bytes, SlotArray& slots);
   std::uint16_t most_room() const noexcept;

@@ -57,9 +57,10 @@ Segment::Found Segment::find_further(Start start, std::string_view key) {
   return {slot, slot != no_slot ? encoded : nullptr};
 }
 
-Segment::Change Segment::insert(const RecordView& record, UseClock::Mark mark) {
+Segment::Change Segment::insert(const RecordView& record, UseClock::Mark mark,
+                                RecordStore::Copying copying) {
   if (is_full()) return Change::no_slot;
-  const Reference reference = records_.append(record, slots_);
+  const Reference reference = records_.append(record, slots_, copying);
   if (reference == RecordStore::no_reference) return Change::out_of_memory;
   if (!slots_.insert(tag_of(record.position), reference, mark)) {
     records_.release(reference);

@@ -132,7 +132,8 @@ class Segment {
 
   // Adds a record whose key is not there. On no_slot it must grow or be cut, or the record must go
   // elsewhere. Throws std::bad_alloc; then, and on what is not `done`, nothing has changed.
-  [[nodiscard]] Change insert(const RecordView& record, UseClock::Mark mark = 0);
+  [[nodiscard]] Change insert(const RecordView& record, UseClock::Mark mark = 0,
+                              RecordStore::Copying copying = RecordStore::Copying::allowed);
 
   // Overwrites the record at `slot`, of the same key; in place if the size is the same. False, and
   // nothing changed, if there is no memory. Throws std::bad_alloc likewise.
