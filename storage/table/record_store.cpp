@@ -258,7 +258,7 @@ bool RecordStore::open_extent(std::size_t bytes) {
 // so little that there would be many.
 std::size_t RecordStore::size_of_next_extent(std::size_t bytes) const noexcept {
   const std::size_t least = pool_->round_up(
-      std::max<std::size_t>(bytes, std::min<std::size_t>(expected_bytes_, hole_bytes(bytes))));
+      std::max<std::size_t>(bytes, std::min<std::size_t>(expected_bytes_, extent_bytes_ / 8u)));
   const std::size_t wanted = pool_->round_up(
       std::min<std::size_t>(extent_bytes_, std::max<std::size_t>(bytes, expected_bytes_)));
   for (std::size_t size = wanted; size >= least; size -= pool_->unit_bytes()) {
