@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <utility>
@@ -10,6 +11,12 @@ namespace hopring {
 namespace {
 
 constexpr std::size_t page_bytes = 4096;  // where there are no huge pages, each has to be touched
+
+// How often the thread looks, and how many times in vain before it sleeps: for a second. Where
+// writes fill a region in 20 ms, the one ahead is asked for when a quarter of that is gone, and
+// takes 5 ms: so 5 ms may pass before the thread sees it.
+constexpr std::chrono::milliseconds look_interval{5};
+constexpr int looks_max = 200;
 
 void touch(std::byte* region, std::size_t size) noexcept {
   for (std::size_t at = 0; at < size; at += page_bytes) {
@@ -49,11 +56,13 @@ void RegionsAhead::prepare() noexcept {
       return;
     }
   }
+  bool is_to_be_woken = false;
   {
     const std::lock_guard lock(mutex_);
     is_wanted_ = ready_ == nullptr;
+    is_to_be_woken = is_wanted_ && is_asleep_;
   }
-  changed_.notify_one();
+  if (is_to_be_woken) changed_.notify_one();
 }
 
 std::byte* RegionsAhead::take() noexcept {
@@ -61,10 +70,20 @@ std::byte* RegionsAhead::take() noexcept {
   return std::exchange(ready_, nullptr);
 }
 
+void RegionsAhead::wait_until_wanted(std::unique_lock<std::mutex>& lock) {
+  const auto is_over = [this] { return is_wanted_ || is_ending_; };
+  for (int looks = 0; looks < looks_max; ++looks) {
+    if (changed_.wait_for(lock, look_interval, is_over)) return;
+  }
+  is_asleep_ = true;
+  changed_.wait(lock, is_over);
+  is_asleep_ = false;
+}
+
 void RegionsAhead::run() noexcept {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return is_wanted_ || is_ending_; });
+    wait_until_wanted(lock);
     if (is_ending_) return;
     lock.unlock();
     std::byte* const region = map_region(region_bytes_);

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "storage/table/rebuild.hpp"
 
 namespace hopring {
 
@@ -31,6 +30,7 @@ HopscotchTable::HopscotchTable(BlockPool& pool, Range range, PositionOf position
 std::size_t HopscotchTable::resident_bytes() const noexcept {
   std::size_t bytes = directory_.resident_bytes() + spill_.resident_bytes();
   for (const auto& segment : directory_.segments()) bytes += segment->resident_bytes();
+  for (const auto& segment : ahead_) bytes += segment ? segment->resident_bytes() : 0;
   return bytes;
 }
 
@@ -130,7 +130,10 @@ PutResult HopscotchTable::create(Segment& segment, const RecordView& record) {
   if (change == Segment::Change::no_slot) {
     change = make_room(segment);
     if (change == Segment::Change::done) {
-      change = directory_.segment_of(record.position).insert(record, clock_.now());
+      // What has just moved a segment does not move an extent as well.
+      Segment& target = directory_.segment_of(record.position);
+      change = target.insert(record, clock_.now(), RecordStore::Copying::last_resort);
+      work_.bytes_copied += target.take_copied_bytes();
     }
   } else {
     work_.bytes_copied += segment.take_copied_bytes();
@@ -149,12 +152,24 @@ Segment::Change HopscotchTable::make_room(Segment& segment) {
   const Segment::Change change = grows ? segment.grow() : cut(segment);
   if (change != Segment::Change::done) return change;
   if (grows) {
+    make_ahead();
     directory_.on_change(segment);
     work_.records_moved_max = std::max(work_.records_moved_max, records);
   }
   work_.growth_slots += slots;
   work_.growth_records += records;
   return change;
+}
+
+// What a cut allocates, while a segment grows: at times malloc takes a page for it that is new, and
+// its first touch takes as long as a cut itself.
+void HopscotchTable::make_ahead() noexcept {
+  try {
+    for (auto& ahead : ahead_) {
+      if (ahead == nullptr) ahead = Segment::make_ahead(*pool_);
+    }
+  } catch (const std::bad_alloc&) {  // then the cut allocates
+  }
 }
 
 Segment::Change HopscotchTable::cut(Segment& segment) {
@@ -222,7 +237,7 @@ void HopscotchTable::shrink(std::size_t index) noexcept {
 // changed, if the pool refuses; throws std::bad_alloc, and nothing changed.
 bool HopscotchTable::rebuild(std::size_t index, std::size_t sources,
                              std::span<const Interval> targets) {
-  Rebuild rebuild(*pool_, position_of_);
+  Rebuild rebuild(*pool_, position_of_, ahead_);
   for (std::size_t i = 0; i < sources; ++i) rebuild.take(directory_[index + i]);
   for (const Interval& target : targets) {
     if (!rebuild.build(target)) return false;
@@ -265,6 +280,7 @@ HopscotchTable HopscotchTable::split_off(std::uint64_t at) {
 void HopscotchTable::clear() {
   directory_ = Directory(interval_of(range_), one_segment(interval_of(range_), *pool_));
   spill_.clear();
+  ahead_ = {};
   totals_ = {};
 }
 

@@ -39,6 +39,7 @@
 #include "storage/table/block_pool.hpp"
 #include "storage/table/directory.hpp"
 #include "storage/table/interval.hpp"
+#include "storage/table/rebuild.hpp"
 #include "storage/table/record.hpp"
 #include "storage/table/segment.hpp"
 #include "storage/table/spill.hpp"
@@ -190,6 +191,7 @@ class HopscotchTable {
   PutResult create(Segment& segment, const RecordView& record);
   Segment::Change make_room(Segment& segment);
   Segment::Change cut(Segment& segment);
+  void make_ahead() noexcept;
   void shrink(std::size_t index) noexcept;
   bool rebuild(std::size_t index, std::size_t sources, std::span<const Interval> targets);
 
@@ -197,6 +199,7 @@ class HopscotchTable {
   Range range_;
   PositionOf position_of_;
   Directory directory_;
+  Rebuild::Ahead ahead_;  // for the next cut
   Spill spill_;
   Totals totals_;
   TableWork work_;

@@ -23,14 +23,22 @@ void Rebuild::take(Segment& source) {
     const std::byte* const later = moves_[std::min(i + ahead, count_ - 1)].encoded;
     __builtin_prefetch(later);
     __builtin_prefetch(later + 64);
-    const RecordView record = decode_record(moves_[i].encoded);
-    moves_[i].position = position_of_(record.key);
-    moves_[i].bytes = static_cast<std::uint32_t>(encoded_bytes(record));
+    moves_[i].position = position_of_(decode_record(moves_[i].encoded).key);
+    moves_[i].bytes = static_cast<std::uint32_t>(encoded_bytes(moves_[i].encoded));
   }
 }
 
+std::unique_ptr<Segment> Rebuild::fresh_segment(Interval interval) {
+  for (auto& ahead : ahead_) {
+    if (ahead == nullptr) continue;
+    ahead->set_interval(interval);
+    return std::move(ahead);
+  }
+  return std::make_unique<Segment>(interval, pool_);
+}
+
 bool Rebuild::build(Interval interval) {
-  fresh_.push_back(std::make_unique<Segment>(interval, pool_));
+  fresh_.push_back(fresh_segment(interval));
   Segment& target = *fresh_.back();
   std::uint32_t count = 0;
   std::size_t bytes = 0;

@@ -21,7 +21,11 @@ namespace hopring {
 
 class Rebuild {
  public:
-  Rebuild(BlockPool& pool, PositionOf position_of) : pool_(pool), position_of_(position_of) {}
+  // Segments that have been made ahead, to be built first; nullptr where there is none.
+  using Ahead = std::array<std::unique_ptr<Segment>, 2>;
+
+  Rebuild(BlockPool& pool, PositionOf position_of, Ahead& ahead)
+      : pool_(pool), position_of_(position_of), ahead_(ahead) {}
   ~Rebuild();
   Rebuild(const Rebuild&) = delete;
   Rebuild& operator=(const Rebuild&) = delete;
@@ -62,12 +66,14 @@ class Rebuild {
   static UseClock::Mark mark_of(const Move& move) noexcept {
     return move.source->slots_.mark(move.slot);
   }
+  std::unique_ptr<Segment> fresh_segment(Interval interval);
   bool place(Interval interval, Segment& target);
   static void on_placed(const Move& move, Segment& target) noexcept;
   Reference copy(const Move& move, Segment& target);
 
   BlockPool& pool_;
   PositionOf position_of_;
+  Ahead& ahead_;
   std::vector<Segment*> sources_;
   std::array<Move, Segment::records_max> moves_;
   std::size_t count_ = 0;   // of moves_

@@ -125,6 +125,13 @@ inline RecordView decode_record(const std::byte* in, std::uint64_t position = 0)
           expiry_ms};
 }
 
+// Bytes of the record at `in`.
+inline std::size_t encoded_bytes(const std::byte* in) {
+  const std::string_view value = decode_record(in).value;
+  return static_cast<std::size_t>(reinterpret_cast<const std::byte*>(value.data()) - in) +
+         value.size();
+}
+
 // Has the record at `in` this key? REQUIRES: the key is not empty.
 inline bool has_key(const std::byte* in, std::string_view key) {
   const detail::ShortHeader header = detail::short_header(in);

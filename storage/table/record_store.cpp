@@ -29,41 +29,23 @@ Piece RecordStore::piece_of(const Extent& extent) const noexcept {
           extent.place >> Extent::units_bits};
 }
 
-std::size_t RecordStore::bytes_of(const Extent& extent) const noexcept {
-  return extent.is_large() ? extent.large_bytes() : extent.units() * pool_->unit_bytes();
-}
-
-Reference RecordStore::append(const RecordView& record, SlotArray& slots) {
+Reference RecordStore::append(const RecordView& record, SlotArray& slots, Copying copying) {
   const std::size_t bytes = encoded_bytes(record);
   if (is_large(bytes)) return append_large(record, bytes, slots);
-  const Reference reference = take_room(bytes, slots);
+  const Reference reference = take_room(bytes, slots, copying);
   if (reference != no_reference) {
     encode_record(extents_[extent_of(reference)].data + offset_of(reference), record);
   }
   return reference;
 }
 
-Reference RecordStore::append_encoded(const std::byte* encoded, std::size_t bytes,
-                                      SlotArray& slots) {
-  const Reference reference = take_room(bytes, slots);
-  if (reference != no_reference) {
-    std::memcpy(extents_[extent_of(reference)].data + offset_of(reference), encoded, bytes);
-  }
-  return reference;
-}
-
-// Room for a record, counted as used.
-Reference RecordStore::take_room(std::size_t bytes, SlotArray& slots) {
-  const std::size_t index = extent_with_room(bytes, slots);
+// Room for a record where none is left, counted as used.
+Reference RecordStore::make_room(std::size_t bytes, SlotArray& slots, Copying copying) {
+  const bool opens = copying == Copying::last_resort && open_extent(bytes);
+  const std::size_t index = opens ? active_ : open_or_compact(bytes, slots);
+  spare_ = most_room();
   write_lead(index, slots);
-  if (index == no_extent) return no_reference;
-  Extent& extent = extents_[index];
-  const Reference reference = make_reference(index, extent.used);
-  extent.used = static_cast<std::uint16_t>(extent.used + bytes);
-  used_bytes_ += static_cast<std::uint32_t>(bytes);
-  if (index == spare_) spare_ = most_room();
-  expected_bytes_ -= std::min(expected_bytes_, static_cast<std::uint32_t>(bytes));
-  return reference;
+  return index != no_extent ? use(index, bytes) : no_reference;
 }
 
 Reference RecordStore::append_large(const RecordView& record, std::size_t bytes, SlotArray& slots) {
@@ -95,7 +77,7 @@ void RecordStore::write_leads(SlotArray::Leads& leads) const noexcept {
 void RecordStore::release(Reference reference) noexcept {
   Extent& extent = extents_[extent_of(reference)];
   if (extent.is_large()) return give_back(extent);
-  const std::size_t bytes = encoded_bytes(decode_record(at(reference)));
+  const std::size_t bytes = encoded_bytes(at(reference));
   if (offset_of(reference) + bytes == extent.used) {
     extent.used = static_cast<std::uint16_t>(extent.used - bytes);
     used_bytes_ -= static_cast<std::uint32_t>(bytes);
@@ -149,16 +131,7 @@ std::size_t RecordStore::resident_bytes() const noexcept {
   return bytes;
 }
 
-// The extent at which `bytes` can be appended; no_extent if there is no memory for it.
-std::size_t RecordStore::extent_with_room(std::size_t bytes, SlotArray& slots) {
-  if (spare_ != no_extent && room_of(extents_[spare_]) >= bytes) return spare_;
-  if (active_ != no_extent && room_of(extents_[active_]) >= bytes) return active_;
-  const std::size_t index = open_or_compact(bytes, slots);
-  spare_ = most_room();
-  return index;
-}
-
-// Makes an extent with room the active one.
+// Makes an extent with room the active one; no_extent if there is no memory for it.
 std::size_t RecordStore::open_or_compact(std::size_t bytes, SlotArray& slots) {
   std::size_t index = worth_compacting(bytes);
   if (index == no_extent) {
@@ -219,7 +192,7 @@ void RecordStore::compact(std::size_t index, SlotArray& slots) noexcept {
   std::size_t used = 0;
   for (auto slot = live.begin(); slot != end; ++slot) {
     const std::byte* const from = at(slots.reference(*slot));
-    const std::size_t bytes = encoded_bytes(decode_record(from));
+    const std::size_t bytes = encoded_bytes(from);
     std::memmove(extent.data + used, from, bytes);
     slots.set_reference(*slot, make_reference(index, used));
     used += bytes;
@@ -281,9 +254,11 @@ bool RecordStore::open_extent(std::size_t bytes) {
   return true;
 }
 
-// What is expected, up to extent_bytes(); less if that fills a hole between other pieces.
+// What is expected, up to extent_bytes(); less if that fills a hole between other pieces, but not
+// so little that there would be many.
 std::size_t RecordStore::size_of_next_extent(std::size_t bytes) const noexcept {
-  const std::size_t least = pool_->round_up(bytes);
+  const std::size_t least = pool_->round_up(
+      std::max<std::size_t>(bytes, std::min<std::size_t>(expected_bytes_, extent_bytes_ / 8u)));
   const std::size_t wanted = pool_->round_up(
       std::min<std::size_t>(extent_bytes_, std::max<std::size_t>(bytes, expected_bytes_)));
   for (std::size_t size = wanted; size >= least; size -= pool_->unit_bytes()) {

@@ -25,8 +25,10 @@
 //   (3) an extent without live records is lent no piece.
 //   (4) the leads name the extents that hold records.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -49,10 +51,21 @@ class RecordStore {
   // enough, the records of one extent are pushed together and their references renewed. Cost: a
   // copy of one extent and a walk of `slots`. Throws std::bad_alloc, and nothing changed.
   static constexpr Reference no_reference = 0xffffffff;
-  [[nodiscard]] Reference append(const RecordView& record, SlotArray& slots);
-  // The same for a record that is encoded already and is not large.
+  // May append() copy other records to have room? As the last resort: only if there is no memory
+  // for a new extent.
+  enum class Copying { allowed, last_resort };
+  [[nodiscard]] Reference append(const RecordView& record, SlotArray& slots,
+                                 Copying copying = Copying::allowed);
+  // The same for a record that is encoded already and is not large, copying others as the last
+  // resort.
   [[nodiscard]] Reference append_encoded(const std::byte* encoded, std::size_t bytes,
-                                         SlotArray& slots);
+                                         SlotArray& slots) {
+    const Reference reference = take_room(bytes, slots, Copying::last_resort);
+    if (reference != no_reference) {
+      std::memcpy(extents_[extent_of(reference)].data + offset_of(reference), encoded, bytes);
+    }
+    return reference;
+  }
 
   // The record at `reference` is dead: its bytes can be won back.
   void release(Reference reference) noexcept;
@@ -88,6 +101,9 @@ class RecordStore {
   bool has_own_extent(Reference reference) const noexcept {
     return extents_[extent_of(reference)].is_large();
   }
+
+  // Room in the list for so many extents. Throws std::bad_alloc.
+  void reserve(std::size_t extents) { extents_.reserve(extents); }
 
   // Announces that `bytes` of records that are not large will be appended, so that extents are lent
   // in one go.
@@ -150,7 +166,9 @@ class RecordStore {
   static Extent make_extent(Piece piece, std::size_t units) noexcept;
   static Extent make_large(Piece piece) noexcept;
   Piece piece_of(const Extent& extent) const noexcept;
-  std::size_t bytes_of(const Extent& extent) const noexcept;
+  std::size_t bytes_of(const Extent& extent) const noexcept {
+    return extent.is_large() ? extent.large_bytes() : extent.units() * pool_->unit_bytes();
+  }
   std::size_t room_of(const Extent& extent) const noexcept {
     return bytes_of(extent) - extent.used;
   }
@@ -158,9 +176,25 @@ class RecordStore {
   std::size_t free_of(const Extent& extent) const noexcept { return room_of(extent) + extent.dead; }
 
   Reference append_large(const RecordView& record, std::size_t bytes, SlotArray& slots);
-  Reference take_room(std::size_t bytes, SlotArray& slots);
+  // Room for a record, counted as used.
+  Reference take_room(std::size_t bytes, SlotArray& slots, Copying copying) {
+    if (has_room(spare_, bytes)) return use(spare_, bytes);
+    return has_room(active_, bytes) ? use(active_, bytes) : make_room(bytes, slots, copying);
+  }
+  bool has_room(std::size_t index, std::size_t bytes) const noexcept {
+    return index != no_extent && room_of(extents_[index]) >= bytes;
+  }
+  Reference use(std::size_t index, std::size_t bytes) noexcept {
+    Extent& extent = extents_[index];
+    const Reference reference = make_reference(index, extent.used);
+    extent.used = static_cast<std::uint16_t>(extent.used + bytes);
+    used_bytes_ += static_cast<std::uint32_t>(bytes);
+    expected_bytes_ -= std::min(expected_bytes_, static_cast<std::uint32_t>(bytes));
+    if (index == spare_) spare_ = most_room();
+    return reference;
+  }
+  Reference make_room(std::size_t bytes, SlotArray& slots, Copying copying);
   void write_lead(std::size_t extent, SlotArray& slots) const noexcept;
-  std::size_t extent_with_room(std::size_t bytes, SlotArray& slots);
   std::size_t open_or_compact(std::size_t bytes, SlotArray& slots);
   std::uint16_t most_room() const noexcept;
   std::size_t worth_compacting(std::size_t bytes) const noexcept;

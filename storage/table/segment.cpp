@@ -24,6 +24,18 @@ Segment::Segment(Interval interval, BlockPool& pool)
       pool_(&pool),
       tag_shift_(shift_to_tag(interval.extent)) {}
 
+std::unique_ptr<Segment> Segment::make_ahead(BlockPool& pool) {
+  auto segment = std::make_unique<Segment>(Interval{}, pool);
+  segment->records_.reserve(extents_ahead);
+  return segment;
+}
+
+void Segment::set_interval(Interval interval) noexcept {
+  HOPRING_CHECK(slots_.buckets() == 0);
+  interval_ = interval;
+  tag_shift_ = shift_to_tag(interval.extent);
+}
+
 std::uint64_t Segment::direct() const noexcept {
   const std::uint64_t extent = interval_.extent;
   const bool is_aligned = (extent & (extent + 1)) == 0 && (interval_.first & extent) == 0;
@@ -45,9 +57,10 @@ Segment::Found Segment::find_further(Start start, std::string_view key) {
   return {slot, slot != no_slot ? encoded : nullptr};
 }
 
-Segment::Change Segment::insert(const RecordView& record, UseClock::Mark mark) {
+Segment::Change Segment::insert(const RecordView& record, UseClock::Mark mark,
+                                RecordStore::Copying copying) {
   if (is_full()) return Change::no_slot;
-  const Reference reference = records_.append(record, slots_);
+  const Reference reference = records_.append(record, slots_, copying);
   if (reference == RecordStore::no_reference) return Change::out_of_memory;
   if (!slots_.insert(tag_of(record.position), reference, mark)) {
     records_.release(reference);

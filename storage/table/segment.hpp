@@ -12,6 +12,7 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string_view>
 
 #include "storage/table/interval.hpp"
@@ -71,6 +72,12 @@ class Segment {
 
   Segment(Interval interval, BlockPool& pool);
 
+  // One for an interval that is told later, by set_interval(), with room in its list of extents.
+  // Throws std::bad_alloc.
+  static std::unique_ptr<Segment> make_ahead(BlockPool& pool);
+  // REQUIRES: nothing has been inserted.
+  void set_interval(Interval interval) noexcept;
+
   const Interval& interval() const noexcept { return interval_; }
   const Totals& totals() const noexcept { return totals_; }
   std::uint32_t size() const noexcept { return slots_.size(); }
@@ -125,7 +132,8 @@ class Segment {
 
   // Adds a record whose key is not there. On no_slot it must grow or be cut, or the record must go
   // elsewhere. Throws std::bad_alloc; then, and on what is not `done`, nothing has changed.
-  [[nodiscard]] Change insert(const RecordView& record, UseClock::Mark mark = 0);
+  [[nodiscard]] Change insert(const RecordView& record, UseClock::Mark mark = 0,
+                              RecordStore::Copying copying = RecordStore::Copying::allowed);
 
   // Overwrites the record at `slot`, of the same key; in place if the size is the same. False, and
   // nothing changed, if there is no memory. Throws std::bad_alloc likewise.
@@ -216,6 +224,9 @@ class Segment {
 
  private:
   friend class Rebuild;
+
+  // Extents of a segment made ahead: what records of 50 bytes need, as a rule.
+  static constexpr std::size_t extents_ahead = 8;
 
   // The parts of direct(). Slots lie at multiples of 64, in the lower half of 48-bit addresses.
   static constexpr std::uint64_t tag_mask = std::numeric_limits<Tag>::max();

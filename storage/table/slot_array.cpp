@@ -42,6 +42,17 @@ bool SlotArray::allocate(std::uint32_t buckets, Tag tag_max) noexcept {
   return true;
 }
 
+// The first free slot of a bucket. In line, since growing and cutting do little else.
+inline void SlotArray::set_slot(std::uint32_t index, Tag tag, Reference reference,
+                                UseClock::Mark mark) noexcept {
+  Bucket& to = bucket(index);
+  const auto slot = static_cast<std::uint32_t>(std::countr_one(to.full));
+  to.full = static_cast<std::uint16_t>(to.full | bit(slot));
+  to.tags[slot] = tag;
+  to.set_reference(slot, reference);
+  set_mark(index * slots_per_bucket + slot, mark);
+}
+
 bool SlotArray::insert(Tag tag, Reference reference, UseClock::Mark mark) noexcept {
   const std::uint32_t start = home(tag);
   std::uint32_t vacant = nearest_with_room(start);
@@ -54,8 +65,10 @@ bool SlotArray::insert(Tag tag, Reference reference, UseClock::Mark mark) noexce
 
 bool SlotArray::insert_at_home(Tag tag, Reference reference, UseClock::Mark mark) noexcept {
   const std::uint32_t index = home(tag);
-  if (bucket(index).full == all_full) return false;
-  fill(index, tag, reference, mark);
+  Bucket& to = bucket(index);
+  if (to.full == all_full) return false;
+  to.hops = static_cast<std::uint16_t>(to.hops | bit(0));
+  set_slot(index, tag, reference, mark);
   ++size_;
   return true;
 }
@@ -100,12 +113,7 @@ std::uint32_t SlotArray::draw_nearer(std::uint32_t vacant) noexcept {
 // REQUIRES: bucket `index` has room and is in the neighbourhood of the tag's home.
 void SlotArray::fill(std::uint32_t index, Tag tag, Reference reference,
                      UseClock::Mark mark) noexcept {
-  Bucket& to = bucket(index);
-  const auto slot = static_cast<std::uint32_t>(std::countr_one(to.full));
-  to.full = static_cast<std::uint16_t>(to.full | bit(slot));
-  to.tags[slot] = tag;
-  to.set_reference(slot, reference);
-  set_mark(index * slots_per_bucket + slot, mark);
+  set_slot(index, tag, reference, mark);
   const std::uint32_t start = home(tag);
   Bucket& named = bucket(start);
   named.hops = static_cast<std::uint16_t>(named.hops | bit(distance(start, index)));

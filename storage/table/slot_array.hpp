@@ -244,6 +244,7 @@ class SlotArray {
   std::uint32_t nearest_with_room(std::uint32_t home) const noexcept;
   std::uint32_t draw_nearer(std::uint32_t vacant) noexcept;
   void fill(std::uint32_t index, Tag tag, Reference reference, UseClock::Mark mark) noexcept;
+  void set_slot(std::uint32_t index, Tag tag, Reference reference, UseClock::Mark mark) noexcept;
   bool holds_home(std::uint32_t index, std::uint32_t home) const noexcept;
 
   Piece piece_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <ostream>
 
@@ -84,6 +85,33 @@ Figure expiry_figure(const Workload& workload, const Contender& contender) {
                          contender.name);
 }
 
+// The map of a process with four shards: each has a pool of its own and a quarter of the ring.
+class FourShards {
+ public:
+  explicit FourShards(const Workload& workload)
+      : shards_{HopringMap(workload, quarter(0)), HopringMap(workload, quarter(1)),
+                HopringMap(workload, quarter(2)), HopringMap(workload, quarter(3))} {}
+
+  void put(std::string_view key, std::string_view value, std::int64_t expiry_ms) {
+    shards_[shards_[0].position(key) >> quarter_bits].put(key, value, expiry_ms);
+  }
+
+ private:
+  static constexpr unsigned quarter_bits = 62;
+  static Range quarter(std::uint64_t number) {
+    return {(number << quarter_bits) - 1, ((number + 1) << quarter_bits) - 1};
+  }
+
+  std::array<HopringMap, 4> shards_;
+};
+
+Figure shards_figure(const Workload& workload) {
+  say_progress("memory", "hopring with four shards");
+  const Footprint ours = in_child([&] { return measure_footprint<FourShards>(workload); });
+  return single_figure("overhead_bytes_4_shards", "bytes/entry",
+                       {ours.overhead_mean, overhead_4_shards_goal}, goal_name);
+}
+
 }  // namespace
 
 std::vector<Figure> footprint_figures(const Workload& workload, const std::vector<Trial>& trials,
@@ -97,6 +125,7 @@ std::vector<Figure> footprint_figures(const Workload& workload, const std::vecto
           overhead_figure("overhead_bytes_worst", ours.footprint.overhead_worst,
                           worst.footprint.overhead_worst, worst.contender.name),
           expiry_figure(workload, mean.contender),
+          shards_figure(workload),
           single_figure("load_mean", "full/slots", {ours.load_mean, load_mean_goal}, goal_name),
           single_figure("load_at_growth", "full/slots", {ours.load_at_growth, load_at_growth_goal},
                         goal_name),

@@ -8,6 +8,7 @@ namespace hopring::bench {
 
 inline constexpr std::string_view goal_name = "goal";
 
+inline constexpr double overhead_4_shards_goal = 14;   // bytes an entry, all shards together
 inline constexpr double load_mean_goal = 0.84;         // full slots, over a whole doubling
 inline constexpr double load_at_growth_goal = 0.92;    // full slots, when a segment has no room
 inline constexpr double insert_moved_max_goal = 1024;  // records: a bound, not a mean

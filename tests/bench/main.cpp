@@ -5,6 +5,7 @@
 #include <exception>
 #include <fstream>
 #include <stdexcept>
+#include <string_view>
 #include <variant>
 
 #include "base/entropy.hpp"
@@ -33,16 +34,21 @@ void measure_table(const Options& options) {
   if (!options.curve.empty() && !(curve << "entries,overhead_bytes,load" << std::endl)) {
     throw std::runtime_error("cannot write " + options.curve);
   }
-  const std::vector<Trial> trials = try_all(workload, wanted);
-  print(footprint_figures(workload, trials, curve));
-  print(insert_figures(workload, trials));
-  print(read_figures(workload, trials));
-  print(batch_figures(workload));
-  print(halves_figures(workload));
-  print(mixed_figures(workload, wanted));
-  print(rewrite_figures(workload));
-  print(empty_arcs_figures(workload));
-  print(hostile_figures(workload));
+  const auto is_wanted = [&](std::string_view group) {
+    return group.find(options.only) != std::string_view::npos;
+  };
+  const bool inserts = is_wanted("insert");
+  const std::vector<Trial> trials =
+      try_all(workload, wanted, {is_wanted("memory"), inserts, inserts || is_wanted("read")});
+  if (is_wanted("memory")) print(footprint_figures(workload, trials, curve));
+  if (inserts) print(insert_figures(workload, trials));
+  if (is_wanted("read")) print(read_figures(workload, trials));
+  if (is_wanted("batch")) print(batch_figures(workload));
+  if (is_wanted("halves")) print(halves_figures(workload));
+  if (is_wanted("mixed")) print(mixed_figures(workload, wanted));
+  if (is_wanted("rewrite")) print(rewrite_figures(workload));
+  if (is_wanted("arcs")) print(empty_arcs_figures(workload));
+  if (is_wanted("hostile")) print(hostile_figures(workload));
 }
 
 }  // namespace

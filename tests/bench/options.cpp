@@ -1,5 +1,6 @@
 #include "tests/bench/options.hpp"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <optional>
 #include <sstream>
@@ -14,8 +15,8 @@ constexpr std::int64_t entries_max = 100'000'000;
 constexpr std::int64_t value_bytes_max = 65536;
 
 constexpr const char* usage =
-    R"(usage: hopring-bench table [--entries N] [--value B] [--against TEXT] [--json]
-                           [--curve FILE]
+    R"(usage: hopring-bench table [--entries N] [--value B] [--against TEXT] [--only TEXT]
+                           [--json] [--curve FILE]
 
 Measures the table of hopring against maps that a user could pick: std::unordered_map and
 boost::unordered_flat_map, and those of absl, tsl, libcuckoo and oneTBB that this build has found.
@@ -48,7 +49,10 @@ po::options_description describe() {
        "bytes of each value, 1 to 65536")  //
       ("against", po::value<std::string>()->default_value(""),
        "only maps with TEXT in their names, as tsl or 'stored hash'; 'best' is the best of "
-       "these")                                                              //
+       "these")  //
+      ("only", po::value<std::string>()->default_value(""),
+       "only groups of figures with TEXT in their names: memory, insert, read, batch, halves, "
+       "mixed, rewrite, arcs, hostile")                                      //
       ("json", po::bool_switch(), "one JSON object a line for each figure")  //
       ("curve", po::value<std::string>()->default_value(""),
        "a file for hopring's overhead and load at each size, as rows of CSV");
@@ -69,6 +73,12 @@ std::optional<std::string> problem(std::int64_t entries, std::int64_t value_byte
   return std::nullopt;
 }
 
+bool is_part_of_a_group(const std::string& text) {
+  return std::any_of(groups.begin(), groups.end(), [&](std::string_view group) {
+    return group.find(text) != std::string_view::npos;
+  });
+}
+
 std::variant<Options, Help, UsageError> parse(const std::vector<std::string>& arguments) {
   po::options_description all = describe();
   all.add_options()("subcommand", po::value<std::string>());
@@ -83,8 +93,13 @@ std::variant<Options, Help, UsageError> parse(const std::vector<std::string>& ar
   const auto entries = given["entries"].as<std::int64_t>();
   const auto value_bytes = given["value"].as<std::int64_t>();
   if (auto wrong = problem(entries, value_bytes)) return UsageError{*wrong};
-  return Options{static_cast<std::uint64_t>(entries), static_cast<std::size_t>(value_bytes),
-                 given["json"].as<bool>(), given["against"].as<std::string>(),
+  const auto only = given["only"].as<std::string>();
+  if (!is_part_of_a_group(only)) return UsageError{"--only: no group has '" + only + "'"};
+  return Options{static_cast<std::uint64_t>(entries),
+                 static_cast<std::size_t>(value_bytes),
+                 given["json"].as<bool>(),
+                 given["against"].as<std::string>(),
+                 only,
                  given["curve"].as<std::string>()};
 }
 

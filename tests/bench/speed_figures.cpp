@@ -69,16 +69,23 @@ BatchRaces race_batches(const Workload& workload) {
 
 }  // namespace
 
-std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender>& contenders) {
+std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender>& contenders,
+                           TrialParts parts) {
   std::vector<Trial> trials;
   for (const Contender& each : contenders) {
-    say_progress("memory", each.name);
-    const Footprint footprint = in_child([&] { return each.measure_footprint(workload); });
-    say_progress("single insertions", each.name);
-    const InsertLatency latency = in_child([&] { return each.measure_latency(workload); });
-    say_progress("insertions, gets and scans", each.name);
-    const Speed speed = in_child([&] { return each.measure_speed(workload); });
-    trials.push_back({each, footprint, latency, speed});
+    Trial& trial = trials.emplace_back(Trial{each, {}, {}, {}});
+    if (parts.footprint) {
+      say_progress("memory", each.name);
+      trial.footprint = in_child([&] { return each.measure_footprint(workload); });
+    }
+    if (parts.latency) {
+      say_progress("single insertions", each.name);
+      trial.latency = in_child([&] { return each.measure_latency(workload); });
+    }
+    if (parts.speed) {
+      say_progress("insertions, gets and scans", each.name);
+      trial.speed = in_child([&] { return each.measure_speed(workload); });
+    }
   }
   return trials;
 }

@@ -20,16 +20,26 @@ struct Trial {
   Speed speed;
 };
 
-// Measures each of the contenders once.
-std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender>& contenders);
+// What is measured of a contender; the rest is zero.
+struct TrialParts {
+  bool footprint;
+  bool latency;
+  bool speed;
+};
 
-// overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, load_mean, load_at_growth,
-// insert_moved_max. Writes to `curve` a row "entries,overhead_bytes,load" for each look at ours.
+// Measures each of the contenders once.
+std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender>& contenders,
+                           TrialParts parts);
+
+// overhead_bytes, overhead_bytes_worst, overhead_bytes_expiry, overhead_bytes_4_shards, load_mean,
+// load_at_growth, insert_moved_max. Of trials with a footprint. Writes to `curve` a row
+// "entries,overhead_bytes,load" for each look at ours.
 std::vector<Figure> footprint_figures(const Workload& workload, const std::vector<Trial>& trials,
                                       std::ostream& curve);
-// insert, insert_longest_us, insert_p9999_us, insert_longest_wall_us.
+// insert, insert_longest_us, insert_p9999_us, insert_longest_wall_us. Of trials with all but a
+// footprint.
 std::vector<Figure> insert_figures(const Workload& workload, const std::vector<Trial>& trials);
-// get_hit, get_miss, get_miss_cuckoo, scan. Measures nothing further.
+// get_hit, get_miss, get_miss_cuckoo, scan. Measures nothing beyond the trials' speeds.
 std::vector<Figure> read_figures(const Workload& workload, const std::vector<Trial>& trials);
 // get_batch16: batches against single gets of our own.
 std::vector<Figure> batch_figures(const Workload& workload);

@@ -1,5 +1,7 @@
 #include "sim/world.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 
@@ -32,6 +34,12 @@ struct Fixture {
 
   std::size_t arcs_of(ProcessId peer) const { return world.peer(peer).served().size(); }
 };
+
+// Bytes that malloc has handed out.
+std::size_t allocated_bytes() {
+  const auto info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
 
 }  // namespace
 
@@ -100,6 +108,18 @@ BOOST_AUTO_TEST_CASE(a_joiner_that_nobody_answers_fails_with_a_reason_in_time) {
   const ProcessId lonely = world.start_peer({ipv4_endpoint(0x0a0a0a0a, 1)});
   BOOST_TEST(world.run_until_true(31s, [&] { return !world.is_alive(lonely); }));
   BOOST_TEST(world.failure(lonely).find("no peer answers") != std::string::npos);
+}
+
+// Goal: users may simulate many peers: an idle one holds at most 1 MiB, all that the world keeps
+// for it included.
+BOOST_AUTO_TEST_CASE(an_idle_peer_holds_at_most_a_mebibyte) {
+  constexpr std::size_t count = 20;
+  const std::size_t before = allocated_bytes();
+  ring(count);
+  world.run_for(10s);
+  const std::size_t held = (allocated_bytes() - before) / count;
+  BOOST_TEST_MESSAGE("an idle peer holds " << held / 1024 << " KiB");
+  BOOST_TEST(held <= std::size_t{1} << 20);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "base/huge_pages.hpp"
 #include "tests/storage/table/table_fixture.hpp"
 
 using namespace hopring;
@@ -139,6 +140,93 @@ BOOST_AUTO_TEST_CASE(a_cut_that_fails_leaves_the_table_as_it_was) {
     upper->audit();
     t.audit();
   }
+}
+
+// Goal: the same where each slot has a mark, and slots are lent in whole units.
+BOOST_AUTO_TEST_CASE(a_put_that_fails_where_ages_are_kept_leaves_the_table_as_it_was) {
+  TestTable t(good_positions, {.block_bytes = 4096, .keeps_ages = true});
+  Rng rng(13);
+  unsigned failures = 0;
+  Contents before = contents_of(t.table);
+  for (unsigned i = 0; i < 1500; ++i) {
+    const std::string key = key_number(rng.below(1100));
+    const std::string value(rng.chance(1, 10) ? rng.below(9000) : rng.below(60), 'v');
+    failures += fail_in_turn(t, i % 20 == 0 || i > 880 ? &before : nullptr,
+                             [&] { return t.put(key, value) != PutResult::out_of_memory; });
+    before = contents_of(t.table);
+  }
+  t.audit();
+  BOOST_TEST(failures > 100u);
+}
+
+BOOST_AUTO_TEST_CASE(an_erase_needs_no_memory_where_ages_are_kept) {
+  TestTable t(good_positions, {.block_bytes = 4096, .keeps_ages = true});
+  for (unsigned i = 0; i < 3000; ++i) {
+    BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
+  }
+  allocations_left = 0;
+  unsigned erased = 0;
+  for (unsigned i = 0; i < 3000; ++i) erased += t.erase(key_number(i)) ? 1u : 0u;
+  allocations_left = never;
+  BOOST_TEST(erased == 3000u);
+  t.audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_clear_that_fails_leaves_the_table_as_it_was) {
+  for (const PositionOf positions : {good_positions, constant_positions}) {
+    TestTable t(positions, {.block_bytes = 4096});
+    for (unsigned i = 0; i < 2000; ++i) {
+      BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
+    }
+    const Contents before = contents_of(t.table);
+    const unsigned failures = fail_in_turn(t, &before, [&] {
+      try {
+        t.table.clear();
+        return true;
+      } catch (const std::bad_alloc&) {
+        return false;
+      }
+    });
+    BOOST_TEST(failures > 2u);
+    BOOST_TEST(t.table.size() == 0u);
+    BOOST_TEST(t.pool.lent_bytes() == 0u);
+    t.audit();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_region_that_cannot_be_noted_is_not_kept) {
+  constexpr std::size_t block_bytes = std::size_t{32} << 10;
+  HugePages pages(block_bytes);
+  allocations_left = 0;
+  void* const refused = pages.take(block_bytes);
+  allocations_left = never;
+  BOOST_TEST(refused == nullptr);
+  BOOST_TEST(pages.regions() == 0u);
+  void* const block = pages.take(block_bytes);
+  BOOST_TEST(block != nullptr);
+  BOOST_TEST(pages.regions() == 1u);
+  pages.give_back(block);
+}
+
+// Goal: puts are refused, and no more, where neither a region nor a block can be noted, nor a
+// thread made that would touch the next region.
+BOOST_AUTO_TEST_CASE(puts_that_fail_on_huge_pages_harm_nothing) {
+  HugePages pages(PoolOptions::block_bytes_default);
+  TestTable t(good_positions, {.source = source_of(pages)});
+  unsigned failures = 0;
+  std::uint64_t regions = 0;
+  const std::string value(100, 'v');
+  for (unsigned i = 0; regions < 3; ++i) {
+    const bool is_new = i % 500 == 0 || pages.regions() != regions;
+    regions = pages.regions();
+    const std::string key = key_number(i);
+    failures +=
+        fail_in_turn(t, nullptr, [&] { return t.put(key, value) != PutResult::out_of_memory; });
+    if (!is_new) continue;
+    BOOST_REQUIRE(t.table.size() == i + 1);
+    t.audit();
+  }
+  BOOST_TEST(failures > 10u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "storage/table/hopscotch_table.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <set>
 
@@ -37,6 +38,33 @@ BOOST_AUTO_TEST_CASE(a_hundred_small_tables_share_the_blocks_of_a_pool) {
   BOOST_TEST(pool.resident_bytes() <= 100u * 256);
   tables.clear();
   pool.audit();
+}
+
+// Goal: what one put moves is bounded by a segment, growth, cut and extents together.
+// Method: records of one size, so that bytes copied tell records; short ones, of which an extent
+// holds nearly as many as a segment, and usual ones.
+BOOST_AUTO_TEST_CASE(one_put_moves_no_more_records_than_a_segment_holds) {
+  constexpr std::uint64_t records_max = 889;  // a segment of 948 slots is full
+  for (const std::size_t value_bytes : {0, 40}) {
+    TestTable t;
+    const std::string value(value_bytes, 'v');
+    std::uint64_t most = 0;
+    for (std::uint64_t i = 0; i < 60'000; ++i) {
+      const std::string key = std::to_string(10'000'000 + i);
+      const TableWork before = t.table.work();
+      const std::size_t segments = t.table.segments();
+      BOOST_REQUIRE(t.put(key, value) == PutResult::created);
+      const std::uint64_t copied =
+          (t.table.work().bytes_copied - before.bytes_copied) / (2 + key.size() + value.size());
+      const bool is_cut = t.table.segments() != segments;
+      const std::uint64_t in_slots =
+          is_cut ? 0 : t.table.work().growth_records - before.growth_records;
+      most = std::max(most, copied + in_slots);
+    }
+    BOOST_TEST(most <= records_max);
+    BOOST_TEST(most > records_max / 2);
+    BOOST_TEST(t.table.work().records_moved_max <= records_max);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_record_comes_back_as_it_was_put) {
