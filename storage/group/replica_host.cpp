@@ -510,9 +510,7 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     return copy->phase() == CopySource::Phase::given_up || is_useless || is_stuck;
   });
   if (!job.is_proposed && (failed || now.monotonic >= job.ends_at)) {
-    for (const auto& copy : job.copies) replica->remove_learner(copy->to());
-    end_job(job, false, out);
-    return true;
+    return give_up(job, *replica, out);
   }
   if (!job.is_proposed) {
     const bool copied = std::all_of(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
@@ -522,10 +520,7 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     if (!copied) return false;
     if (job.members.empty()) return true;
     if (!replica->can_change_members()) return false;
-    if (!can_decide(now, *replica, job.members)) {
-      end_job(job, false, out);
-      return true;
-    }
+    if (!can_decide(now, *replica, job.members)) return give_up(job, *replica, out);
     replica->change_members(job.members);
     job.is_proposed = true;
     replica->flush(now, out);
@@ -539,6 +534,12 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     tell(*replica, out);
   }
   end_job(job, true, out);
+  return true;
+}
+
+bool ReplicaHost::give_up(const Job& job, Replica& replica, GroupOutbox& out) {
+  for (const auto& copy : job.copies) replica.remove_learner(copy->to());
+  end_job(job, false, out);
   return true;
 }
 

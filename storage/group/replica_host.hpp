@@ -125,6 +125,7 @@ class ReplicaHost {
   void advance_jobs(Now now, GroupOutbox& out);
   bool advance_job(Now now, Job& job, GroupOutbox& out);
   void end_job(const Job& job, bool done, GroupOutbox& out);
+  bool give_up(const Job& job, Replica& replica, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;
   bool can_decide(Now now, const Replica& replica, const Members& members) const;
   bool accepts(const PeerRef& from, const OfferCopy& offer) const;

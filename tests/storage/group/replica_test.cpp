@@ -110,12 +110,12 @@ struct Planted {
 };
 constexpr Planted planted[] = {
     {PlantedBug::split_forgets_member, "split_forgets_member", 1},
-    {PlantedBug::copy_skips_writes, "copy_skips_writes", 5},
+    {PlantedBug::copy_skips_writes, "copy_skips_writes", 2},
     {PlantedBug::follower_expires, "follower_expires", 1},
     {PlantedBug::answered_before_applied, "answered_before_applied", 1},
-    {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 129},
-    {PlantedBug::stale_append_accepted, "stale_append_accepted", 4},
-    {PlantedBug::promise_of_another_term, "promise_of_another_term", 23},
+    {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 69},
+    {PlantedBug::stale_append_accepted, "stale_append_accepted", 8},
+    {PlantedBug::promise_of_another_term, "promise_of_another_term", 9},
     {PlantedBug::ack_before_majority, "ack_before_majority", 10},
     {PlantedBug::lease_not_checked, "lease_not_checked", 1},
     {PlantedBug::promise_not_kept, "promise_not_kept", 26},
