@@ -258,7 +258,8 @@ void Membership::on_move_ended(Now now, const PeerRef& to, bool done) {
   } else {
     refused_[to] = now.monotonic + refusal_memory;
   }
-  if (leaving_) next_step_ = now.monotonic;
+  // What is refused at once is asked again after the pause.
+  if (leaving_ && done) next_step_ = now.monotonic;
 }
 
 bool Membership::is_done_leaving(Now now, const ArcDirectory& arcs) const {

@@ -417,14 +417,8 @@ bool ReplicaHost::change(Now now, Position end, const Members& members,
   if (replica == nullptr || !replica->can_change_members() || is_changing(end)) return false;
   if (members.empty() || members.size() > members_max) return false;
   if (copies_under_way() + members.size() > options_.moves_max + members_max) return false;
-  Job job{replica->raft().group(),
-          members,
-          primary,
-          supersede(*replica, members),
-          {},
-          true,
-          false,
-          now.monotonic + options_.change_timeout};
+  Job job{replica->raft().group(),     members, primary, supersede(*replica, members),
+          primary.value_or(PeerRef{}), true,    false,   now.monotonic + options_.change_timeout};
   for (const PeerRef& each : members) {
     if (hopring::find(replica->raft().roster(), each) != nullptr || each == self_) continue;
     job.newcomer = each;

@@ -56,7 +56,7 @@ class ReplicaHost {
   // The arc that ends at `end` should have these members, and `primary` as such, if one is named.
   // False, and nothing will change, if it is not led here or is being changed already. Copies that
   // are given unasked do not count as a change: they give way. MoveEnded tells how it ended; it
-  // names the last of the members that are new.
+  // names the last of the members that are new, else the primary.
   [[nodiscard]] bool change(Now now, Position end, const Members& members,
                             std::optional<PeerRef> primary, GroupOutbox& out);
   bool is_changing(Position end) const;
