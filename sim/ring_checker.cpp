@@ -142,13 +142,14 @@ bool keeps_majorities_without(const World& world, ProcessId victim) {
   const CopiesAt copies = copies_at(world);
   const PeerRef& gone = world.peer(victim).self();
   for (const auto& [peer, here] : copies) {
-    for (const auto& [end, primary] : here) {
-      if (!primary->leads()) continue;
+    for (const auto& each : here) {
+      const Replica& primary = *each.second;
+      if (!primary.leads()) continue;
       const auto stays = [&](const Voter& voter) {
-        const Replica* copy = copy_of(copies, voter.peer, *primary);
+        const Replica* copy = copy_of(copies, voter.peer, primary);
         return voter.peer != gone && copy != nullptr && copy->raft().answers_for(voter);
       };
-      if (!decides(primary->raft().roster(), stays)) return false;
+      if (!decides(primary.raft().roster(), stays)) return false;
     }
   }
   return true;
