@@ -45,7 +45,7 @@ BOOST_AUTO_TEST_CASE(a_hundred_small_tables_share_the_blocks_of_a_pool) {
 // holds nearly as many as a segment, and usual ones.
 BOOST_AUTO_TEST_CASE(one_put_moves_no_more_records_than_a_segment_holds) {
   constexpr std::uint64_t records_max = 889;  // a segment of 948 slots is full
-  for (const std::size_t value_bytes : {0, 40}) {
+  for (const std::size_t value_bytes : {std::size_t{0}, std::size_t{40}}) {
     TestTable t;
     const std::string value(value_bytes, 'v');
     std::uint64_t most = 0;
