@@ -93,11 +93,13 @@ class Segment {
   // of 2^n positions, n at least 16, that begins at a multiple of 2^n; or if there are no slots.
   // Another one after each change but replace().
   std::uint64_t direct() const noexcept;
+  // REQUIRES: direct != 0.
   static Start start_by(std::uint64_t direct, std::uint64_t position) noexcept {
+    const auto* const piece = reinterpret_cast<const std::byte*>(direct & address_mask);
+    if (piece == nullptr) __builtin_unreachable();
     const auto tag = static_cast<std::uint32_t>(position >> (direct & shift_mask) & tag_mask);
     const auto buckets = static_cast<std::uint32_t>(direct >> buckets_shift);
-    return {reinterpret_cast<const std::byte*>(direct & address_mask), buckets,
-            SlotArray::home_of_whole(tag, buckets), tag};
+    return {piece, buckets, SlotArray::home_of_whole(tag, buckets), tag};
   }
 
   // REQUIRES of all that follows: the position is in interval(); the start is that of the position.
@@ -112,6 +114,8 @@ class Segment {
     __builtin_prefetch(&home + 1);  // one in ten needs it; it is this one, but for the last home
     const SlotArray::Candidates candidates = SlotArray::candidates_at_home(start);
     if (candidates != 0) [[likely]] {
+      // Where a candidate is expected this is under way before the home has come.
+      __builtin_prefetch(start.piece);
       const auto number = static_cast<std::uint32_t>(std::countr_zero(candidates));
       const std::byte* const encoded = RecordStore::at(start.leads(), home.reference(number));
       __builtin_prefetch(encoded + 64);  // it may reach into the next line

@@ -8,8 +8,9 @@
 namespace hopring {
 
 namespace {
-constexpr std::uint32_t all_full = (1u << SlotArray::slots_per_bucket) - 1;
 constexpr std::uint32_t nowhere = 0xffffffff;
+constexpr std::uint32_t far_steps = 2;  // from the home
+constexpr std::uint32_t far_hops = 1u << far_steps;
 
 std::uint16_t bit(std::uint32_t number) { return static_cast<std::uint16_t>(1u << number); }
 }  // namespace
@@ -46,8 +47,8 @@ bool SlotArray::allocate(std::uint32_t buckets, Tag tag_max) noexcept {
 inline void SlotArray::set_slot(std::uint32_t index, Tag tag, Reference reference,
                                 UseClock::Mark mark) noexcept {
   Bucket& to = bucket(index);
-  const auto slot = static_cast<std::uint32_t>(std::countr_one(to.full));
-  to.full = static_cast<std::uint16_t>(to.full | bit(slot));
+  const auto slot = static_cast<std::uint32_t>(std::countr_one(to.full()));
+  to.state = static_cast<std::uint16_t>(to.state | bit(slot));
   to.tags[slot] = tag;
   to.set_reference(slot, reference);
   set_mark(index * slots_per_bucket + slot, mark);
@@ -66,7 +67,7 @@ bool SlotArray::insert(Tag tag, Reference reference, UseClock::Mark mark) noexce
 bool SlotArray::insert_at_home(Tag tag, Reference reference, UseClock::Mark mark) noexcept {
   const std::uint32_t index = home(tag);
   Bucket& to = bucket(index);
-  if (to.full == all_full) return false;
+  if (to.is_full()) return false;
   to.hops = static_cast<std::uint16_t>(to.hops | bit(0));
   set_slot(index, tag, reference, mark);
   ++size_;
@@ -77,17 +78,18 @@ void SlotArray::erase(SlotId slot) noexcept {
   const std::uint32_t index = slot / slots_per_bucket;
   const std::uint32_t start = home(tag(slot));
   Bucket& from = bucket(index);
-  from.full = static_cast<std::uint16_t>(from.full & ~bit(slot % slots_per_bucket));
+  from.state = static_cast<std::uint16_t>(from.state & ~bit(slot % slots_per_bucket));
   --size_;
   if (holds_home(index, start)) return;
   Bucket& named = bucket(start);
   named.hops = static_cast<std::uint16_t>(named.hops & ~bit(distance(start, index)));
+  if (named.hops < far_hops) named.state = static_cast<std::uint16_t>(named.full());
 }
 
 std::uint32_t SlotArray::nearest_with_room(std::uint32_t start) const noexcept {
   for (std::uint32_t steps = 0; steps < count_; ++steps) {
     const std::uint32_t index = after(start, steps);
-    if (bucket(index).full != all_full) return index;
+    if (!bucket(index).is_full()) return index;
   }
   return nowhere;
 }
@@ -99,7 +101,7 @@ std::uint32_t SlotArray::draw_nearer(std::uint32_t vacant) noexcept {
     const std::uint32_t index = after(vacant, count_ - back);
     for (std::uint32_t i = 0; i < slots_per_bucket; ++i) {
       if (distance(home(bucket(index).tags[i]), vacant) >= reach()) continue;
-      if ((bucket(index).full & bit(i)) == 0) continue;
+      if ((bucket(index).state & bit(i)) == 0) continue;
       const SlotId slot = index * slots_per_bucket + i;
       fill(vacant, tag(slot), reference(slot), mark(slot));
       erase(slot);
@@ -116,12 +118,14 @@ void SlotArray::fill(std::uint32_t index, Tag tag, Reference reference,
   set_slot(index, tag, reference, mark);
   const std::uint32_t start = home(tag);
   Bucket& named = bucket(start);
-  named.hops = static_cast<std::uint16_t>(named.hops | bit(distance(start, index)));
+  const std::uint32_t steps = distance(start, index);
+  named.hops = static_cast<std::uint16_t>(named.hops | bit(steps));
+  if (steps >= far_steps) named.state = static_cast<std::uint16_t>(named.state | far_bit(tag));
 }
 
 bool SlotArray::holds_home(std::uint32_t index, std::uint32_t start) const noexcept {
   const Bucket& held = bucket(index);
-  for (std::uint32_t full = held.full; full != 0; full &= full - 1) {
+  for (std::uint32_t full = held.full(); full != 0; full &= full - 1) {
     if (home(held.tags[static_cast<std::uint32_t>(std::countr_zero(full))]) == start) return true;
   }
   return false;
@@ -133,7 +137,9 @@ void SlotArray::audit() const {
     ++full_slots;
     const std::uint32_t start = home(tag(slot));
     HOPRING_CHECK(start < count_);
-    HOPRING_CHECK(distance(start, slot / slots_per_bucket) < reach());
+    const std::uint32_t steps = distance(start, slot / slots_per_bucket);
+    HOPRING_CHECK(steps < reach());
+    HOPRING_CHECK(steps < far_steps || (bucket(start).state & far_bit(tag(slot))) != 0);
   });
   HOPRING_CHECK(full_slots == size_);
   if (count_ > 0) {
@@ -141,6 +147,7 @@ void SlotArray::audit() const {
     HOPRING_CHECK(piece_.bytes == (pool_->keeps_ages() ? pool_->round_up(bytes) : bytes));
   }
   for (std::uint32_t start = 0; start < count_; ++start) {
+    HOPRING_CHECK(bucket(start).hops >= far_hops || bucket(start).state == bucket(start).full());
     for (std::uint32_t i = 0; i < neighbourhood; ++i) {
       const bool named = (bucket(start).hops & bit(i)) != 0;
       HOPRING_CHECK(named == (i < reach() && holds_home(after(start, i), start)));

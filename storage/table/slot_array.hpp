@@ -3,7 +3,7 @@
 // The hopscotch slots of one segment: buckets of one cache line in a ring, behind a line of leads.
 //
 //   piece  | leads: 8 words | bucket 0 | bucket 1 | ...
-//   bucket | 12 references of 24 bits | 12 tags of 16 bits | full 12 bits | hops 16 bits |
+//   bucket | 12 references of 24 bits | 12 tags of 16 bits | full 12, far 4 bits | hops 16 bits |
 //
 // A tag is the record's place in the segment's interval of positions, scaled to at most 16 bits;
 // its home bucket is the tag scaled to the number of buckets. So tags alone order the slots by ring
@@ -17,11 +17,12 @@
 //
 // A record lives in one of the 16 buckets from its home on (fewer if there are fewer), nine in ten
 // in their home. A lookup that finds none there looks into the bucket beside it without asking the
-// hops, since a processor would have to guess what they say, and then only into those that they
-// name. An insertion that finds its nearest free slot further away moves that slot nearer: it puts
-// into it a record which may live there, from as far back as possible, and goes on with the slot
-// that this leaves. (M. Herlihy, N. Shavit, M. Tzafrir, "Hopscotch Hashing", DISC 2008; here a step
-// is a bucket, not a slot.)
+// hops, since a processor would have to guess what they say. It goes on into those that they name
+// only if `far` says that a record with the same last two bits of its tag lives there, which it
+// seldom says of a key that is not there. An insertion that finds its nearest free slot further
+// away moves that slot nearer: it puts into it a record which may live there, from as far back as
+// possible, and goes on with the slot that this leaves. (M. Herlihy, N. Shavit, M. Tzafrir,
+// "Hopscotch Hashing", DISC 2008; here a step is a bucket, not a slot.)
 //
 // In a pool that keeps ages, one byte a slot stands behind the buckets: the mark of the record's
 // last use (use_clock.hpp), which goes where the slot goes. Lookups do not read it.
@@ -36,6 +37,8 @@
 //   (2) every full slot is within the neighbourhood of its home.
 //   (3) size() == number of full slots.
 //   (4) the piece is bytes_of(buckets()) long; with marks, rounded up to whole units.
+//   (5) a record two buckets or more from its home has its far_bit() set there. Where no record
+//       does, none is set.
 
 #include <array>
 #include <bit>
@@ -67,11 +70,20 @@ class SlotArray {
   using SlotId = std::uint32_t;
   static constexpr SlotId no_slot = 0xffffffff;
 
+  static constexpr std::uint32_t all_full = (1u << slots_per_bucket) - 1;
+  // Of the home of a record that lives two buckets from it or more.
+  static constexpr std::uint32_t far_bit(std::uint32_t tag) noexcept {
+    return 1u << (slots_per_bucket + (tag & 3));
+  }
+
   struct Bucket {
     std::array<std::uint8_t, slots_per_bucket * reference_bits / 8> references{};
     std::array<Tag, slots_per_bucket> tags{};
-    std::uint16_t full = 0;  // bit i <=> slot i holds a record
+    std::uint16_t state = 0;  // bit i, of the first twelve <=> slot i holds a record; and far bits
     std::uint16_t hops = 0;
+
+    std::uint32_t full() const noexcept { return state & all_full; }
+    bool is_full() const noexcept { return full() == all_full; }
 
     static std::size_t offset_of(std::uint32_t slot) noexcept {
       return std::size_t{slot} * (reference_bits / 8);
@@ -172,7 +184,7 @@ class SlotArray {
   static Reference reference_of_first(const Start& start, Candidates candidates) noexcept;
   // Are these, and those that no bit names, none?
   static bool are_all(const Start& start, Candidates candidates) noexcept {
-    return candidates == 0 && start.bucket(start.home).hops < 4;
+    return candidates == 0 && (start.bucket(start.home).state & far_bit(start.tag)) == 0;
   }
   // The slot among the candidates, or further away, with the tag and of which match(reference) says
   // true; or no_slot.
@@ -269,7 +281,7 @@ inline std::uint32_t SlotArray::slots_with_tag(const Bucket& bucket, std::uint32
     slots |= static_cast<std::uint32_t>(bucket.tags[i] == tag) << i;
   }
 #endif
-  return slots & bucket.full;
+  return slots & bucket.full();
 }
 
 inline SlotArray::SlotId SlotArray::first_of(const Start& start, Candidates candidates) noexcept {
@@ -306,7 +318,7 @@ SlotArray::SlotId SlotArray::find_further(const Start& start, Candidates candida
 template <class Visit>
 void SlotArray::for_each(Visit&& visit) const {
   for (std::uint32_t index = 0; index < count_; ++index) {
-    for (std::uint32_t full = bucket(index).full; full != 0; full &= full - 1) {
+    for (std::uint32_t full = bucket(index).full(); full != 0; full &= full - 1) {
       visit(index * slots_per_bucket + static_cast<std::uint32_t>(std::countr_zero(full)));
     }
   }
@@ -317,7 +329,7 @@ void SlotArray::for_each_of_home(std::uint32_t home_index, Visit&& visit) const 
   for (std::uint32_t hops = bucket(home_index).hops; hops != 0; hops &= hops - 1) {
     const std::uint32_t index =
         after(home_index, static_cast<std::uint32_t>(std::countr_zero(hops)));
-    for (std::uint32_t full = bucket(index).full; full != 0; full &= full - 1) {
+    for (std::uint32_t full = bucket(index).full(); full != 0; full &= full - 1) {
       const auto slot = static_cast<std::uint32_t>(std::countr_zero(full));
       if (home(bucket(index).tags[slot]) == home_index) visit(index * slots_per_bucket + slot);
     }
