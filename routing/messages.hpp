@@ -153,10 +153,11 @@ struct WantArcAnswer {
   std::uint32_t nonce = 0;
   Verdict verdict = Verdict::nothing;
   PeerLoad load;
+  Position end;  // coming: of the arc
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& nonce& verdict& load;
+    archive& nonce& verdict& load& end;
   }
   friend bool operator==(const WantArcAnswer&, const WantArcAnswer&) = default;
 };
@@ -196,6 +197,18 @@ struct PassCopy {
   friend bool operator==(const PassCopy&, const PassCopy&) = default;
 };
 
+// What was to become of the arc that ends here has come to nothing: to whom it was promised, and to
+// who had asked for its copy to be passed on. Not answered; who wants it may ask again.
+struct NotGiven {
+  Position end;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& end;
+  }
+  friend bool operator==(const NotGiven&, const NotGiven&) = default;
+};
+
 struct Ping {
   std::uint32_t nonce = 0;
 
@@ -217,6 +230,6 @@ struct Pong {
 };
 
 using RingMessage = std::variant<FindArc, Stabilize, ArcFound, Closer, NodeHints, WantArc,
-                                 WantArcAnswer, Ping, Pong, ArcNews, Departed, PassCopy>;
+                                 WantArcAnswer, Ping, Pong, ArcNews, Departed, PassCopy, NotGiven>;
 
 }  // namespace hopring

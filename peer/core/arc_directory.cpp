@@ -58,21 +58,21 @@ void ArcDirectory::set_copy(const View& view) { set_in(copies_, view); }
 
 void ArcDirectory::erase_copy(Position end) { erase_in(copies_, end); }
 
-void ArcDirectory::set_size(Position end, std::uint64_t keys, std::uint64_t bytes,
-                            std::uint32_t copies) {
-  const bool guessed = ends_at(entries_, next_sized_, end);
-  const std::size_t index = guessed ? next_sized_ : index_from(entries_, end);
-  if (ends_at(entries_, index, end)) {
-    entries_[index].keys = keys;
-    entries_[index].bytes = bytes;
-    entries_[index].copies = copies;
+void ArcDirectory::set_size(const ArcSize& size) {
+  const bool guessed = ends_at(entries_, next_sized_, size.end);
+  const std::size_t index = guessed ? next_sized_ : index_from(entries_, size.end);
+  if (ends_at(entries_, index, size.end)) {
+    entries_[index].keys = size.keys;
+    entries_[index].bytes = size.bytes;
+    entries_[index].copies = size.copies;
+    entries_[index].silent = size.silent;
     next_sized_ = index + 1 < entries_.size() ? index + 1 : 0;
     return;
   }
-  const std::size_t copy = index_from(copies_, end);
-  if (!ends_at(copies_, copy, end)) return;
-  copies_[copy].keys = keys;
-  copies_[copy].bytes = bytes;
+  const std::size_t copy = index_from(copies_, size.end);
+  if (!ends_at(copies_, copy, size.end)) return;
+  copies_[copy].keys = size.keys;
+  copies_[copy].bytes = size.bytes;
 }
 
 const ArcEntry* ArcDirectory::at(Position end) const {

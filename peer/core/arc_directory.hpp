@@ -16,11 +16,21 @@
 
 namespace hopring {
 
+// Of an arc that is served, or of a copy.
+struct ArcSize {
+  Position end;
+  std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;   // of keys, values and their overhead
+  std::uint32_t copies = 1;  // of an arc that is served: complete ones, at peers that answer
+  std::vector<PeerRef> silent = {};  // ... and members that should be replaced for their silence
+};
+
 struct ArcEntry {
   View view;
   std::uint64_t keys = 0;
-  std::uint64_t bytes = 0;   // of keys, values and their overhead
-  std::uint32_t copies = 1;  // complete ones, at peers that answer
+  std::uint64_t bytes = 0;           // of keys, values and their overhead
+  std::uint32_t copies = 1;          // complete ones, at peers that answer
+  std::vector<PeerRef> silent = {};  // members that should be replaced for their silence
 };
 
 class ArcDirectory {
@@ -33,7 +43,7 @@ class ArcDirectory {
   void set_copy(const View& view);
   void erase_copy(Position end);
   // How much the arc holds. Unknown ends are passed over. Cheapest if called in ring order.
-  void set_size(Position end, std::uint64_t keys, std::uint64_t bytes, std::uint32_t copies = 1);
+  void set_size(const ArcSize& size);
 
   // On their way to another peer, from the command until a shard has said how that ended.
   void begin_move(Position end) { moving_.insert(end); }

@@ -149,6 +149,7 @@ void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Out
   ring_.reset();
   membership_.reset();
   directory_ = {};
+  passing_.clear();
   command_all(LeaveRing{});
   member_ = RingMember(options_.self, options_.limits, rng_.fork());
   member_.sync(now, {});
@@ -179,7 +180,10 @@ void Front::on_message(Now now, const PeerRef& from, PeerMessage&& message, Outb
     membership_->on(now, from, *answer);
   } else if (const auto* pass = std::get_if<PassCopy>(ring)) {
     member_.on_heard(from);
-    on_pass(now, from, *pass);
+    on_pass(now, from, *pass, out);
+  } else if (const auto* not_given = std::get_if<NotGiven>(ring)) {
+    member_.on_heard(from);
+    membership_->on_not_given(now, not_given->end, directory_);
   } else {
     member_.on_message(now, from, *ring, out, events_);
   }
@@ -318,9 +322,7 @@ void Front::on_news(Now now, ShardNews&& news, Outbox& out) {
   settle(now, out);
 }
 
-void Front::set_size(const ArcSize& size) {
-  directory_.set_size(size.end, size.keys, size.bytes, size.copies);
-}
+void Front::set_size(const ArcSize& size) { directory_.set_size(size); }
 
 void Front::on_status(const ShardStatus& status) {
   if (!ring_ || ring_->ring_id != status.ring_id) return;
@@ -353,7 +355,8 @@ void Front::on_each(Now now, ArcOpened&& news, Outbox& out) {
             (news.copied ? " from=copy records=" + std::to_string(*news.copied) : " from=nothing"));
   }
   log(out, LogLevel::debug, "event=arc_opened arc=" + to_string(news.view));
-  membership_->on_came(now, ring_->replicas > 1 ? Measure::lead : Measure::copies);
+  membership_->on_came(now, news.view.arc.end,
+                       ring_->replicas > 1 ? Measure::lead : Measure::copies);
   if (state_ != State::joining) return;
   state_ = State::serving;
   join_deadline_ = Time::never();
@@ -379,9 +382,15 @@ void Front::on_each(Now, ArcLost&& news, Outbox& out) {
   arcs_changed_ = true;
 }
 
-void Front::on_each(Now now, MoveEnded&& news, Outbox&) {
+void Front::on_each(Now now, MoveEnded&& news, Outbox& out) {
   directory_.end_move(news.end);
   membership_->on_move_ended(now, news.to, news.done);
+  const auto passing = passing_.find(news.end);
+  if (!news.done) {
+    tell_not_given(news.to, news.end, out);
+    if (passing != passing_.end()) tell_not_given(passing->second, news.end, out);
+  }
+  if (passing != passing_.end()) passing_.erase(passing);
 }
 
 void Front::on_each(Now, CopyKept&& news, Outbox&) {
@@ -391,7 +400,7 @@ void Front::on_each(Now, CopyKept&& news, Outbox&) {
 void Front::on_each(Now now, ArcFollowed&& news, Outbox& out) {
   log(out, LogLevel::debug, "event=arc_followed arc=" + to_string(news.view));
   const ArcEntry* known = directory_.copy_holding(news.view.arc.end);
-  if (known == nullptr) membership_->on_came(now, Measure::copies);
+  if (known == nullptr) membership_->on_came(now, news.view.arc.end, Measure::copies);
   directory_.set_copy(news.view);
   member_.on_followed(news.view);
 }

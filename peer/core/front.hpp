@@ -91,7 +91,8 @@ class Front {
   void command(Position position, ShardCommand&& command);
   void command_all(const ShardCommand& command);
   void on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out);
-  void on_pass(Now now, const PeerRef& from, const PassCopy& pass);
+  void on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& out);
+  void tell_not_given(const PeerRef& to, Position end, Outbox& out) const;
   std::vector<PeerRef> living_peers() const;
   void set_size(const ArcSize& size);
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
@@ -136,7 +137,9 @@ class Front {
   Time next_placement_ = Time::never();  // where arcs have several copies
   RingEvents events_;                    // reused; empty between inputs
   std::vector<ToShard> commands_;
-  std::vector<ShardStatus> statuses_;          // of each shard, the last one, without its arcs
+  std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
+  // Arcs that members are being changed of since one of them has asked to pass its copy on: who.
+  std::map<Position, PeerRef> passing_;
   std::map<Endpoint, Unreachable> dial_ends_;  // of contacts, while dialling
   std::uint64_t arcs_taken_over_ = 0;
 };

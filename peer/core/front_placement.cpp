@@ -6,49 +6,76 @@
 
 namespace hopring {
 
-// An arc that is served here should have all its copies, at living peers.
+namespace {
+
+bool has(const std::vector<PeerRef>& peers, const PeerRef& peer) {
+  return std::find(peers.begin(), peers.end(), peer) != peers.end();
+}
+
+}  // namespace
+
+// An arc that is served here should have all its copies, at peers that live and answer. A member
+// that is dead is let go for another, or where there is no other; one that is silent only for
+// another.
 void Front::place_copies(Now now) {
   next_placement_ = now.monotonic + rng_.jittered(options_.limits.placement_interval);
   const std::vector<PeerRef> others = living_peers();
   for (const ArcEntry& each : directory_.entries()) {
     if (directory_.is_moving(each.view.arc.end)) continue;
-    std::vector<PeerRef> members;
-    for (const PeerRef& member : each.view.members) {
-      if (!member_.health().is_dead(member)) members.push_back(member);
+    const Members& present = each.view.members;
+    std::vector<PeerRef> next;
+    std::vector<PeerRef> silent;
+    for (const PeerRef& member : present) {
+      if (member_.health().is_dead(member)) continue;
+      (has(each.silent, member) ? silent : next).push_back(member);
     }
-    const bool has_dead = members.size() < each.view.members.size();
-    const std::size_t before = members.size();
-    while (members.size() < ring_->replicas) {
-      const auto newcomer = membership_->newcomer(now, members, others);
+    const bool has_dead = next.size() + silent.size() < present.size();
+    const std::size_t before = next.size();
+    std::vector<PeerRef> taken(present.begin(), present.end());
+    while (next.size() < ring_->replicas) {
+      const auto newcomer = membership_->newcomer(now, taken, others);
       if (!newcomer) break;
-      members.push_back(*newcomer);
+      next.push_back(*newcomer);
+      taken.push_back(*newcomer);
     }
-    // A member that is dead is let go for another, or where there is no other.
-    const bool is_better =
-        members.size() > each.view.members.size() || (has_dead && members.size() > before);
-    const bool has_nobody = has_dead && members.size() == before;
-    if (is_better || has_nobody) {
-      command(each.view.arc.end, SetMembers{each.view.arc.end, std::move(members)});
+    const bool is_better = next.size() > before;
+    if (!is_better && !has_dead) continue;
+    for (const PeerRef& member : silent) {
+      if (next.size() < ring_->replicas) next.push_back(member);
     }
+    directory_.begin_move(each.view.arc.end);
+    command(each.view.arc.end, SetMembers{each.view.arc.end, std::move(next)});
   }
 }
 
 // A member wants another peer to have its copy.
-void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass) {
+void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& out) {
   const bool leaves = !pass.to;
   if (leaves) membership_->on_leaver(now, from);
   const ArcEntry* arc = directory_.at(pass.end);
-  if (arc == nullptr || !is_member(arc->view, from) || from == options_.self) return;
-  if (directory_.is_moving(pass.end)) return;
+  const bool is_welcome = arc != nullptr && is_member(arc->view, from) && from != options_.self &&
+                          !directory_.is_moving(pass.end) &&
+                          !(pass.to && member_.health().is_dead(*pass.to));
+  if (!is_welcome) {
+    tell_not_given(from, pass.end, out);
+    if (pass.to) tell_not_given(*pass.to, pass.end, out);
+    return;
+  }
   const Members& members = arc->view.members;
   std::vector<PeerRef> next(members.begin(), members.end());
   std::optional<PeerRef> to = pass.to;
   if (leaves) to = membership_->newcomer(now, next, living_peers());
   std::erase(next, from);
   std::erase_if(next, [&](const PeerRef& each) { return member_.health().is_dead(each); });
-  if (to && member_.health().is_dead(*to)) return;
-  if (to && std::find(next.begin(), next.end(), *to) == next.end()) next.push_back(*to);
+  if (to && !has(next, *to)) next.push_back(*to);
+  passing_[pass.end] = from;
+  directory_.begin_move(pass.end);
   command(pass.end, SetMembers{pass.end, std::move(next)});
+}
+
+void Front::tell_not_given(const PeerRef& to, Position end, Outbox& out) const {
+  if (to.incarnation == 0 || to == options_.self) return;
+  out.push_back(SendPeer{to, RingMessage(NotGiven{end})});
 }
 
 std::vector<PeerRef> Front::living_peers() const {

@@ -76,6 +76,7 @@ void Membership::on_lookup(Now now, const LookupDone& done) {
 void Membership::on_gone(const PeerRef& peer) {
   balancer_.forget(peer);
   std::erase_if(wants_, [&](const auto& each) { return each.second.asked == peer; });
+  std::erase_if(coming_, [&](const Coming& each) { return each.from == peer; });
 }
 
 // Copies that are placed.
@@ -116,7 +117,7 @@ std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantAr
                                       ArcDirectory& arcs, Outbox& out) {
   balancer_.on_load(now.monotonic, from, message.load);
   forget_passed(now, arcs);
-  WantArcAnswer answer{message.nonce, WantArcAnswer::Verdict::nothing, load(arcs)};
+  WantArcAnswer answer{message.nonce, WantArcAnswer::Verdict::nothing, load(arcs), {}};
   std::vector<Balancer::Candidate> candidates;
   PeerLoad staying = answer.load;  // without what is on its way to others
   std::size_t moving = 0;
@@ -154,6 +155,7 @@ std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantAr
         arcs.begin_move(gift->end);
       }
       answer.verdict = WantArcAnswer::Verdict::coming;
+      answer.end = give ? give->part : gift->end;
     }
   }
   out.push_back(SendPeer{from, RingMessage(answer)});
@@ -181,7 +183,7 @@ void Membership::on(Now now, const PeerRef& from, const WantArcAnswer& message) 
   balancer_.on_load(now.monotonic, from, message.load);
   switch (message.verdict) {
     case WantArcAnswer::Verdict::coming:
-      coming_.push_back({now.monotonic + arrival_patience, measure});
+      coming_.push_back({now.monotonic + arrival_patience, measure, message.end, from});
       next_step_ = now.monotonic;
       break;
     case WantArcAnswer::Verdict::busy:
@@ -194,12 +196,17 @@ void Membership::on(Now now, const PeerRef& from, const WantArcAnswer& message) 
   }
 }
 
-void Membership::on_came(Now now, Measure measure) {
-  const auto found = std::find_if(coming_.begin(), coming_.end(),
-                                  [&](const Coming& each) { return each.measure == measure; });
-  if (found != coming_.end()) coming_.erase(found);
+void Membership::on_came(Now now, Position end, Measure measure) {
+  std::erase_if(coming_,
+                [&](const Coming& each) { return each.end == end && each.measure == measure; });
   came_ = true;
   next_step_ = now.monotonic;
+}
+
+void Membership::on_not_given(Now now, Position end, ArcDirectory& arcs) {
+  std::erase_if(coming_, [&](const Coming& each) { return each.end == end; });
+  if (passed_.erase(end) > 0) arcs.end_move(end);
+  next_step_ = std::min(next_step_, now.monotonic + rng_.jittered(busy_pause));
 }
 
 void Membership::ask_givers(Now now, const ArcDirectory& arcs, Outbox& out) {

@@ -40,7 +40,9 @@ class Membership {
   std::optional<GiveArc> on(Now now, const PeerRef& from, const WantArc& message,
                             ArcDirectory& arcs, Outbox& out);
   void on(Now now, const PeerRef& from, const WantArcAnswer& message);
-  void on_came(Now now, Measure measure);
+  void on_came(Now now, Position end, Measure measure);
+  // What was promised to this peer, or what it has asked to be passed on, does not happen.
+  void on_not_given(Now now, Position end, ArcDirectory& arcs);
   void on_move_ended(Now now, const PeerRef& to, bool done);
   void on_gone(const PeerRef& peer);
 
@@ -74,6 +76,8 @@ class Membership {
   struct Coming {
     Time until;  // it is waited for so long
     Measure measure;
+    Position end;
+    PeerRef from;
   };
 
   void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);

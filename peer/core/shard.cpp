@@ -1,5 +1,6 @@
 #include "peer/core/shard.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "peer/core/membership.hpp"
@@ -119,7 +120,13 @@ bool Shard::give_copied(Now now, const GiveArc& gift, GroupOutbox& news) {
 void Shard::on_each(Now now, SetMembers&& command, GroupOutbox& news) {
   if (!replicas_) return;
   const Members members(command.members.begin(), command.members.end());
-  (void)replicas_->change(now, command.end, members, std::nullopt, news);
+  if (replicas_->change(now, command.end, members, std::nullopt, news)) return;
+  const Replica* replica = replicas_->find(command.end);
+  const auto newcomer = std::find_if(members.begin(), members.end(), [&](const PeerRef& each) {
+    return replica != nullptr && !is_member(replica->view(), each);
+  });
+  const PeerRef to = newcomer != members.end() ? *newcomer : PeerRef{};
+  news.push_back(MoveEnded{command.end, to, false});
 }
 
 void Shard::on_each(Now now, PeerGone&& command, GroupOutbox& news) {
@@ -197,8 +204,12 @@ ArcSize Shard::size_of(Now now, Position end) const {
   }
   const Replica* replica = replicas_->find(end);
   if (replica == nullptr || replica->arc().end != end) return {end};
-  const std::size_t copies = replica->leads() ? replica->raft().copies(now) : 1;
-  return {end, replica->size(), replica->bytes(), static_cast<std::uint32_t>(copies)};
+  ArcSize size{end, replica->size(), replica->bytes()};
+  if (replica->leads()) {
+    size.copies = static_cast<std::uint32_t>(replica->raft().copies(now));
+    size.silent = replica->raft().silent_voters(now, options_.member_silence_max);
+  }
+  return size;
 }
 
 void Shard::on_deadline(Now now, GroupOutbox& news) {

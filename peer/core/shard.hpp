@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/rng.hpp"
+#include "peer/core/arc_directory.hpp"
 #include "peer/core/options.hpp"
 #include "routing/ring_config.hpp"
 #include "storage/group/group_host.hpp"
@@ -77,7 +78,8 @@ struct GiveArc {
   Position part;
   PeerRef to;
 };
-// The arc that ends here should be held by these peers. In a ring of several copies alone.
+// The arc that ends here should be held by these peers. In a ring of several copies alone. Always
+// followed by MoveEnded, unless the ring is left.
 struct SetMembers {
   Position end;
   std::vector<PeerRef> members;
@@ -92,14 +94,6 @@ struct FromPeer {
 };
 using ShardCommand = std::variant<EnterRing, LeaveRing, TakeWrites, OpenArc, TakeOverArc, DropArc,
                                   GiveArc, SetMembers, PeerGone, FromPeer>;
-
-// Of an arc that is served, or of a copy.
-struct ArcSize {
-  Position end;
-  std::uint64_t keys = 0;
-  std::uint64_t bytes = 0;   // of keys, values and their overhead
-  std::uint32_t copies = 1;  // of an arc that is served: complete ones, at peers that answer
-};
 
 // What the groups of a shard have to say. `transfers` as in ShardStatus, and never older than the
 // news, like `sizes`: of the arcs that came or changed.

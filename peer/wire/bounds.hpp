@@ -62,6 +62,8 @@ inline constexpr bool is_always_well_formed<Ping> = true;
 template <>
 inline constexpr bool is_always_well_formed<Departed> = true;
 template <>
+inline constexpr bool is_always_well_formed<NotGiven> = true;
+template <>
 inline constexpr bool is_always_well_formed<Pong> = true;
 template <>
 inline constexpr bool is_always_well_formed<OfferAnswer> = true;

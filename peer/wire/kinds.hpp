@@ -86,6 +86,7 @@ inline constexpr std::array message_rows{
     message_row<ArcNews>("ArcNews"),
     message_row<Departed>("Departed"),
     message_row<PassCopy>("PassCopy"),
+    message_row<NotGiven>("NotGiven"),
     message_row<OfferArc>("OfferArc"),
     message_row<OfferAnswer>("OfferAnswer"),
     message_row<Chunk>("Chunk"),

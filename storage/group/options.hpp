@@ -61,6 +61,9 @@ struct GroupOptions {
   // Without a primary for so long an arc counts as lost, until one turns up: who asks for it is
   // told that it is unavailable. Elections take less, even if the first finds no winner.
   Duration orphan_after = std::chrono::seconds(2);
+  // A member that has not answered for so long should be replaced: by then it is no pause any more
+  // but a trouble that may last. It stays a member until another peer has its copy.
+  Duration member_silence_max = std::chrono::seconds(10);
   // A change of members that has not got its copies by then is given up, and may be asked for
   // again. Long enough for a gigabyte over a slow network.
   Duration change_timeout = std::chrono::minutes(2);

@@ -204,6 +204,10 @@ bool Replica::begin_again(Now now, const OfferCopy& offer, ArcRecords records) {
   return true;
 }
 
+bool Replica::has(const OfferCopy& offer) const {
+  return is_complete() && raft_.has({offer.term, offer.index, offer.index_term, offer.roster});
+}
+
 // Takes what continues the copy, and was not read before an entry that has gone by.
 void Replica::on_chunk(Now now, const Chunk& chunk, GroupOutbox& out) {
   heard_at_ = now.monotonic;

@@ -130,6 +130,8 @@ class Replica {
   // The copy that comes. Begins again from nothing, where a primary offers that: false if this copy
   // is not behind it.
   bool begin_again(Now now, const OfferCopy& offer, ArcRecords records);
+  // Is there nothing in the copy that is offered which this one lacks?
+  bool has(const OfferCopy& offer) const;
   void on_chunk(Now now, const Chunk& chunk, GroupOutbox& out);
   const std::optional<Position>& missing() const noexcept { return missing_; }
 

@@ -300,6 +300,12 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     return each.transfer == offer.transfer && each.from == from;
   };
   bool accepted = std::any_of(incoming_.begin(), incoming_.end(), is_known);
+  const Replica* const copy = named(offer.group);  // complete where it came when none was wanted
+  if (!accepted && copy != nullptr && copy->has(offer)) {
+    out.push_back(SendGroup{from, OfferAnswer{offer.transfer, true}});
+    out.push_back(SendGroup{from, ChunkAnswer{offer.transfer, std::nullopt}});
+    return;
+  }
   if (!accepted && accepts(from, offer)) {
     ArcRecords records(pool_, hash_, offer.view.arc);
     Replica* present = ending_at(offer.view.arc.end);
@@ -444,9 +450,8 @@ bool ReplicaHost::split(Now now, Position end, Position at, GroupOutbox& out) {
 }
 
 // A member that has lost its copy, or lacks too much, is given one. Who has lost it has forgotten
-// its votes, too, and is admitted anew.
-// Also while another change waits for a majority, or the first entry of a term does: they may
-// wait for just that member.
+// its votes, too, and is admitted anew. Also while another change waits for a majority, or the
+// first entry of a term does: they may wait for just that member.
 void ReplicaHost::give_missing_copies(Now now, Replica& replica, GroupOutbox& out) {
   if (!replica.raft().is_primary()) return;
   const bool is_under_way = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& each) {
@@ -482,15 +487,16 @@ void ReplicaHost::advance_jobs(Now now, GroupOutbox& out) {
   }
 }
 
-// Would these members have a majority that answers? Else the arc would be lost by its own change.
+// Would these members have a majority that answers, and have the present ones one? Else the arc
+// would be lost by its own change.
 bool ReplicaHost::can_decide(Now now, const Replica& replica, const Members& members) const {
+  if (!replica.raft().decides_without_lost()) return false;
   const auto answers = std::count_if(members.begin(), members.end(), [&](const PeerRef& each) {
     return each == self_ || replica.raft().has_copy(now, each);
   });
   return 2 * static_cast<std::size_t>(answers) > members.size();
 }
 
-// Is it over?
 bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
   Replica* replica = named(job.group);
   if (replica == nullptr || !replica->raft().is_primary()) {
@@ -498,8 +504,8 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     return true;
   }
   const bool failed = std::any_of(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
-    const bool is_useless =
-        copy->phase() == CopySource::Phase::done && replica->raft().needs_copy(copy->to());
+    const bool is_done = copy->phase() == CopySource::Phase::done;
+    const bool is_useless = is_done && replica->raft().needs_copy(copy->to());
     const bool is_stuck = !replica->raft().has_copy(now, copy->to()) && copy->is_stale(now);
     return copy->phase() == CopySource::Phase::given_up || is_useless || is_stuck;
   });

@@ -123,7 +123,7 @@ class ReplicaHost {
   void give_missing_copies(Now now, Replica& replica, GroupOutbox& out);
   Copies supersede(Replica& replica, const Members& members);
   void advance_jobs(Now now, GroupOutbox& out);
-  bool advance_job(Now now, Job& job, GroupOutbox& out);
+  bool advance_job(Now now, Job& job, GroupOutbox& out);  // is it over?
   void end_job(const Job& job, bool done, GroupOutbox& out);
   bool give_up(const Job& job, Replica& replica, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;

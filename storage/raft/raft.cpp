@@ -279,6 +279,10 @@ bool Raft::has_lost_voters() const {
   return std::any_of(peers_.begin(), peers_.end(), [](const Peer& each) { return each.is_lost; });
 }
 
+bool Raft::decides_without_lost() const {
+  return is_decided_by([](const Peer& each) { return !each.is_lost; });
+}
+
 std::vector<PeerRef> Raft::members_without_copy() const {
   std::vector<PeerRef> without;
   for (const Peer& each : peers_) {
@@ -299,6 +303,17 @@ std::size_t Raft::copies(Now now) const {
     count += voter.peer == self_ || has_copy(now, voter.peer) ? 1 : 0;
   });
   return count;
+}
+
+std::vector<PeerRef> Raft::silent_voters(Now now, Duration silence) const {
+  std::vector<PeerRef> silent;
+  if (!is_primary()) return silent;
+  for (const Peer& each : peers_) {
+    if (each.admitted == 0) continue;
+    const Time heard = std::max(led_since_, each.confirmed.value_or(Time{}));
+    if (heard + silence <= now.monotonic) silent.push_back(each.peer);
+  }
+  return silent;
 }
 
 bool Raft::needs_copy(const PeerRef& peer) const {
@@ -460,6 +475,11 @@ void Raft::on(Now, const PeerRef& from, const NoCopy& message, RaftOutbox&) {
 
 void Raft::on(Now, const PeerRef&, const NotMember& message, RaftOutbox&) {
   if (!is_primary() && message.index > rosters_.back().index) is_removed_ = true;
+}
+
+bool Raft::has(const Start& start) const {
+  return is_complete_ && !is_primary() && start.term >= term_ && start.index >= log_.base_index() &&
+         start.index <= log_.last_index() && log_.term_at(start.index) == start.index_term;
 }
 
 // What it has acknowledged stays: entries that follow the copy may be committed by its word.

@@ -129,6 +129,11 @@ class Raft {
   bool has_copy(Now now, const PeerRef& peer) const;
   // Members that have_copy(), this one included. REQUIRES: is_primary().
   std::size_t copies(Now now) const;
+  // Are those voters a majority that have not lost their copies? A change of members admits the
+  // others anew, and until it is committed they count for the present members no more.
+  bool decides_without_lost() const;
+  // Voters that have not answered for so long, as far as this primary has led for so long.
+  std::vector<PeerRef> silent_voters(Now now, Duration silence) const;
   // Does it lack what is not kept here any more? Then the copy that it was given is of no use.
   bool needs_copy(const PeerRef& peer) const;
   // How far the entries have reached a member or learner; 0 if that is not known.
@@ -140,6 +145,8 @@ class Raft {
   // the arc: entries after that are applied again. False, and nothing happened, if its copy is
   // complete and not behind that, or if it lacks the entries to go on from there.
   bool install(Now now, const Start& start);
+  // Is its copy complete and not behind that? Then it needs no other.
+  bool has(const Start& start) const;
   // A member whose copy is not complete has the entries that have reached it, but not what they
   // build on. It votes, but does not stand for election, and what it has does not count: else an
   // entry might be committed by members of whom none that is complete has it.
@@ -277,6 +284,7 @@ class Raft {
   // Primary.
   std::vector<Peer> peers_;
   std::uint64_t first_of_term_ = 0;  // index of the first entry of its term
+  Time led_since_{};
   std::uint64_t proposed_ = 0;       // bytes of memory
   Time confirmed_at_{};              // when it last looked and had the promises of a majority
   bool wants_heartbeat_ = false;

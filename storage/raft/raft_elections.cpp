@@ -145,6 +145,7 @@ void Raft::lead(Now now) {
   votes_.clear();
   peers_.clear();
   confirmed_at_ = now.monotonic;
+  led_since_ = now.monotonic;
   wants_heartbeat_ = true;
   first_of_term_ = log_.last_index() + 1;
   proposed_ = 0;

@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(an_arc_is_found_by_its_end_and_by_what_it_holds) {
 }
 
 BOOST_AUTO_TEST_CASE(a_new_view_of_an_arc_takes_the_place_of_the_old_one_and_keeps_its_size) {
-  arcs.set_size(Position{20}, 3, 100);
+  arcs.set_size({Position{20}, 3, 100});
   arcs.set(view(15, 20, self, 2));
   BOOST_REQUIRE(arcs.entries().size() == 3u);
   BOOST_TEST(arcs.at(Position{20})->view == view(15, 20, self, 2));
@@ -46,12 +46,12 @@ BOOST_AUTO_TEST_CASE(a_new_view_of_an_arc_takes_the_place_of_the_old_one_and_kee
 }
 
 BOOST_AUTO_TEST_CASE(sizes_may_come_in_any_order_and_of_arcs_that_are_gone) {
-  arcs.set_size(Position{40}, 4, 400);
-  arcs.set_size(Position{20}, 2, 200);
+  arcs.set_size({Position{40}, 4, 400});
+  arcs.set_size({Position{20}, 2, 200});
   arcs.erase(Position{30});
   arcs.erase(Position{31});
-  arcs.set_size(Position{30}, 9, 900);
-  arcs.set_size(Position{40}, 5, 500);
+  arcs.set_size({Position{30}, 9, 900});
+  arcs.set_size({Position{40}, 5, 500});
   BOOST_TEST(arcs.keys() == 7u);
   BOOST_TEST(arcs.load().bytes == 700u);
   BOOST_TEST(arcs.load().arcs == 2u);
