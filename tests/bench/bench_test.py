@@ -107,7 +107,10 @@ class CommandLine(unittest.TestCase):
     def test_a_mistake_gets_one_line_that_names_it(self) -> None:
         mistakes = {
             (): "table",
-            ("net",): "'net'",
+            ("ring",): "'ring'",
+            ("net", "--clients", "0"): "--clients",
+            ("net", "--colour"): "--colour",
+            ("net", "--at", "127.0.0.1:1", "--seconds", "many"): "seconds",
             ("table", "--entries", "0"): "--entries",
             ("table", "--entries", "-5"): "--entries",
             ("table", "--entries", "many"): "--entries",

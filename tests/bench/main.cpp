@@ -1,5 +1,5 @@
-// hopring-bench: measures the table against maps that a user could pick. Exit codes: 0 measured,
-// 1 could not measure, 2 a bad option.
+// hopring-bench: measures the table against maps that a user could pick, and rings of processes.
+// Exit codes: 0 measured, 1 could not measure, 2 a bad option.
 
 #include <cstdio>
 #include <exception>
@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/entropy.hpp"
+#include "tests/bench/net_command.hpp"
 #include "tests/bench/options.hpp"
 #include "tests/bench/table_figures.hpp"
 
@@ -56,6 +57,7 @@ void measure_table(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace hopring::bench;
+  if (argc > 1 && std::string_view(argv[1]) == "net") return run_net(argc - 1, argv + 1);
   const auto options = read_options(std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* help = std::get_if<Help>(&options)) {
     std::fputs(help->text.c_str(), stdout);

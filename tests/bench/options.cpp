@@ -17,6 +17,7 @@ constexpr std::int64_t value_bytes_max = 65536;
 constexpr const char* usage =
     R"(usage: hopring-bench table [--entries N] [--value B] [--against TEXT] [--only TEXT]
                            [--json] [--curve FILE]
+       hopring-bench net --help
 
 Measures the table of hopring against maps that a user could pick: std::unordered_map and
 boost::unordered_flat_map, and those of absl, tsl, libcuckoo and oneTBB that this build has found.
@@ -87,9 +88,10 @@ std::variant<Options, Help, UsageError> parse(const std::vector<std::string>& ar
   po::variables_map given;
   po::store(po::command_line_parser(arguments).options(all).positional(positional).run(), given);
   if (given.count("help") != 0) return Help{help_text()};
-  if (given.count("subcommand") == 0) return UsageError{"say what to measure: table"};
+  if (given.count("subcommand") == 0) return UsageError{"say what to measure: table or net"};
   const auto subcommand = given["subcommand"].as<std::string>();
-  if (subcommand != "table") return UsageError{"cannot measure '" + subcommand + "', only: table"};
+  if (subcommand != "table")
+    return UsageError{"cannot measure '" + subcommand + "', only: table or net"};
   const auto entries = given["entries"].as<std::int64_t>();
   const auto value_bytes = given["value"].as<std::int64_t>();
   if (auto wrong = problem(entries, value_bytes)) return UsageError{*wrong};

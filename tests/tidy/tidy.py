@@ -61,7 +61,9 @@ BANNED = [
     (r"^$", CODE, r"\busing namespace std\s*;", "std:: before each name"),
     (r"^tests/", r"\.hpp$", r"\busing namespace\b",
      "qualified names; a header decides for its readers"),
-    (r"^$", r"^tests/.*" + CODE, r"\bsleep_(?:for|until)\b|\bu?sleep\(",
+    # A load lasts for a time and keeps a rate.
+    (r"^tests/(?:bench|integration)/\w+_load\.cpp$", r"^tests/.*" + CODE,
+     r"\bsleep_(?:for|until)\b|\bu?sleep\(",
      "an event to wait for, or virtual time"),
     (r"^tests/tidy/", r"", r"\bFIXME\b|\bTODO\b|\bXXX\b", "the fix itself"),
     (r"^tests/tidy/", r"", r"(?<![\w.~-])/(?:home|root|Users|work)/\w",
