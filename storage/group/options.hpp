@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "storage/group/result_window.hpp"
 #include "storage/raft/raft_options.hpp"
 #include "storage/table/block_pool.hpp"
 
@@ -61,6 +62,9 @@ struct GroupOptions {
   // Without a primary for so long an arc counts as lost, until one turns up: who asks for it is
   // told that it is unavailable. Elections take less, even if the first finds no winner.
   Duration orphan_after = std::chrono::seconds(2);
+  // Results that the window of an arc keeps (result_window.hpp). The same at all members of a ring:
+  // other values are for tests.
+  std::size_t results_max = window_results_max;
   // A change of members that has not got its copies by then is given up, and may be asked for
   // again. Long enough for a gigabyte over a slow network.
   Duration change_timeout = std::chrono::minutes(2);

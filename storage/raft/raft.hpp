@@ -102,7 +102,8 @@ class Raft {
   std::size_t kept_bytes() const noexcept { return log_.bytes(); }
   // Appends a command, which takes so many bytes of memory once it is applied, and returns its
   // index. flush() sends it. REQUIRES: is_primary().
-  std::uint64_t propose(Command command, std::int64_t as_of_ms = 0, std::uint64_t bytes = 0);
+  std::uint64_t propose(Command command, std::int64_t as_of_ms = 0, std::uint64_t bytes = 0,
+                        const std::optional<Stamp>& stamp = {});
   // May the members be changed now? By one change at a time, and by a primary that may_serve()
   // would trust but for its promises.
   bool can_change_members() const;
