@@ -1,8 +1,8 @@
 #include "storage/group/result_window.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "base/check.hpp"
@@ -14,6 +14,13 @@ std::uint32_t seconds_of(std::int64_t ms) {
   const std::int64_t seconds = std::max<std::int64_t>(ms, 0) / 1000;
   return static_cast<std::uint32_t>(
       std::min<std::int64_t>(seconds, std::numeric_limits<std::uint32_t>::max()));
+}
+
+// Its low bits are the home slot's number: there are at most 2^16.
+std::uint16_t hash_of(std::uint64_t client, std::uint64_t sequence) {
+  std::uint64_t mixed = client ^ (sequence * 0x9e3779b97f4a7c15ull);
+  mixed = (mixed ^ (mixed >> 32)) * 0xd6e8feb86659fd93ull;
+  return static_cast<std::uint16_t>(mixed >> 40);
 }
 
 bool is_too_old(std::uint32_t as_of_s, std::uint32_t now_s) {
@@ -41,42 +48,42 @@ void ResultWindow::Slots::reset(std::size_t count) {
   count_ = count;
   if (count == 0) return;
   const BlockPool::Overdraft beyond(*pool_);
-  piece_ = pool_->lend(pool_->round_up(count * sizeof(Place)));
+  piece_ = pool_->lend(pool_->round_up(count * sizeof(Slot)));
   if (piece_.data == nullptr) throw std::bad_alloc();
-  std::memset(piece_.data, 0, count * sizeof(Place));
-}
-
-std::size_t ResultWindow::home_of(std::uint64_t client, std::uint64_t sequence) const noexcept {
-  std::uint64_t mixed = (client ^ (sequence * 0x9e3779b97f4a7c15ull));
-  mixed = (mixed ^ (mixed >> 32)) * 0xd6e8feb86659fd93ull;
-  return static_cast<std::size_t>(mixed >> 32) & (slots_.count() - 1);
+  for (std::size_t i = 0; i < count; ++i) new (&(*this)[i]) Slot();
 }
 
 // Of the stamp, or the free one where it would be. REQUIRES: there are slots.
 std::size_t ResultWindow::find_slot(std::uint64_t client, std::uint64_t sequence) const noexcept {
   const std::size_t mask = slots_.count() - 1;
-  for (std::size_t slot = home_of(client, sequence);; slot = (slot + 1) & mask) {
-    if (slots_[slot] == 0) return slot;
-    const Result& each = results_[number_at(slots_[slot], first_result_)];
+  const Hash hash = hash_of(client, sequence);
+  for (std::size_t slot = hash & mask;; slot = (slot + 1) & mask) {
+    if (slots_[slot].place == 0) return slot;
+    if (slots_[slot].hash != hash) continue;
+    const Result& each = results_[number_at(slots_[slot].place, first_result_)];
     if (each.client == client && each.sequence == sequence) return slot;
   }
 }
 
 void ResultWindow::take_slot(std::size_t i) {
-  slots_[find_slot(results_[i].client, results_[i].sequence)] = place_of(i, first_result_);
+  const Result& result = results_[i];
+  slots_[find_slot(result.client, result.sequence)] = {place_of(i, first_result_),
+                                                       hash_of(result.client, result.sequence)};
 }
 
-// Those behind it that would not be found any more move up.
-void ResultWindow::free_slot(std::size_t slot) {
+// Of the oldest one. Those behind it that would not be found any more move up.
+void ResultWindow::free_slot() {
   const std::size_t mask = slots_.count() - 1;
-  for (std::size_t next = (slot + 1) & mask; slots_[next] != 0; next = (next + 1) & mask) {
-    const Result& each = results_[number_at(slots_[next], first_result_)];
-    const std::size_t home = home_of(each.client, each.sequence);
+  const Place place = place_of(0, first_result_);
+  std::size_t slot = hash_of(results_.front().client, results_.front().sequence) & mask;
+  while (slots_[slot].place != place) slot = (slot + 1) & mask;
+  for (std::size_t next = (slot + 1) & mask; slots_[next].place != 0; next = (next + 1) & mask) {
+    const std::size_t home = slots_[next].hash & mask;
     if (((next - home) & mask) < ((next - slot) & mask)) continue;
     slots_[slot] = slots_[next];
     slot = next;
   }
-  slots_[slot] = 0;
+  slots_[slot] = {};
 }
 
 // Twice as many as the queue has room for.
@@ -105,7 +112,7 @@ ResultWindow ResultWindow::copy() const {
 
 std::optional<OpResult> ResultWindow::find(const Stamp& stamp) const {
   if (results_.empty()) return std::nullopt;
-  const Place place = slots_[find_slot(stamp.client, stamp.sequence)];
+  const Place place = slots_[find_slot(stamp.client, stamp.sequence)].place;
   if (place == 0) return std::nullopt;
   return told(number_at(place, first_result_));
 }
@@ -129,7 +136,8 @@ void ResultWindow::remember(const Stamp& stamp, std::uint64_t index, std::int64_
 }
 
 bool ResultWindow::append(const RememberedResult& given) {
-  const bool is_known = !results_.empty() && slots_[find_slot(given.client, given.sequence)] != 0;
+  const bool is_known =
+      !results_.empty() && slots_[find_slot(given.client, given.sequence)].place != 0;
   if (given.index <= newest() || is_known) return false;
   if (results_.size() == results_max_) pop();
   Result result{given.client, given.sequence, given.index, given.as_of_s, 0, 0, 0};
@@ -159,7 +167,7 @@ void ResultWindow::push(const Result& result) {
 void ResultWindow::pop() {
   const Result& oldest = results_.front();
   forgotten_ = oldest.index;
-  free_slot(find_slot(oldest.client, oldest.sequence));
+  free_slot();
   if (oldest.value != 0) {
     values_.pop_front();
     first_value_ = (first_value_ + 1) % places_max;
@@ -209,13 +217,15 @@ void ResultWindow::audit() const {
     const Result& each = results_[i];
     HOPRING_CHECK(each.index > before && each.as_of_s <= newest_s_);
     before = each.index;
-    HOPRING_CHECK(slots_[find_slot(each.client, each.sequence)] == place_of(i, first_result_));
+    const Place place = slots_[find_slot(each.client, each.sequence)].place;
+    HOPRING_CHECK(place == place_of(i, first_result_));
     if (each.value != 0) HOPRING_CHECK(each.value == place_of(values++, first_value_));
   }
   HOPRING_CHECK(values == values_.size());
   HOPRING_CHECK(slots_.count() == 2 * results_.capacity());
   std::size_t taken = 0;
-  for (std::size_t slot = 0; slot < slots_.count(); ++slot) taken += slots_[slot] != 0 ? 1 : 0;
+  for (std::size_t slot = 0; slot < slots_.count(); ++slot)
+    taken += slots_[slot].place != 0 ? 1 : 0;
   HOPRING_CHECK(taken == results_.size());
 }
 

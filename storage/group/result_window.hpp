@@ -6,7 +6,8 @@
 //   forgotten()                      the newest
 //       |  result  result  ...  result  |          one queue, in the order of their entries
 //       +-------------------------------+
-//   slots_: stamp -> its place in the queue (open addressing, linear probing)
+//   slots_: stamp -> its place in the queue (open addressing, linear probing). A slot has the
+//           stamp's hash, too, so that mostly no other result is touched than the one sought
 //
 // Which stamps it holds is a function of the order alone, of no record: so a copy that is still
 // coming, and lacks records, holds the same ones. What it cannot know is the result of a write to
@@ -17,7 +18,7 @@
 //
 // Bounds: results_max results; older than age_max none, once an entry tells the time. Of a result's
 // value at most value_bytes_max bytes are kept, longer ones are not: then the outcome stands alone.
-// 36 bytes a result, 32 more if it has a value, and twice that at most while the queue grows; an
+// 40 bytes a result, 32 more if it has a value, and twice that at most while the queue grows; an
 // empty window has none. They are lent by the shard's pool, beyond its limit if need be.
 //
 // Not thread-safe. Throws std::bad_alloc if the system has no memory.
@@ -42,7 +43,7 @@ namespace hopring {
 
 // Where many clients send more to one arc at a time than this, some are refused once and stamp
 // anew. Those that come again after the primary has died find nothing newer before them.
-inline constexpr std::size_t window_results_max = 8192;
+inline constexpr std::size_t window_results_max = 4096;
 // Longer than anybody tries again: a client's calls end after 5 s, unless told otherwise.
 inline constexpr std::chrono::seconds window_age_max{30};
 inline constexpr std::size_t window_value_bytes_max = 20;
@@ -125,6 +126,11 @@ class ResultWindow {
   using Place = std::uint16_t;
   static constexpr std::size_t places_max = 0xffff;
 
+  using Hash = std::uint16_t;
+  struct Slot {
+    Place place = 0;  // 0: free
+    Hash hash = 0;
+  };
   class Slots {
    public:
     explicit Slots(BlockPool& pool) noexcept : pool_(&pool) {}
@@ -134,8 +140,8 @@ class ResultWindow {
     void reset(std::size_t count);  // all free
     std::size_t count() const noexcept { return count_; }
     std::size_t bytes() const noexcept { return piece_.bytes; }
-    Place& operator[](std::size_t i) const noexcept {
-      return reinterpret_cast<Place*>(piece_.data)[i];
+    Slot& operator[](std::size_t i) const noexcept {
+      return reinterpret_cast<Slot*>(piece_.data)[i];
     }
 
    private:
@@ -150,14 +156,13 @@ class ResultWindow {
   static std::size_t number_at(Place place, std::size_t first) noexcept {
     return (place - 1 + places_max - first) % places_max;
   }
-  std::size_t home_of(std::uint64_t client, std::uint64_t sequence) const noexcept;
   std::size_t find_slot(std::uint64_t client, std::uint64_t sequence) const noexcept;
   OpResult told(std::size_t i) const;
   void push(const Result& result);
   void pop();
   void fit_slots();
   void take_slot(std::size_t i);
-  void free_slot(std::size_t slot);
+  void free_slot();
 
   std::size_t results_max_;
   std::uint64_t forgotten_ = 0;

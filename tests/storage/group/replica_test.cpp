@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_by_the_seed_that_finds_it_and_onl
       while (searches && seed < 4000 && !is_found(each.bug)) ++seed;
       BOOST_TEST(is_found(each.bug));
       BOOST_TEST_MESSAGE(each.name << " is found by seed " << seed << " = "
-                                   << found.substr(0, found.find_first_of("\n")));
+                                   << found.substr(0, found.find('\n')));
       BOOST_TEST(!is_found(PlantedBug::none));
     }
   }
