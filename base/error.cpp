@@ -44,6 +44,8 @@ Row row(OpError error) noexcept {
       return {"connection_lost", "the connection was lost; outcome unknown"};
     case OpError::unknown:
       return {"unknown", "the arc changed hands before the outcome was known"};
+    case OpError::stale_stamp:
+      return {"stale_stamp", "whether the write has happened is not known any more"};
   }
   return {"unlisted", "unlisted hopring error"};
 }

@@ -28,12 +28,16 @@ enum class OpError : std::uint8_t {
   timed_out,
   connection_lost,
   unknown,  // appended, then its group changed hands before the outcome was known
+  // Told to the client's core, never to a user: this request has not been executed, and will not
+  // be;
+  // an earlier one of the same stamp may have been (storage/operation/stamp.hpp).
+  stale_stamp,
 };
 
 constexpr bool is_definite(OpError error) noexcept { return error < OpError::timed_out; }
 static_assert(is_definite(OpError::cancelled) && !is_definite(OpError::timed_out));
 
-constexpr std::uint8_t op_error_max = static_cast<std::uint8_t>(OpError::unknown);
+constexpr std::uint8_t op_error_max = static_cast<std::uint8_t>(OpError::stale_stamp);
 
 // The enumerator's name, as it stands in logs and in the JSON of the command line.
 const char* name(OpError error) noexcept;

@@ -23,7 +23,8 @@
 //
 // Errors are definite (it did not happen and never will) or indefinite (it may have): see
 // is_definite(). The map itself tries again what is known not to have happened, until the call's
-// timeout; it never sends again what may have. docs/client.md lists who sees which error.
+// timeout, and where arcs have several copies also what may have: it is executed once.
+// docs/client.md lists who sees which error.
 //
 // Thread rule: any number of threads, at the same time, on the same map; it has one background
 // thread of its own. Moving and destroying it is not a call: nothing else may be under way in other

@@ -23,7 +23,9 @@ struct WithExpiry {
 struct CompareAndSetResult {
   // done, mismatch, or not_found: there is no such key.
   Outcome outcome = Outcome::done;
-  std::optional<Value> actual;  // with mismatch: the value that is there
+  // With mismatch: the value that is there. Not if it is longer than 20 bytes and the operation had
+  // to be sent again.
+  std::optional<Value> actual;
 
   explicit operator bool() const { return outcome == Outcome::done; }
 };

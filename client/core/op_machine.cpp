@@ -132,7 +132,9 @@ void OpMachine::on_deadline(Now now) {
 }
 
 void OpMachine::expire(Now now, PartId id, const Part& part) {
-  if (part.state != State::in_flight) return finish_with(id, part.last_error);
+  if (part.state != State::in_flight) {
+    return finish_with(id, part.doubt.value_or(part.last_error));
+  }
   const PeerRef asked = requests_.at(part.request).to;
   finish_with(id, OpError::timed_out);
   give_up_if_silent(now, asked);
@@ -154,7 +156,7 @@ void OpMachine::on_stop(Now now) {
   for (const auto& [id, part] : parts_) ids.push_back(id);
   for (const PartId id : ids) {
     const Part& part = parts_.at(id);
-    const bool sent_write = part.state == State::in_flight && !is_read(part);
+    const bool sent_write = (part.state == State::in_flight || part.doubt) && !is_read(part);
     finish_with(id, sent_write ? OpError::connection_lost : OpError::cancelled);
   }
   flush(now);

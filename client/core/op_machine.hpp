@@ -13,10 +13,14 @@
 //             | +----------+--------------------+-+
 //             +---- pausing <--- moving, overloaded, nobody left to ask, a read's lost link
 //
-// Retries. A write is sent again only if it is known not to have happened: it was refused or
-// redirected. One whose link is lost after it was sent ends as `connection_lost`. A read is sent
-// again until its deadline. At its deadline an operation in flight ends as `timed_out`, any other
-// one with the last definite error it met; `unavailable` ends an operation at once.
+// Retries. A read is sent again until its deadline. So is a write that is known not to have
+// happened: it was refused or redirected. One whose link is lost after it was sent, or whose peer
+// has lost the arc over it, is in doubt: where arcs have several copies it is sent again with the
+// same stamp, so that it is not executed again (storage/operation/stamp.hpp); where they have one,
+// it ends as `connection_lost`. A peer that does not know the stamp any more says so: then a write
+// in doubt ends as `unknown`, and any other is stamped anew. At its deadline an operation in flight
+// ends as `timed_out`, one in doubt as what brought it there, and any other one with the last
+// definite error it met. `unavailable` ends an operation at once, unless it is in doubt.
 //
 // Rings. The first link tells the hash key. A link that tells another ring id means that all peers
 // were restarted as a new ring: cache, hash key and the links to the old one are dropped.
@@ -28,7 +32,7 @@
 //   (1) every start ends in exactly one Finish, by its deadline at the latest, provided that
 //       on_deadline() is called when next_deadline() is due.
 //   (2) a write is in at most one request at any time, and in none after one whose outcome is not
-//       known to be "did not happen".
+//       known to be "did not happen", but under the stamp that it had in that one.
 //   (3) SendRequest only names peers whose link stands, with their incarnation.
 //   (4) operations in flight <= limits.operations_max; timers_ has one entry for each.
 
@@ -147,6 +151,10 @@ class OpMachine {
     std::uint32_t hops = 0;
     std::uint32_t pauses = 0;
     OpError last_error = OpError::no_route;
+    std::optional<Stamp> stamp;    // of a write, as it was sent last
+    std::optional<OpError> doubt;  // it may have happened; as this it ends if no more is heard
+    ArcMark told;                  // by a peer that did not take its stamp
+    std::uint32_t refusals = 0;    // of stamps
   };
   using Parts = std::map<PartId, Part>;
 
@@ -198,6 +206,7 @@ class OpMachine {
   void adopt(const View& view);
   void learn(const PeerRef& from, Position position, const Redirect& redirect);
   void flush(Now now);
+  std::optional<Stamp> stamp(Part& part);
   void send_alone(Now now, const Ready& ready);
   void send_batches(Now now, std::vector<Ready>&& ready);
   void send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch,
@@ -217,6 +226,9 @@ class OpMachine {
   void on_answer(Now now, const Request& request, ErrorReply&& reply);
   void settle(Now now, PartId id, OpAnswer&& answer);
   void settle_error(Now now, PartId id, OpError error);
+  void on_doubt(Now now, PartId id, OpError error);
+  void on_stale_stamp(Now now, PartId id);
+  void note(const ArcMark& mark, Part& part);
   void count_hops(const Part& part);
 
   const ClientLimits limits_;
@@ -233,6 +245,8 @@ class OpMachine {
   bool turn_taken_ = false;   // a contact was chosen in this input
   PartId next_part_ = 1;
   std::uint64_t next_request_ = 1;
+  std::uint64_t client_ = 0;  // in stamps; drawn for the first
+  std::uint64_t last_sequence_ = 0;
   ClientFigures figures_;
   ClientOutbox out_;
 };

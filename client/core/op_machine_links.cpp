@@ -38,6 +38,7 @@ std::vector<OpMachine::PartId> OpMachine::take_waiting(const PeerRef& peer) {
 // The first ring, or another one than before: then nothing that was known of routes holds.
 void OpMachine::meet(Now now, const RingConfig& ring) {
   if (ring_ == ring) return;
+  const bool is_first = !ring_.has_value();
   ring_ = ring;
   cache_.clear();
   std::vector<PeerRef> old_links;
@@ -50,7 +51,11 @@ void OpMachine::meet(Now now, const RingConfig& ring) {
   }
   std::vector<std::pair<PartId, OpError>> refused;
   for (auto& [id, part] : parts_) {
-    if (const auto error = place(part)) refused.emplace_back(id, *error);
+    // Nobody there knows what has become of it in the other ring.
+    std::optional<OpError> error = is_first ? std::nullopt : part.doubt;
+    if (!error) error = place(part);
+    if (error) refused.emplace_back(id, *error);
+    part.told = {};
   }
   for (const auto& [id, error] : refused) finish_with(id, error);
 }
@@ -96,7 +101,7 @@ void OpMachine::fail_waiting(Now now, const std::vector<PartId>& waiting, OpErro
   }
 }
 
-// These were sent: a write may have happened, a read is harmless.
+// These were sent: a write may have happened, and goes on only under its stamp; a read is harmless.
 void OpMachine::fail_requests(Now now, const PeerRef& peer) {
   std::vector<Request> lost;
   for (const auto& [id, request] : requests_) {
@@ -110,7 +115,7 @@ void OpMachine::fail_requests(Now now, const PeerRef& peer) {
       if (is_read(part->second)) {
         pause_part(now, id, OpError::no_route);
       } else {
-        finish_with(id, OpError::connection_lost);
+        on_doubt(now, id, OpError::connection_lost);
       }
     }
   }
@@ -148,6 +153,7 @@ bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& repl
 void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {
   const PartId id = request.parts.front();
   if (reply.view) adopt(*reply.view);
+  if (reply.mark) note(*reply.mark, parts_.at(id));
   if (const auto* redirect = std::get_if<Redirect>(&reply.answer)) {
     learn(request.to, parts_.at(id).position, *redirect);
   }
@@ -157,9 +163,14 @@ void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {
 // All that the reply tells of arcs is learnt before any operation is sent on by it.
 void OpMachine::on_answer(Now now, const Request& request, BatchReply&& reply) {
   for (const View& view : reply.views) adopt(view);
+  for (const ArcMark& mark : reply.marks) cache_.note(mark);
   for (std::size_t i = 0; i < request.parts.size(); ++i) {
     const auto* redirect = std::get_if<Redirect>(&reply.answers[i]);
     const auto part = parts_.find(request.parts[i]);
+    const auto* result = std::get_if<OpResult>(&reply.answers[i]);
+    if (result != nullptr && result->error == OpError::stale_stamp && part != parts_.end()) {
+      for (const ArcMark& mark : reply.marks) note(mark, part->second);
+    }
     if (redirect != nullptr && part != parts_.end()) {
       learn(request.to, part->second.position, *redirect);
     }
@@ -202,11 +213,39 @@ void OpMachine::settle(Now now, PartId id, OpAnswer&& answer) {
   finish(id, std::move(result));
 }
 
-// These three pass: the queue empties, the arc arrives, the peer finds its ring.
+void OpMachine::note(const ArcMark& mark, Part& part) {
+  cache_.note(mark);
+  if (contains(mark.arc, part.position)) part.told = mark;
+}
+
+void OpMachine::on_doubt(Now now, PartId id, OpError error) {
+  Part& part = parts_.at(id);
+  if (!part.stamp) return finish_with(id, error);
+  part.doubt = error;
+  pause_part(now, id, error);
+}
+
+// This request was not executed. If there was none before, nothing has happened: once more at once,
+// by what the peer has told of the arc.
+void OpMachine::on_stale_stamp(Now now, PartId id) {
+  Part& part = parts_.at(id);
+  if (part.doubt || !part.stamp) return finish_with(id, OpError::unknown);
+  if (++part.refusals > 1) return pause_part(now, id, OpError::overloaded);
+  part.candidates.clear();
+  part.asked.clear();
+  walk(now, id);
+}
+
+// Three errors pass: the queue empties, the arc arrives, the peer finds its ring. What is in doubt
+// may have been executed before a peer refused it; only an operation's own errors are its outcome.
 void OpMachine::settle_error(Now now, PartId id, OpError error) {
+  if (error == OpError::stale_stamp) return on_stale_stamp(now, id);
+  if (error == OpError::unknown) return on_doubt(now, id, error);
   const bool passes =
       error == OpError::overloaded || error == OpError::moving || error == OpError::no_route;
-  if (passes) return pause_part(now, id, error);
+  const bool is_own = error == OpError::wrong_type || error == OpError::overflow;
+  const bool in_doubt = parts_.at(id).doubt && is_definite(error) && !is_own;
+  if (passes || in_doubt) return pause_part(now, id, error);
   finish_with(id, error);
 }
 

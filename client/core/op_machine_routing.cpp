@@ -143,10 +143,27 @@ void OpMachine::flush(Now now) {
   if (std::exchange(turn_taken_, false)) book_.next_turn();
 }
 
+// What may have happened keeps its stamp; else it is younger than all that is known of the arc.
+std::optional<Stamp> OpMachine::stamp(Part& part) {
+  if (is_read(part) || !ring_ || ring_->replicas == 1) return part.stamp = std::nullopt;
+  if (part.doubt) {
+    part.stamp->is_again = true;
+    return part.stamp;
+  }
+  ArcMark mark = cache_.mark_at(part.position);
+  const bool is_newer = part.told.generation != mark.generation || part.told.index > mark.index;
+  if (part.told.generation != 0 && is_newer) mark = part.told;
+  if (client_ == 0) client_ = rng_.next() | 1;
+  part.stamp = Stamp{client_, ++last_sequence_, mark.generation, mark.index, false};
+  return part.stamp;
+}
+
 void OpMachine::send_alone(Now now, const Ready& ready) {
-  const Part& part = parts_.at(ready.part);
+  Part& part = parts_.at(ready.part);
   ClientRequestMessage message = ReportRequest{};
-  if (const auto* operation = std::get_if<Operation>(&part.what)) message = OpRequest{*operation};
+  if (const auto* operation = std::get_if<Operation>(&part.what)) {
+    message = OpRequest{*operation, stamp(part)};
+  }
   if (const auto* scan = std::get_if<Scan>(&part.what)) message = ScanRequest{*scan};
   send(now, ready.to, {ready.part}, false, std::move(message));
 }
@@ -161,12 +178,17 @@ void OpMachine::send_batches(Now now, std::vector<Ready>&& ready) {
     std::size_t bytes = 0;
     for (; first != ready.end() && first->to == to && parts.size() < batch_operations_max;
          ++first) {
-      const auto& operation = std::get<Operation>(parts_.at(first->part).what);
+      Part& part = parts_.at(first->part);
+      const auto& operation = std::get<Operation>(part.what);
       bytes += payload_bytes(operation);
       if (bytes > limits_.batch_bytes_max && !parts.empty()) break;
       message.operations.push_back(operation);
+      message.stamps.push_back(stamp(part));
       parts.push_back(first->part);
     }
+    const bool has_stamps = std::any_of(message.stamps.begin(), message.stamps.end(),
+                                        [](const auto& each) { return each.has_value(); });
+    if (!has_stamps) message.stamps.clear();
     send(now, to, std::move(parts), true, std::move(message));
   }
 }

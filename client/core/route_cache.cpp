@@ -1,5 +1,7 @@
 #include "client/core/route_cache.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 
 namespace hopring {
@@ -10,20 +12,22 @@ RouteCache::RouteCache(std::size_t arcs_max) : arcs_max_(arcs_max) { HOPRING_CHE
 RouteCache::Views::const_iterator RouteCache::holder_of(Position position) const {
   auto entry = views_.lower_bound(position);
   if (entry == views_.end()) entry = views_.begin();
-  if (entry == views_.end() || !contains(entry->second.arc, position)) return views_.end();
+  if (entry == views_.end() || !contains(entry->second.view.arc, position)) {
+    return views_.end();
+  }
   return entry;
 }
 
 const View* RouteCache::find(Position position) const {
   const auto entry = holder_of(position);
-  return entry == views_.end() ? nullptr : &entry->second;
+  return entry == views_.end() ? nullptr : &entry->second.view;
 }
 
 const View* RouteCache::preceding(Position position) const {
   if (views_.empty()) return nullptr;
   auto entry = views_.lower_bound(position);
   if (entry == views_.begin()) entry = views_.end();
-  return &std::prev(entry)->second;
+  return &std::prev(entry)->second.view;
 }
 
 // Clockwise from the arc's begin, the entries that overlap it stand in one row: those that end in
@@ -33,7 +37,7 @@ std::vector<Position> RouteCache::overlapping(const Arc& arc) const {
   auto entry = views_.upper_bound(arc.begin);
   for (std::size_t seen = 0; seen < views_.size(); ++seen, ++entry) {
     if (entry == views_.end()) entry = views_.begin();
-    if (!overlaps(entry->second.arc, arc)) break;
+    if (!overlaps(entry->second.view.arc, arc)) break;
     ends.push_back(entry->first);
   }
   return ends;
@@ -43,12 +47,35 @@ bool RouteCache::adopt(const View& view) {
   if (!is_well_formed(view)) return false;
   const std::vector<Position> ends = overlapping(view.arc);
   for (const Position end : ends) {
-    if (beats(views_.at(end), view)) return false;
+    if (beats(views_.at(end).view, view)) return false;
+  }
+  // The order of an arc that has come off another goes on where that was.
+  std::uint64_t index = 0;
+  for (const Position end : ends) {
+    const Entry& before = views_.at(end);
+    const bool goes_on = before.view.number.generation == view.number.generation &&
+                         covers(before.view.arc, view.arc);
+    if (goes_on) index = before.index;
   }
   for (const Position end : ends) views_.erase(end);
   if (views_.size() == arcs_max_) make_room();
-  views_.emplace(view.arc.end, view);
+  views_.emplace(view.arc.end, Entry{view, index});
   return true;
+}
+
+void RouteCache::note(const ArcMark& mark) {
+  const auto entry = views_.find(mark.arc.end);
+  if (entry == views_.end()) return;
+  const View& view = entry->second.view;
+  if (view.arc != mark.arc || view.number.generation != mark.generation) return;
+  entry->second.index = std::max(entry->second.index, mark.index);
+}
+
+ArcMark RouteCache::mark_at(Position position) const {
+  const auto entry = holder_of(position);
+  if (entry == views_.end()) return {};
+  const View& view = entry->second.view;
+  return {view.arc, view.number.generation, entry->second.index};
 }
 
 void RouteCache::make_room() {
@@ -64,12 +91,13 @@ void RouteCache::forget(Position position) {
 }
 
 void RouteCache::forget(const PeerRef& peer) {
-  std::erase_if(views_, [&](const auto& entry) { return primary_of(entry.second) == peer; });
+  std::erase_if(views_, [&](const auto& entry) { return primary_of(entry.second.view) == peer; });
 }
 
 void RouteCache::audit() const {
   HOPRING_CHECK(views_.size() <= arcs_max_);
-  for (const auto& [end, view] : views_) {
+  for (const auto& [end, entry] : views_) {
+    const View& view = entry.view;
     HOPRING_CHECK(view.arc.end == end);
     HOPRING_CHECK(is_well_formed(view));
     HOPRING_CHECK(overlapping(view.arc).size() == 1);

@@ -12,10 +12,12 @@
 //   (3) size() <= arcs_max.
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <vector>
 
 #include "routing/view.hpp"
+#include "storage/operation/stamp.hpp"
 
 namespace hopring {
 
@@ -36,6 +38,13 @@ class RouteCache {
   // wins, since its idea of who is primary is fresher.
   bool adopt(const View& view);
 
+  // How far the arc's order has come, as a peer that serves it has said. Of no effect unless the
+  // cache has a view of just this arc and generation.
+  void note(const ArcMark& mark);
+  // The newest that is known to hold for `position`: of the arc that holds it, or of one that this
+  // has come off. Index 0 if nobody has said; all 0 if no view is known.
+  ArcMark mark_at(Position position) const;
+
   // Drops the entry that holds `position`, if there is one.
   void forget(Position position);
 
@@ -48,7 +57,11 @@ class RouteCache {
   void audit() const;
 
  private:
-  using Views = std::map<Position, View>;  // by the arc's end
+  struct Entry {
+    View view;
+    std::uint64_t index = 0;  // see note()
+  };
+  using Views = std::map<Position, Entry>;  // by the arc's end
 
   Views::const_iterator holder_of(Position position) const;
   std::vector<Position> overlapping(const Arc& arc) const;

@@ -25,6 +25,18 @@ void add_view(std::vector<View>& views, View&& view) {
   if (std::find(views.begin(), views.end(), view) == views.end()) views.push_back(std::move(view));
 }
 
+// Of an arc only the newest one is kept.
+void add_mark(std::vector<ArcMark>& marks, const ArcMark& mark) {
+  const auto known = std::find_if(marks.begin(), marks.end(), [&](const ArcMark& each) {
+    return each.arc == mark.arc && each.generation == mark.generation;
+  });
+  if (known == marks.end()) {
+    marks.push_back(mark);
+  } else {
+    known->index = std::max(known->index, mark.index);
+  }
+}
+
 }  // namespace
 
 // Requests.
@@ -72,6 +84,7 @@ void Desk::cut(const Ticket& asker, BatchRequest&& request, const std::vector<st
   for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
     gathers_.at(gather).is_read.push_back(!is_write(request.operations[i]));
     requests[to[i]].operations.push_back(std::move(request.operations[i]));
+    if (!request.stamps.empty()) requests[to[i]].stamps.push_back(request.stamps[i]);
     slots[to[i]].push_back(i);
   }
   for (std::uint32_t desk = 0; desk < shards_; ++desk) {
@@ -167,8 +180,11 @@ void Desk::on_answer(Answered&& answered, DeskOutbox& out) {
   if (!is_long) whole.bytes += bytes;
   if (auto* op = std::get_if<OpReply>(&whole.reply)) {
     op->answer = std::move(answered.result);
+    op->mark = answered.mark;
   } else {
-    std::get<BatchReply>(whole.reply).answers[slot->second.index] = std::move(answered.result);
+    auto& batch = std::get<BatchReply>(whole.reply);
+    batch.answers[slot->second.index] = std::move(answered.result);
+    if (answered.mark) add_mark(batch.marks, *answered.mark);
   }
   slots_.erase(slot);
   if (--whole.missing > 0) return;
@@ -226,6 +242,7 @@ void Desk::put_in(Gather& gather, const Part& part, BatchReply&& given) {
     }
   }
   for (View& view : given.views) add_view(whole.views, std::move(view));
+  for (const ArcMark& mark : given.marks) add_mark(whole.marks, mark);
 }
 
 // What this shard serves.
@@ -236,8 +253,9 @@ ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request,
                     request);
 }
 
-std::optional<OpResult> Desk::execute(Now now, const Operation& operation, std::uint32_t index,
-                                      View* executed_in, Performance& performance,
+std::optional<OpResult> Desk::execute(Now now, const Operation& operation,
+                                      const std::optional<Stamp>& stamp, std::uint32_t index,
+                                      ExecutedIn& executed_in, Performance& performance,
                                       DeskOutbox& out) {
   if (shard_.ring() == nullptr) return error_result(OpError::unavailable);
   if (const auto error = problem(operation, shard_.ring()->value_bytes_max))
@@ -248,8 +266,10 @@ std::optional<OpResult> Desk::execute(Now now, const Operation& operation, std::
   }
   OpResult result;
   // What stands earlier in a batch and waits comes first.
-  const Replica::Asked asked{++last_number_, !performance.pending.empty()};
-  switch (shard_.execute(now, operation, asked, result, executed_in, out.news)) {
+  const Replica::Asked asked{++last_number_, !performance.pending.empty(),
+                             is_write(operation) ? stamp : std::nullopt};
+  Shard::Told told{result, &executed_in.view, &executed_in.mark};
+  switch (shard_.execute(now, operation, asked, told, out.news)) {
     case Shard::Executed::answered:
       return result;
     case Shard::Executed::pending:
@@ -267,13 +287,14 @@ std::optional<OpResult> Desk::execute(Now now, const Operation& operation, std::
 ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Performance& performance,
                                       DeskOutbox& out) {
   OpReply reply;
-  View view;
-  if (auto result = execute(now, request.operation, 0, &view, performance, out)) {
+  ExecutedIn in;
+  if (auto result = execute(now, request.operation, request.stamp, 0, in, performance, out)) {
     reply.answer = std::move(*result);
     const bool is_long = value_bytes(reply.answer) > performance.bounds.value;
     if (is_long) reply.answer = error_result(OpError::overloaded);
   }
-  if (!view.members.empty()) reply.view = std::move(view);
+  if (!in.view.members.empty()) reply.view = std::move(in.view);
+  reply.mark = in.mark;
   return reply;
 }
 
@@ -287,9 +308,11 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
       reply.answers.emplace_back(error_result(OpError::overloaded));
       continue;
     }
-    View view;
-    auto result = execute(now, request.operations[i], i, &view, performance, out);
-    add_view(reply.views, std::move(view));
+    ExecutedIn in;
+    const std::optional<Stamp> stamp = request.stamps.empty() ? std::nullopt : request.stamps[i];
+    auto result = execute(now, request.operations[i], stamp, i, in, performance, out);
+    add_view(reply.views, std::move(in.view));
+    if (in.mark) add_mark(reply.marks, *in.mark);
     if (!result) {
       reply.answers.emplace_back(OpResult{});
       continue;

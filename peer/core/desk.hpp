@@ -135,9 +135,16 @@ class Desk {
                                   DeskOutbox& out);
   ClientReplyMessage perform_each(Now now, const ReportRequest& request, Performance& performance,
                                   DeskOutbox& out);
+  // Of an operation: what is told beside its result.
+  struct ExecutedIn {
+    View view = {};
+    std::optional<ArcMark> mark = {};
+  };
   // The result, but of a hole and of what is pending, which it notes under `index`.
-  std::optional<OpResult> execute(Now now, const Operation& operation, std::uint32_t index,
-                                  View* executed_in, Performance& performance, DeskOutbox& out);
+  std::optional<OpResult> execute(Now now, const Operation& operation,
+                                  const std::optional<Stamp>& stamp, std::uint32_t index,
+                                  ExecutedIn& executed_in, Performance& performance,
+                                  DeskOutbox& out);
 
   Shard& shard_;
   std::uint32_t index_;

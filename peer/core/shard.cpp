@@ -140,15 +140,16 @@ void Shard::on_each(Now now, FromPeer&& command, GroupOutbox& news) {
 }
 
 Shard::Executed Shard::execute(Now now, const Operation& operation, const Replica::Asked& asked,
-                               OpResult& result, View* view, GroupOutbox& news) {
+                               Told told, GroupOutbox& news) {
   OpResultSink sink;
   ReplicaHost::Execution executed;
   if (host_) executed.view = host_->execute(now, operation, sink, news);
   if (replicas_) executed = replicas_->execute(now, operation, asked, sink, news);
   if (executed.view == nullptr) return Executed::unserved;
-  if (view != nullptr) *view = *executed.view;
+  if (told.view != nullptr) *told.view = *executed.view;
+  if (told.mark != nullptr) *told.mark = executed.mark;
   if (executed.is_pending) return Executed::pending;
-  result = std::move(sink.result);
+  told.result = std::move(sink.result);
   return Executed::answered;
 }
 

@@ -131,11 +131,16 @@ class Shard {
   void on(Now now, ShardCommand&& command, GroupOutbox& news);
 
   enum class Executed : std::uint8_t { answered, pending, unserved };
+  struct Told {
+    OpResult& result;
+    View* view = nullptr;                    // if wanted
+    std::optional<ArcMark>* mark = nullptr;  // likewise; see ReplicaHost::Execution
+  };
   // Executes an operation in the arc that holds its key's position; `view` is then that arc's.
   // Pending: Answered is or will be among the news. Unserved: nothing happened, the arc is not
   // served here.
-  Executed execute(Now now, const Operation& operation, const Replica::Asked& asked,
-                   OpResult& result, View* view, GroupOutbox& news);
+  Executed execute(Now now, const Operation& operation, const Replica::Asked& asked, Told told,
+                   GroupOutbox& news);
   // One step of a scan, and the view of its arc; nullptr, and nothing happened, if that is not
   // served here.
   const View* scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& news);

@@ -56,6 +56,12 @@ bool is_well_formed(const Entry& entry) {
   return std::visit([](const auto& command) { return is_storable(command); }, entry.command);
 }
 
+bool is_well_formed(const RememberedResult& remembered) {
+  const std::optional<Value>& value = remembered.result.value;
+  return is_well_formed(remembered.result) &&
+         (!value || value->bytes.size() <= window_value_bytes_max);
+}
+
 bool is_well_formed(const Redirect& redirect) {
   return is_absent_or_well_formed(redirect.view) &&
          each_well_formed(redirect.hints, closer_sent_max);
@@ -129,6 +135,10 @@ bool is_well_formed(const AppendEntries& message) {
   return each_well_formed(message.entries, message.entries.size());
 }
 
+bool is_well_formed(const CopyResults& message) {
+  return each_well_formed(message.results, window_results_max);
+}
+
 bool is_well_formed(const Heartbeats& message) {
   return message.sent >= 0 && message.groups.size() <= heartbeats_max;
 }
@@ -138,7 +148,9 @@ bool is_well_formed(const HeartbeatAnswers& message) {
 }
 
 bool is_well_formed(const BatchRequest& message) {
-  return message.operations.size() <= batch_operations_max;
+  const bool has_stamps = !message.stamps.empty();
+  return message.operations.size() <= batch_operations_max &&
+         (!has_stamps || message.stamps.size() == message.operations.size());
 }
 
 bool is_well_formed(const ScanRequest& message) {
@@ -151,7 +163,8 @@ bool is_well_formed(const OpReply& message) {
 
 bool is_well_formed(const BatchReply& message) {
   return each_well_formed(message.answers, batch_operations_max) &&
-         each_well_formed(message.views, batch_operations_max);
+         each_well_formed(message.views, batch_operations_max) &&
+         message.marks.size() <= batch_operations_max;
 }
 
 bool is_well_formed(const ScanReply& message) {

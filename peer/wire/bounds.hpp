@@ -19,6 +19,7 @@ bool is_well_formed(const Value& value);  // decode_integer() and decode_floatin
 bool is_well_formed(const Record& record);
 bool is_well_formed(const ScanStep& step);
 bool is_well_formed(const Entry& entry);
+bool is_well_formed(const RememberedResult& remembered);
 bool is_well_formed(const Redirect& redirect);
 bool is_well_formed(const OpResult& result);
 bool is_well_formed(const OpAnswer& answer);
@@ -41,6 +42,7 @@ bool is_well_formed(const Append& message);
 bool is_well_formed(const Serve& message);
 bool is_well_formed(const OfferCopy& message);
 bool is_well_formed(const AppendEntries& message);
+bool is_well_formed(const CopyResults& message);
 bool is_well_formed(const Heartbeats& message);
 bool is_well_formed(const HeartbeatAnswers& message);
 bool is_well_formed(const BatchRequest& message);
@@ -87,6 +89,8 @@ template <>
 inline constexpr bool is_always_well_formed<NoCopy> = true;
 template <>
 inline constexpr bool is_always_well_formed<NotMember> = true;
+template <>
+inline constexpr bool is_always_well_formed<CopyResultsAnswer> = true;
 template <>
 inline constexpr bool is_always_well_formed<OpRequest> = true;  // judged by problem()
 template <>

@@ -66,7 +66,7 @@ void OpReplyEncoder::write_frame(WriteResult write_result) {
   OutArchive archive(out_);
   archive& static_cast<std::uint8_t>(wire::index_in<OpResult, OpAnswer>);
   write_result(archive);
-  archive& view_;
+  archive& view_& std::optional<ArcMark>();
   end_frame(frame, out_);
 }
 

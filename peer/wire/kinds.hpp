@@ -106,6 +106,8 @@ inline constexpr std::array message_rows{
     message_row<NotMember>("NotMember"),
     message_row<Heartbeats>("Heartbeats"),
     message_row<HeartbeatAnswers>("HeartbeatAnswers"),
+    message_row<CopyResults>("CopyResults"),
+    message_row<CopyResultsAnswer>("CopyResultsAnswer"),
     message_row<OpRequest>("OpRequest"),
     message_row<BatchRequest>("BatchRequest"),
     message_row<ScanRequest>("ScanRequest"),

@@ -14,12 +14,14 @@
 #include "routing/ring_config.hpp"
 #include "storage/group/messages.hpp"
 #include "storage/operation/operation.hpp"
+#include "storage/operation/stamp.hpp"
 
 namespace hopring {
 
-// 1: positions were by SipHash, so that the two cannot form one ring. 2: by KeyedHash.
-inline constexpr std::uint16_t protocol_version_lowest = 2;
-inline constexpr std::uint16_t protocol_version_highest = 2;
+// 1: positions were by SipHash, so that the two cannot form one ring. 2: by KeyedHash. 3: writes
+// are stamped.
+inline constexpr std::uint16_t protocol_version_lowest = 3;
+inline constexpr std::uint16_t protocol_version_highest = 3;
 
 enum class Role : std::uint8_t { peer, client };
 inline constexpr std::uint8_t role_max = static_cast<std::uint8_t>(Role::client);
@@ -69,10 +71,11 @@ inline constexpr std::uint8_t hello_verdict_max =
 // Client -> peer. The frame's request id comes back with the answer.
 struct OpRequest {
   Operation operation;
+  std::optional<Stamp> stamp = {};  // of a write, where arcs have several copies
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& operation;
+    archive& operation& stamp;
   }
   friend bool operator==(const OpRequest&, const OpRequest&) = default;
 };
@@ -80,11 +83,12 @@ struct OpRequest {
 inline constexpr std::size_t batch_operations_max = 1000;
 
 struct BatchRequest {
-  std::vector<Operation> operations;  // executed in order, each for itself
+  std::vector<Operation> operations;              // executed in order, each for itself
+  std::vector<std::optional<Stamp>> stamps = {};  // none, or one for each operation
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& operations;
+    archive& operations& stamps;
   }
   friend bool operator==(const BatchRequest&, const BatchRequest&) = default;
 };
@@ -128,22 +132,24 @@ using OpAnswer = std::variant<OpResult, Redirect>;
 
 struct OpReply {
   OpAnswer answer;
-  std::optional<View> view;  // set when this connection has not been told this view yet
+  std::optional<View> view;          // set when this connection has not been told this view yet
+  std::optional<ArcMark> mark = {};  // of a write that was stamped: for the stamps of later ones
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& answer& view;
+    archive& answer& view& mark;
   }
   friend bool operator==(const OpReply&, const OpReply&) = default;
 };
 
 struct BatchReply {
-  std::vector<OpAnswer> answers;  // one for each operation, in the request's order
-  std::vector<View> views;        // as in OpReply
+  std::vector<OpAnswer> answers;    // one for each operation, in the request's order
+  std::vector<View> views;          // as in OpReply
+  std::vector<ArcMark> marks = {};  // likewise, of each arc the newest
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& answers& views;
+    archive& answers& views& marks;
   }
   friend bool operator==(const BatchReply&, const BatchReply&) = default;
 };

@@ -46,6 +46,8 @@ inline constexpr std::size_t wire_elements_max = std::numeric_limits<std::size_t
 template <>
 inline constexpr std::size_t wire_elements_max<Operation> = batch_operations_max;
 template <>
+inline constexpr std::size_t wire_elements_max<std::optional<Stamp>> = batch_operations_max;
+template <>
 inline constexpr std::size_t wire_elements_max<OpAnswer> = batch_operations_max;
 template <>
 inline constexpr std::size_t wire_elements_max<View> = std::max(successors_sent_max,

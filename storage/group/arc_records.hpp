@@ -99,6 +99,7 @@ class ArcRecords {
   // This one keeps (begin, at]; the rest is returned. REQUIRES: can_cut(arc, at).
   ArcRecords split_off(Position at);
 
+  BlockPool& pool() const noexcept { return *pool_; }
   std::uint64_t size() const noexcept { return table_.size(); }
   std::uint64_t bytes() const noexcept;  // of keys, values and their overhead
   void audit() const { table_.audit(); }

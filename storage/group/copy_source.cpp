@@ -8,6 +8,9 @@
 namespace hopring {
 namespace {
 
+// On the wire, about.
+constexpr std::size_t result_bytes = 64;
+
 // Has a copy that lacks `a` first come further than one that lacks `b` first?
 bool is_further(const std::optional<Position>& a, const std::optional<Position>& b) {
   if (!b) return false;
@@ -50,12 +53,23 @@ void CopySource::on_message(Now now, const OfferAnswer& message, Replica& replic
   phase_ = Phase::copying;
   // What it answered before it had the offer (NoCopy) holds no more.
   replica.add_learner(now, to_, offer_.index);
-  send_chunks(replica, out);
+  send_results(replica, out);
+}
+
+void CopySource::on_message(Now now, const CopyResultsAnswer& message, Replica& replica,
+                            GroupOutbox& out) {
+  if (phase_ != Phase::copying || has_results_) return;
+  if (!message.has_all && message.after <= results_upto_) return;
+  on_progress(now);
+  results_upto_ = message.after;
+  has_results_ = message.has_all;
+  if (has_results_) return send_chunks(replica, out);
+  send_results(replica, out);
 }
 
 void CopySource::on_message(Now now, const ChunkAnswer& message, Replica& replica,
                             GroupOutbox& out) {
-  if (phase_ != Phase::copying) return;
+  if (phase_ != Phase::copying || !has_results_) return;
   if (message.missing && !contains(replica.arc(), *message.missing)) return;
   if (!is_further(message.missing, missing_)) return;
   on_progress(now);
@@ -68,6 +82,13 @@ void CopySource::on_message(Now now, const ChunkAnswer& message, Replica& replic
   if (!chunks_.empty() && chunks_.front().first != missing_) chunks_.clear();
   if (chunks_.empty()) next_read_ = missing_;
   send_chunks(replica, out);
+}
+
+void CopySource::send_results(const Replica& replica, GroupOutbox& out) const {
+  const std::size_t count = std::max<std::size_t>(options_->chunk_bytes / result_bytes, 1);
+  CopyResults part = replica.read_results(results_upto_, count);
+  part.transfer = transfer_;
+  send(std::move(part), out);
 }
 
 void CopySource::send_chunks(const Replica& replica, GroupOutbox& out) {
@@ -90,6 +111,7 @@ void CopySource::on_deadline(Now now, const Replica& replica, GroupOutbox& out) 
   if (now.monotonic < resend_at_) return;
   resend_at_ = now.monotonic + options_->resend_interval;
   if (phase_ == Phase::offering) return send(offer_, out);
+  if (!has_results_) return send_results(replica, out);
   chunks_.clear();
   next_read_ = missing_;
   send_chunks(replica, out);

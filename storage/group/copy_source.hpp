@@ -5,14 +5,15 @@
 //
 //   offering --> copying --> done        and from either: given_up
 //
-// Chunks are read from the live table in ring order, each with the index that had been applied. The
-// receiver takes nothing that does not fit (replica.hpp), so what is not acknowledged is sent again
-// from the last acknowledged place on.
+// First the window of results travels, one part at a time. Then chunks are read from the live table
+// in ring order, each with the index that had been applied. The receiver takes nothing that does
+// not fit (replica.hpp), so what is not acknowledged is sent again from the last acknowledged place
+// on.
 //
 // Not thread-safe. Sans-IO.
 //
-// Invariant: chunks_ holds at most chunks_inflight_max chunks, adjoining, the first begins at
-// missing_.
+// Invariant: chunks_ is empty until the window has been taken; it holds at most chunks_inflight_max
+// chunks, adjoining, the first begins at missing_.
 
 #include <cstdint>
 #include <deque>
@@ -40,6 +41,7 @@ class CopySource {
   // REQUIRES of the inputs: !is_over(); `replica` is the one that the source was made for, and
   // is primary; a message's transfer is this one and it comes from to().
   void on_message(Now now, const OfferAnswer& message, Replica& replica, GroupOutbox& out);
+  void on_message(Now now, const CopyResultsAnswer& message, Replica& replica, GroupOutbox& out);
   void on_message(Now now, const ChunkAnswer& message, Replica& replica, GroupOutbox& out);
   void on_deadline(Now now, const Replica& replica, GroupOutbox& out);
   Time next_deadline() const noexcept;
@@ -56,6 +58,7 @@ class CopySource {
   };
 
   void send(GroupMessage message, GroupOutbox& out) const;
+  void send_results(const Replica& replica, GroupOutbox& out) const;
   void send_chunks(const Replica& replica, GroupOutbox& out);
   void on_progress(Now now);
 
@@ -64,6 +67,8 @@ class CopySource {
   PeerRef to_;
   OfferCopy offer_;
   Phase phase_ = Phase::offering;
+  std::uint64_t results_upto_ = 0;     // the copy has the window up to the result of this entry
+  bool has_results_ = false;           // ... and has it all
   std::optional<Position> missing_;    // the first position that the copy lacks
   std::optional<Position> next_read_;  // the first position of the next chunk
   std::deque<ChunkInFlight> chunks_;

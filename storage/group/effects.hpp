@@ -73,6 +73,7 @@ struct ArcFollowed {
 struct Answered {
   std::uint64_t waiter = 0;
   OpResult result;
+  std::optional<ArcMark> mark = {};  // of a write
   friend bool operator==(const Answered&, const Answered&) = default;
 };
 

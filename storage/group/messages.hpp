@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "routing/view.hpp"
+#include "storage/group/result_window.hpp"
 #include "storage/operation/operation.hpp"
 #include "storage/raft/raft_messages.hpp"
 
@@ -167,6 +168,37 @@ struct OfferCopy {
   friend bool operator==(const OfferCopy&, const OfferCopy&) = default;
 };
 
+// Primary -> learner: results of its window, read when entry `index` had been applied, that follow
+// the one of entry `after`. They come before the first chunk: entries that the copy applies later
+// may be writes that come again. With the last ones the learner has the window as of `index`.
+struct CopyResults {
+  TransferId transfer;
+  std::uint64_t index = 0;
+  std::uint64_t after = 0;
+  std::uint64_t forgotten = 0;  // ResultWindow::forgotten()
+  std::vector<RememberedResult> results;
+  bool is_last = false;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& index& after& forgotten& results& is_last;
+  }
+  friend bool operator==(const CopyResults&, const CopyResults&) = default;
+};
+
+// Learner -> primary: it has them up to that of entry `after`, or all.
+struct CopyResultsAnswer {
+  TransferId transfer;
+  std::uint64_t after = 0;
+  bool has_all = false;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& transfer& after& has_all;
+  }
+  friend bool operator==(const CopyResultsAnswer&, const CopyResultsAnswer&) = default;
+};
+
 // Of all groups that two shards have in common, at most heartbeats_max in one message.
 inline constexpr std::size_t heartbeats_max = 1024;
 struct Heartbeats {
@@ -193,7 +225,8 @@ struct HeartbeatAnswers {
 using GroupMessage =
     std::variant<OfferArc, OfferAnswer, Chunk, ChunkAnswer, Append, AppendAnswer, Serve, Serving,
                  Abandon, OfferCopy, AppendEntries, AppendEntriesAnswer, RequestVote, VoteAnswer,
-                 TakeLead, NoCopy, NotMember, Heartbeats, HeartbeatAnswers>;
+                 TakeLead, NoCopy, NotMember, Heartbeats, HeartbeatAnswers, CopyResults,
+                 CopyResultsAnswer>;
 
 // The end of the arc that the message is about; of heartbeats, of the first one's.
 inline Position arc_end_of(const GroupMessage& message) {

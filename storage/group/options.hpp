@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "storage/group/result_window.hpp"
 #include "storage/raft/raft_options.hpp"
 #include "storage/table/block_pool.hpp"
 
@@ -64,6 +65,9 @@ struct GroupOptions {
   // A member that has not answered for so long should be replaced: by then it is no pause any more
   // but a trouble that may last. It stays a member until another peer has its copy.
   Duration member_silence_max = std::chrono::seconds(10);
+  // Results that the window of an arc keeps (result_window.hpp). The same at all members of a ring:
+  // other values are for tests.
+  std::size_t results_max = window_results_max;
   // A change of members that has not got its copies by then is given up, and may be asked for
   // again. Long enough for a gigabyte over a slow network.
   Duration change_timeout = std::chrono::minutes(2);

@@ -31,6 +31,12 @@ struct CommandOf {
   Command operator()(const Add& add) const { return add; }
 };
 
+void tell(const OpResult& result, ResultSink& sink) {
+  if (result.error) return sink.on_error(*result.error);
+  if (!result.value) return sink.on_outcome(result.outcome);
+  sink.on_value(result.outcome, result.value->type, result.value->bytes, result.expiry_ms);
+}
+
 GroupName name_of(const View& view) {
   return {view.arc.end, view.number.generation, view.number.claimant};
 }
@@ -55,6 +61,7 @@ Replica::Replica(const GroupOptions& options, const PeerRef& self, View view, Ra
       rng_(rng),
       raft_(options.raft, name_of(view_), self, std::move(start), rng_.fork(), now),
       records_(std::move(records)),
+      results_(records_.pool(), options.results_max),
       heard_at_(now.monotonic) {
   HOPRING_CHECK(is_straight(view_.arc));
 }
@@ -67,11 +74,40 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
                                            std::move(records), rng, now);
   replica->missing_ = advance(offer.view.arc.begin, 1);
   replica->copied_at_ = offer.index;
+  replica->drop_results();
   replica->raft_.set_complete(false);
   return replica;
 }
 
 // The primary.
+
+std::optional<Replica::Executed> Replica::recall(Now now, Position position, const Asked& asked,
+                                                 ResultSink& sink) {
+  const bool splits_off = splits_at_ && contains(Arc{arc().begin, *splits_at_}, position);
+  if (!asked.stamp || splits_off || !raft_.may_serve(now)) return std::nullopt;
+  const Stamp& stamp = *asked.stamp;
+  if (const auto result = results_.find(stamp)) {
+    tell(*result, sink);
+    return Executed::answered;
+  }
+  // What this primary has not proposed itself it has applied before it began to lead.
+  const auto waits = [&](const Waiter& each) {
+    return each.stamp && each.stamp->client == stamp.client &&
+           each.stamp->sequence == stamp.sequence;
+  };
+  if (stamp.is_again) {
+    const auto found = std::find_if(waiters_.begin(), waiters_.end(), waits);
+    if (found != waiters_.end()) {
+      waiters_.insert(std::next(found), Waiter{found->index, asked.waiter, {}, stamp});
+      return Executed::pending;
+    }
+  }
+  const bool is_stale =
+      stamp.generation != view_.number.generation || results_.may_have_forgotten(stamp);
+  if (!is_stale) return std::nullopt;
+  sink.on_error(OpError::stale_stamp);
+  return Executed::answered;
+}
 
 Replica::Executed Replica::execute(Now now, Position position, const Operation& operation,
                                    const Asked& asked, ResultSink& sink) {
@@ -84,7 +120,7 @@ Replica::Executed Replica::execute(Now now, Position position, const Operation& 
   if (const auto* get = std::get_if<Get>(&operation)) {
     return read(now, position, *get, asked, sink);
   }
-  return propose(now, std::visit(CommandOf{now.wall}, operation), asked.waiter, sink);
+  return propose(now, std::visit(CommandOf{now.wall}, operation), asked, sink);
 }
 
 Replica::Executed Replica::read(Now now, Position position, const Get& get, const Asked& asked,
@@ -102,28 +138,27 @@ Replica::Executed Replica::read(Now now, Position position, const Get& get, cons
     sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
                   found->expiry_ms);
   } else {
-    const Executed executed =
-        propose(now, RemoveExpired{get.key, found->expiry_ms}, asked.waiter, sink);
+    const Executed executed = propose(now, RemoveExpired{get.key, found->expiry_ms}, asked, sink);
     if (executed == Executed::pending) waiters_.back().get = get;
     return executed;
   }
   return Executed::answered;
 }
 
-Replica::Executed Replica::propose(Now now, Command command, std::uint64_t waiter,
-                                   ResultSink& sink) {
+Replica::Executed Replica::propose(Now now, Command command, const Asked& asked, ResultSink& sink) {
   if (!raft_.has_room()) {
     sink.on_error(OpError::overloaded);
     return Executed::answered;
   }
-  const std::uint64_t bytes = memory_of(command);
+  const std::uint64_t bytes = memory_of(command) + (asked.stamp ? window_result_bytes : 0);
   const bool is_put = std::holds_alternative<Put>(command);
-  const std::uint64_t index = raft_.propose(std::move(command), now.wall.ms_since_epoch, bytes);
+  const std::uint64_t index =
+      raft_.propose(std::move(command), now.wall.ms_since_epoch, bytes, asked.stamp);
   if (has(PlantedBug::answered_before_applied) && is_put) {
     sink.on_outcome(Outcome::done);
     return Executed::answered;
   }
-  waiters_.push_back({index, waiter});
+  waiters_.push_back({index, asked.waiter, {}, asked.stamp});
   return Executed::pending;
 }
 
@@ -142,6 +177,14 @@ void Replica::remove_due(std::vector<RemoveExpired>&& due) {
   for (RemoveExpired& each : due) {
     if (raft_.has_room()) raft_.propose(std::move(each));
   }
+}
+
+// Once, when the arc has been idle for long: as long as writes come, their clocks do it.
+bool Replica::forget_results(Now now) {
+  const bool is_wanted = results_.is_old(now.wall.ms_since_epoch) &&
+                         raft_.applied() == raft_.last_index() && raft_.may_serve(now);
+  if (is_wanted) raft_.propose(Nothing{}, now.wall.ms_since_epoch);
+  return is_wanted;
 }
 
 std::size_t Replica::sweep(Now now, std::size_t records_max) {
@@ -191,6 +234,13 @@ Chunk Replica::read_chunk(Position first, std::size_t bytes_max) const {
   return hopring::read_chunk(records_, arc(), raft_.applied(), first, bytes_max);
 }
 
+CopyResults Replica::read_results(std::uint64_t after, std::size_t count) const {
+  CopyResults part{{}, raft_.applied(), after, results_.forgotten(), results_.after(after, count)};
+  if (has(PlantedBug::copy_lacks_results)) part = {{}, raft_.applied(), after, 0, {}};
+  part.is_last = part.results.empty() || part.results.back().index == results_.newest();
+  return part;
+}
+
 // The copy that comes.
 
 bool Replica::begin_again(Now now, const OfferCopy& offer, ArcRecords records) {
@@ -201,6 +251,7 @@ bool Replica::begin_again(Now now, const OfferCopy& offer, ArcRecords records) {
   missing_ = advance(arc().begin, 1);
   copied_at_ = offer.index;
   newer_.clear();
+  drop_results();
   return true;
 }
 
@@ -208,11 +259,40 @@ bool Replica::has(const OfferCopy& offer) const {
   return is_complete() && raft_.has({offer.term, offer.index, offer.index_term, offer.roster});
 }
 
+void Replica::drop_results() {
+  results_ = ResultWindow(records_.pool(), options_->results_max);
+  has_results_ = false;
+  results_upto_ = 0;
+  results_at_ = 0;
+}
+
+// Parts follow each other. What the primary has forgotten in between is missing here, too.
+void Replica::on_results(Now now, const CopyResults& part, GroupOutbox& out) {
+  heard_at_ = now.monotonic;
+  if (has_results_ || part.after != results_upto_ || part.index < raft_.applied()) return;
+  for (const RememberedResult& each : part.results) {
+    if (!results_.append(each)) {
+      is_lost_ = true;
+      return;
+    }
+    results_upto_ = each.index;
+  }
+  if (!part.is_last) return;
+  if (results_upto_ > part.index || part.forgotten > part.index) {
+    is_lost_ = true;
+    return;
+  }
+  results_.forget_to(part.forgotten);
+  has_results_ = true;
+  results_at_ = copied_at_ = part.index;
+  apply_committed(now, out);
+}
+
 // Takes what continues the copy, and was not read before an entry that has gone by.
 void Replica::on_chunk(Now now, const Chunk& chunk, GroupOutbox& out) {
   heard_at_ = now.monotonic;
   const bool fits = missing_ && advance(chunk.interval.begin, 1) == *missing_;
-  if (!fits || chunk.index < raft_.applied()) return;
+  if (!fits || !has_results_ || chunk.index < raft_.applied()) return;
   copied_at_ = chunk.index;
   apply_committed(now, out);
   if (is_lost_) return;
@@ -302,7 +382,11 @@ void Replica::end_waiting(GroupOutbox& out) {
 
 void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
   send_all(sent, out);
-  if (std::exchange(was_primary_, raft_.is_primary()) && !was_primary_) heard_at_ = now.monotonic;
+  const bool was_primary = std::exchange(was_primary_, raft_.is_primary());
+  if (was_primary && !was_primary_) heard_at_ = now.monotonic;
+  if (has(PlantedBug::primary_drops_results) && !was_primary && was_primary_) {
+    results_ = ResultWindow(records_.pool(), options_->results_max);
+  }
   if (!raft_.is_primary()) {
     splits_at_.reset();
     end_waiting(out);
@@ -336,6 +420,7 @@ void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {
   } else if (!std::holds_alternative<Nothing>(entry.command)) {
     is_lost_ = true;
   }
+  if (entry.as_of_ms > 0) results_.forget_old(entry.as_of_ms);
   answer(entry.index, result, out);
 }
 
@@ -346,7 +431,15 @@ void Replica::apply_write(const Entry& entry, OpResult& result) {
     is_lost_ = true;
     return;
   }
-  if (!is_here(position, entry.index)) return;
+  if (const auto before = recalled(entry)) {
+    result = *before;
+    return;
+  }
+  if (!is_here(position, entry.index)) {
+    // It is executed elsewhere, and what has come of it will not be known here.
+    remember(entry, error_result(OpError::unknown));
+    return;
+  }
   if (!std::holds_alternative<RemoveExpired>(entry.command)) {
     records_.remove_due(position, key, entry.as_of_ms);
   }
@@ -357,6 +450,23 @@ void Replica::apply_write(const Entry& entry, OpResult& result) {
     sink.on_error(OpError::unknown);
   }
   result = std::move(sink.result);
+  remember(entry, result);
+}
+
+// What to answer where the entry must not be executed. The window was read when those up to
+// results_at_ had been applied; of them, none is executed here.
+std::optional<OpResult> Replica::recalled(const Entry& entry) const {
+  if (!entry.stamp || entry.index <= results_at_) return std::nullopt;
+  if (has(PlantedBug::no_look_when_applied)) return std::nullopt;
+  if (auto result = results_.find(*entry.stamp)) return result;
+  if (!results_.may_have_forgotten(*entry.stamp)) return std::nullopt;
+  return error_result(OpError::stale_stamp);
+}
+
+void Replica::remember(const Entry& entry, const OpResult& result) {
+  if (!entry.stamp || entry.index <= results_at_) return;
+  if (has(PlantedBug::no_look_when_applied) && results_.find(*entry.stamp)) return;
+  results_.remember(*entry.stamp, entry.index, entry.as_of_ms, result);
 }
 
 // Both halves go on with the members of the whole. The lower one's order is a new one: nobody has
@@ -381,6 +491,7 @@ void Replica::apply_split(Now now, const Entry& entry, Position at) {
   lower_halves_.push_back(
       std::make_unique<Replica>(*options_, self_, std::move(lower), std::move(start),
                                 std::exchange(records_, std::move(upper)), rng_.fork(), now));
+  if (!has(PlantedBug::split_drops_results)) lower_halves_.back()->results_ = results_.copy();
   raft_.want_heartbeat();  // the others should have their lower halves soon, too
 }
 
@@ -396,7 +507,12 @@ void Replica::answer(std::uint64_t index, const OpResult& result, GroupOutbox& o
   while (!waiters_.empty() && waiters_.front().index == index) {
     const Waiter waiter = std::move(waiters_.front());
     waiters_.pop_front();
-    out.push_back(Answered{waiter.waiter, waiter.get ? read_now(*waiter.get) : result});
+    if (waiter.get) {
+      out.push_back(Answered{waiter.waiter, read_now(*waiter.get)});
+    } else {
+      out.push_back(
+          Answered{waiter.waiter, result, ArcMark{arc(), view_.number.generation, index}});
+    }
   }
 }
 

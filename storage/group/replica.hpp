@@ -10,19 +10,26 @@
 // the primary's wall clock, by which the records that it meets are due or not, on every copy alike.
 // A read that meets a due record has it removed, and waits for that.
 //
+// A write that is stamped is executed once: its result is kept in the window for a while. The
+// primary looks there before it appends a write, and among those that are not applied yet if this
+// one has been sent before; and every member looks again when it applies it, since a request that
+// was long under way may be appended behind the one that was sent after it.
+//
 // A copy that is still coming is filled by chunks and entries at the same time:
 //
 //   arc (begin, end]    | taken chunks, up to date with applied() | not there yet         |
 //                       begin + 1                                 missing()               end
 //
 // It applies no entry later than its last chunk was read at: the next one may be read by another
-// primary, that does not know yet how far the order is committed, and must not come too late.
+// primary, that does not know yet how far the order is committed, and must not come too late. Nor
+// any before it has the window, which comes first.
 //
 // Not thread-safe: belongs to one shard. Sans-IO: time comes in as `now`, messages and what has
 // become of the arc are left in `out`.
 //
 // Invariants:
-//   (1) two complete copies that have applied the same index hold the same records.
+//   (1) two complete copies that have applied the same index hold the same records, and their
+//       windows the same stamps.
 //   (2) whoever was told `pending` is answered once: with the result, or with `unknown` if this
 //       peer stops being primary first.
 //   (3) an entry above applied() is never visible to a read.
@@ -36,6 +43,7 @@
 #include "storage/group/arc_records.hpp"
 #include "storage/group/effects.hpp"
 #include "storage/group/options.hpp"
+#include "storage/group/result_window.hpp"
 #include "storage/raft/raft.hpp"
 
 namespace hopring {
@@ -81,8 +89,14 @@ class Replica {
     // A read must see the writes that have been taken before it, also those that are not committed
     // yet: it waits for them.
     bool after_writes = false;
+    std::optional<Stamp> stamp = {};  // of a write
   };
-  // The primary. REQUIRES: leads(); !problem(operation); `position` is the key's and in the arc.
+  // A write that must not be executed: it has been, or is about to be, or that is not known any
+  // more
+  // (`stale_stamp`). nullopt: it should be executed. REQUIRES: leads(); `position` is in the arc.
+  std::optional<Executed> recall(Now now, Position position, const Asked& asked, ResultSink& sink);
+  // The primary. REQUIRES: leads(); !problem(operation); `position` is the key's and in the arc;
+  // recall() has found nothing.
   Executed execute(Now now, Position position, const Operation& operation, const Asked& asked,
                    ResultSink& sink);
   // False, and nothing happened, if it may not serve now. REQUIRES: leads(); the cursor's position
@@ -90,6 +104,11 @@ class Replica {
   bool scan(Now now, const Scan& scan, ScanStep& step);
   // Proposes that due records be removed, at most records_max; returns how many.
   std::size_t sweep(Now now, std::size_t records_max);
+  // Proposes to forget results, if all that are kept are too old. False: nothing was proposed.
+  bool forget_results(Now now);
+  const ResultWindow& results() const noexcept { return results_; }
+  // How far the order has come here.
+  ArcMark mark() const { return {arc(), view_.number.generation, raft_.applied()}; }
   // May a write that takes so many bytes be proposed, by what the other members have said?
   bool has_memory(Now now, std::uint64_t bytes) const { return raft_.has_memory(now, bytes); }
   bool is_splitting() const noexcept { return splits_at_.has_value(); }
@@ -113,6 +132,8 @@ class Replica {
   // least one position and about bytes_max bytes.
   OfferCopy offer(TransferId transfer) const;
   Chunk read_chunk(Position first, std::size_t bytes_max) const;
+  // Results after that of entry `after`, at most `count`.
+  CopyResults read_results(std::uint64_t after, std::size_t count) const;
   void add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
     raft_.add_learner(now, peer, index);
   }
@@ -132,7 +153,11 @@ class Replica {
   bool begin_again(Now now, const OfferCopy& offer, ArcRecords records);
   // Is there nothing in the copy that is offered which this one lacks?
   bool has(const OfferCopy& offer) const;
+  void on_results(Now now, const CopyResults& part, GroupOutbox& out);
   void on_chunk(Now now, const Chunk& chunk, GroupOutbox& out);
+  // How far the window has come, and whether it is complete.
+  std::uint64_t results_upto() const noexcept { return results_upto_; }
+  bool has_results() const noexcept { return has_results_; }
   const std::optional<Position>& missing() const noexcept { return missing_; }
 
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
@@ -163,7 +188,8 @@ class Replica {
   struct Waiter {
     std::uint64_t index = 0;
     std::uint64_t waiter = 0;
-    std::optional<Get> get = {};  // it reads, once the entry has been applied
+    std::optional<Get> get = {};      // it reads, once the entry has been applied
+    std::optional<Stamp> stamp = {};  // it writes
   };
   struct NewerChunk {
     Arc interval;
@@ -171,13 +197,16 @@ class Replica {
   };
 
   Executed read(Now now, Position position, const Get& get, const Asked& asked, ResultSink& sink);
-  Executed propose(Now now, Command command, std::uint64_t waiter, ResultSink& sink);
+  Executed propose(Now now, Command command, const Asked& asked, ResultSink& sink);
   void remove_due(std::vector<RemoveExpired>&& due);
   void after_input(Now now, RaftOutbox& sent, GroupOutbox& out);
   void apply_committed(Now now, GroupOutbox& out);
   bool install(const Chunk& chunk);
   void apply(Now now, const Entry& entry, GroupOutbox& out);
   void apply_write(const Entry& entry, OpResult& result);
+  std::optional<OpResult> recalled(const Entry& entry) const;
+  void remember(const Entry& entry, const OpResult& result);
+  void drop_results();
   void apply_split(Now now, const Entry& entry, Position at);
   void apply_roster(const Roster& roster);
   bool is_here(Position position, std::uint64_t index) const;
@@ -200,6 +229,10 @@ class Replica {
   std::optional<Position> missing_;
   std::uint64_t copied_at_ = 0;  // the index at which the last chunk was read
   std::vector<NewerChunk> newer_;
+  ResultWindow results_;
+  bool has_results_ = true;         // false: the window is still coming
+  std::uint64_t results_upto_ = 0;  // and has come up to here
+  std::uint64_t results_at_ = 0;    // index at which it was read: it knows of entries up to there
   Time heard_at_;
   Told told_;
   bool was_primary_ = false;

@@ -67,18 +67,27 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   if (!replica->leads()) {
     if (!replica->is_orphan(now)) return {};
     sink.on_error(OpError::unavailable);
-    return {&replica->view(), false};
+    return {&replica->view(), false, {}};
+  }
+  const bool is_write = asked.stamp.has_value();
+  const auto answered = [&] {
+    return Execution{&replica->view(), false,
+                     is_write ? std::optional(replica->mark()) : std::nullopt};
+  };
+  if (const auto recalled = replica->recall(now, position, asked, sink)) {
+    if (*recalled == Replica::Executed::answered) return answered();
+    return {&replica->view(), true, {}};
   }
   if (!make_room(now, *replica, position, operation, out)) {
     sink.on_error(OpError::out_of_memory);
-    return {&replica->view(), false};
+    return answered();
   }
   if (replica->execute(now, position, operation, asked, sink) != Replica::Executed::pending) {
-    return {&replica->view(), false};
+    return answered();
   }
   replica->flush(now, out);
   settle(now, *replica, out);
-  return {&replica->view(), true};
+  return {&replica->view(), true, {}};
 }
 
 const View* ReplicaHost::scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& out) {
@@ -98,7 +107,8 @@ void ReplicaHost::sweep(Now now, GroupOutbox& out) {
     const std::size_t removed = replica.sweep(now, room);
     counters_.records_expired += removed;
     room -= removed;
-    if (removed > 0) replica.flush(now, out);
+    const bool forgets = replica.forget_results(now);
+    if (removed > 0 || forgets) replica.flush(now, out);
   }
   if (room == 0) sweep_at_ = now.monotonic + options_.sweep_pause;
 }
@@ -268,123 +278,6 @@ void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox&) {
   for (const auto& replica : replicas_) {
     if (replica->raft().primary() == peer) replica->on_primary_gone(now);
   }
-}
-
-// Copies that come.
-
-bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
-  const View& view = offer.view;
-  const GroupName named_by_view{view.arc.end, view.number.generation, view.number.claimant};
-  if (!is_well_formed(view) || !is_straight(view.arc) || !is_well_formed(offer.roster))
-    return false;
-  if (offer.group != named_by_view || offer.transfer.end != view.arc.end) return false;
-  if (from == self_) return false;
-  const std::size_t bytes_max = options_.pool.bytes_max;
-  if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
-  return copies_coming() < options_.learners_max;
-}
-
-std::size_t ReplicaHost::copies_coming() const {
-  return static_cast<std::size_t>(std::count_if(
-      replicas_.begin(), replicas_.end(), [](const auto& each) { return !each->is_complete(); }));
-}
-
-std::size_t ReplicaHost::transfers() const {
-  const auto led = std::count_if(replicas_.begin(), replicas_.end(),
-                                 [](const auto& each) { return each->leads(); });
-  return jobs_.size() + replicas_.size() - static_cast<std::size_t>(led);
-}
-
-void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, GroupOutbox& out) {
-  const auto is_known = [&](const Incoming& each) {
-    return each.transfer == offer.transfer && each.from == from;
-  };
-  bool accepted = std::any_of(incoming_.begin(), incoming_.end(), is_known);
-  const Replica* const copy = named(offer.group);  // complete where it came when none was wanted
-  if (!accepted && copy != nullptr && copy->has(offer)) {
-    out.push_back(SendGroup{from, OfferAnswer{offer.transfer, true}});
-    out.push_back(SendGroup{from, ChunkAnswer{offer.transfer, std::nullopt}});
-    return;
-  }
-  if (!accepted && accepts(from, offer)) {
-    ArcRecords records(pool_, hash_, offer.view.arc);
-    Replica* present = ending_at(offer.view.arc.end);
-    if (present == nullptr || present->raft().group() != offer.group) {
-      add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
-      accepted = true;
-    } else {
-      accepted = present->begin_again(now, offer, std::move(records));
-    }
-    if (accepted) {
-      std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });
-      incoming_.push_back({offer.transfer, from, offer.group});
-    }
-  }
-  out.push_back(SendGroup{from, OfferAnswer{offer.transfer, accepted}});
-}
-
-void ReplicaHost::on_each(Now now, const PeerRef& from, Chunk&& message, GroupOutbox& out) {
-  const auto found = std::find_if(incoming_.begin(), incoming_.end(), [&](const Incoming& each) {
-    return each.transfer == message.transfer && each.from == from;
-  });
-  Replica* replica = found == incoming_.end() ? nullptr : named(found->group);
-  if (replica == nullptr) {
-    out.push_back(SendGroup{from, Abandon{message.transfer}});
-    return;
-  }
-  replica->on_chunk(now, message, out);
-  out.push_back(SendGroup{from, ChunkAnswer{message.transfer, replica->missing()}});
-  settle(now, *replica, out);
-}
-
-// Copies that go.
-
-std::size_t ReplicaHost::copies_under_way() const {
-  std::size_t count = 0;
-  for (const Job& job : jobs_) {
-    count += static_cast<std::size_t>(std::count_if(
-        job.copies.begin(), job.copies.end(), [](const auto& copy) { return !copy->is_over(); }));
-  }
-  return count;
-}
-
-template <class Message>
-void ReplicaHost::to_source(Now now, const PeerRef& from, const Message& message,
-                            GroupOutbox& out) {
-  for (Job& job : jobs_) {
-    Replica* replica = named(job.group);
-    for (const auto& copy : job.copies) {
-      if (copy->transfer() != message.transfer || copy->to() != from || copy->is_over()) continue;
-      if (replica != nullptr && replica->raft().is_primary()) {
-        copy->on_message(now, message, *replica, out);
-      }
-      return;
-    }
-  }
-}
-
-void ReplicaHost::on_each(Now now, const PeerRef& from, OfferAnswer&& message, GroupOutbox& out) {
-  to_source(now, from, message, out);
-}
-
-void ReplicaHost::on_each(Now now, const PeerRef& from, ChunkAnswer&& message, GroupOutbox& out) {
-  to_source(now, from, message, out);
-}
-
-void ReplicaHost::on_each(Now, const PeerRef& from, Abandon&& message, GroupOutbox&) {
-  for (Job& job : jobs_) {
-    for (const auto& copy : job.copies) {
-      if (copy->transfer() == message.transfer && copy->to() == from && !copy->is_over()) {
-        copy->give_up();
-      }
-    }
-  }
-}
-
-void ReplicaHost::begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to,
-                             GroupOutbox& out) {
-  const TransferId transfer{replica.arc().end, rng_.next()};
-  job.copies.push_back(std::make_unique<CopySource>(options_, transfer, to, now, replica, out));
 }
 
 // Changes of members.

@@ -43,6 +43,8 @@ class ReplicaHost {
   struct Execution {
     const View* view = nullptr;  // in which it was executed; nullptr: the arc is not led here
     bool is_pending = false;     // Answered follows, perhaps at once
+    // How far the arc has come, if a stamped write was answered, and not by `unavailable`.
+    std::optional<ArcMark> mark = {};
   };
   // REQUIRES: !problem(operation).
   Execution execute(Now now, const Operation& operation, const Replica::Asked& asked,
@@ -119,6 +121,7 @@ class ReplicaHost {
   bool make_room(Now now, Replica& replica, Position position, const Operation& operation,
                  GroupOutbox& out);
 
+  Replica* coming(const TransferId& transfer, const PeerRef& from, GroupOutbox& out);
   void begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to, GroupOutbox& out);
   void give_missing_copies(Now now, Replica& replica, GroupOutbox& out);
   Copies supersede(Replica& replica, const Members& members);
@@ -136,6 +139,8 @@ class ReplicaHost {
   void on_each(Now now, const PeerRef& from, OfferAnswer&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Chunk&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, ChunkAnswer&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, CopyResults&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, CopyResultsAnswer&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Abandon&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message, GroupOutbox& out);

@@ -41,8 +41,9 @@ std::size_t ReplicaHost::memory_left() const {
 bool ReplicaHost::make_room(Now now, Replica& replica, Position position,
                             const Operation& operation, GroupOutbox& out) {
   if (options_.pool.bytes_max == 0) return true;
-  const std::size_t wanted = std::visit(MemoryOf{}, operation);
+  std::size_t wanted = std::visit(MemoryOf{}, operation);
   if (wanted == 0) return true;
+  wanted += window_result_bytes;
   const bool has_own = wanted + replica.raft().kept_bytes() <= memory_left();
   if (has_own && replica.has_memory(now, wanted)) return true;
   if (!options_.pool.keeps_ages || !replica.may_serve(now)) return false;

@@ -6,16 +6,19 @@
 // stands in the command or beside it.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "routing/view.hpp"
 #include "storage/operation/operation.hpp"
+#include "storage/operation/stamp.hpp"
 #include "storage/raft/roster.hpp"
 
 namespace hopring {
 
 // The first entry of a primary's term: with it what stood before is committed, too (Raft 3.6.2).
+// With a clock: the time, by which results are forgotten (result_window.hpp).
 struct Nothing {
   template <class Archive>
   void serialize(Archive&, unsigned) {}
@@ -78,10 +81,12 @@ struct Entry {
   // By the primary's wall clock, in ms since the epoch: to the command, a record that was due by
   // then is not there. 0: due records are removed by entries of their own.
   std::int64_t as_of_ms = 0;
+  // A client's write: executed unless one of this stamp has been.
+  std::optional<Stamp> stamp = {};
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& index& term& command& as_of_ms;
+    archive& index& term& command& as_of_ms& stamp;
   }
   friend bool operator==(const Entry&, const Entry&) = default;
 };

@@ -27,6 +27,10 @@ enum class PlantedBug : std::uint8_t {
   follower_expires,         // a follower removes what is due by its own clock
   answered_before_applied,  // a put is acknowledged when it has been appended
   clock_read_early,         // the clock that a read is judged by was read before it came
+  primary_drops_results,    // who becomes primary has forgotten the results of writes
+  split_drops_results,      // the lower half of a split has none of them
+  copy_lacks_results,       // nor has a copy
+  no_look_when_applied,     // a write is executed though one of its stamp has been
 };
 
 }  // namespace hopring

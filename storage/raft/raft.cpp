@@ -129,11 +129,12 @@ bool Raft::has_memory(Now now, std::uint64_t bytes) const {
   });
 }
 
-std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms, std::uint64_t bytes) {
+std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms, std::uint64_t bytes,
+                            const std::optional<Stamp>& stamp) {
   HOPRING_CHECK(is_primary());
   proposed_ += bytes;
   const std::uint64_t index = log_.last_index() + 1;
-  push(Entry{index, term_, std::move(command), as_of_ms});
+  push(Entry{index, term_, std::move(command), as_of_ms, stamp});
   advance_commit();
   return index;
 }

@@ -102,7 +102,8 @@ class Raft {
   std::size_t kept_bytes() const noexcept { return log_.bytes(); }
   // Appends a command, which takes so many bytes of memory once it is applied, and returns its
   // index. flush() sends it. REQUIRES: is_primary().
-  std::uint64_t propose(Command command, std::int64_t as_of_ms = 0, std::uint64_t bytes = 0);
+  std::uint64_t propose(Command command, std::int64_t as_of_ms = 0, std::uint64_t bytes = 0,
+                        const std::optional<Stamp>& stamp = {});
   // May the members be changed now? By one change at a time, and by a primary that may_serve()
   // would trust but for its promises.
   bool can_change_members() const;
@@ -285,8 +286,8 @@ class Raft {
   std::vector<Peer> peers_;
   std::uint64_t first_of_term_ = 0;  // index of the first entry of its term
   Time led_since_{};
-  std::uint64_t proposed_ = 0;       // bytes of memory
-  Time confirmed_at_{};              // when it last looked and had the promises of a majority
+  std::uint64_t proposed_ = 0;  // bytes of memory
+  Time confirmed_at_{};         // when it last looked and had the promises of a majority
   bool wants_heartbeat_ = false;
 };
 

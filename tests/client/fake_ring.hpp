@@ -3,6 +3,9 @@
 // A ring of peers that exist in name only: each has an idea, perhaps a stale one, of who holds
 // which arc, and executes an operation if it is the one that does. With it goes a driver that
 // performs a client's effects, in an order, and with faults, that the seed decides.
+//
+// With several copies an arc's window outlives its primary, and what was under way on a link that
+// has been cut may be executed long after.
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
@@ -19,10 +22,12 @@ namespace hopring {
 
 inline constexpr std::uint8_t fake_peers = 8;
 inline constexpr std::uint32_t fake_arcs = 32;
+inline constexpr std::size_t window_size = 20;
 
 class FakeRing {
  public:
-  explicit FakeRing(Rng& rng) : rng_(rng), config_(ring_config(1)) {
+  explicit FakeRing(Rng& rng, std::uint32_t replicas = 1) : rng_(rng), config_(ring_config(1)) {
+    config_.replicas = replicas;
     for (std::uint8_t i = 0; i < fake_peers; ++i) peers_.push_back(peer(i + 1));
     for (std::uint32_t i = 0; i < fake_arcs; ++i) {
       const Arc arc = equal_arc(i, fake_arcs);
@@ -52,6 +57,12 @@ class FakeRing {
     ideas_[n] = ideas_[(n + 1) % fake_peers];
     for (View& view : truth_) {
       if (primary_of(view) != dead) continue;
+      if (config_.replicas > 1) {
+        view.number = next(view.number);
+        view.members = {peers_[rng_.below(fake_peers)]};
+        tell(*index_of(primary_of(view)), view);
+        continue;
+      }
       const PeerRef claimant = peers_[(n + 1 + rng_.below(fake_peers - 1)) % fake_peers];
       view = View{view.arc,
                   {view.number.generation + 1, claimant.incarnation, 1},
@@ -65,12 +76,14 @@ class FakeRing {
   // Somebody learns of an arc.
   void gossip() { tell(rng_.below(fake_peers), truth_[rng_.below(fake_arcs)]); }
 
-  OpAnswer execute(const PeerRef& at, const Operation& operation) {
+  OpAnswer execute(const PeerRef& at, const Operation& operation,
+                   const std::optional<Stamp>& stamp) {
     const Position position = position_of(config_.hash_key, key_of(operation));
     const std::size_t arc = position.value >> 59;
     const View& idea = ideas_[*index_of(at)][arc];
     if (primary_of(truth_[arc]) == at) {
       if (rng_.chance(refusals_percent, 100)) return failed(refusal());
+      if (stamp) return execute_once(arc, operation, *stamp);
       executed[key_of(operation)] += 1;
       return OpResult{};
     }
@@ -82,10 +95,47 @@ class FakeRing {
     return truth_[position_of(config_.hash_key, key_of(operation)).value >> 59];
   }
 
+  ArcMark mark_of(const Operation& operation) const {
+    const std::size_t arc = position_of(config_.hash_key, key_of(operation)).value >> 59;
+    return {truth_[arc].arc, truth_[arc].number.generation, orders_[arc].index};
+  }
+
+  std::uint64_t executed_again = 0;     // not, since the stamp was known
   std::map<std::string, int> executed;  // by key
   std::uint64_t refusals_percent = 5;
 
  private:
+  using StampName = std::pair<std::uint64_t, std::uint64_t>;
+  struct Order {
+    std::uint64_t index = 0;
+    std::uint64_t forgotten = 0;
+    std::map<StampName, std::uint64_t> window;
+  };
+
+  OpAnswer execute_once(std::size_t arc, const Operation& operation, const Stamp& stamp) {
+    Order& order = orders_[arc];
+    const StampName name{stamp.client, stamp.sequence};
+    if (order.window.contains(name)) {
+      ++executed_again;
+      return OpResult{};
+    }
+    const bool is_stale =
+        stamp.generation != truth_[arc].number.generation || stamp.index < order.forgotten;
+    if (is_stale) return failed(OpError::stale_stamp);
+    executed[key_of(operation)] += 1;
+    order.window[name] = ++order.index;
+    if (order.window.size() > window_size) {
+      const auto oldest =
+          std::min_element(order.window.begin(), order.window.end(),
+                           [](const auto& a, const auto& b) { return a.second < b.second; });
+      order.forgotten = oldest->second;
+      order.window.erase(oldest);
+    }
+    // A primary that steps down over it, and answers for it later all the same.
+    if (rng_.chance(refusals_percent, 200)) return failed(OpError::unknown);
+    return OpResult{};
+  }
+
   std::optional<std::size_t> index_of(const PeerRef& peer) const {
     const auto found = std::find(peers_.begin(), peers_.end(), peer);
     if (found == peers_.end()) return std::nullopt;
@@ -109,6 +159,7 @@ class FakeRing {
   RingConfig config_;
   std::vector<PeerRef> peers_;
   std::vector<View> truth_;
+  std::vector<Order> orders_{fake_arcs};
   std::vector<std::vector<View>> ideas_;  // by peer, by arc
 };
 
@@ -133,6 +184,10 @@ class FakeDriver {
   void step() {
     now.monotonic = now.monotonic + std::chrono::microseconds(rng_.below(2000));
     if (faults && rng_.chance(1, 80)) strike();
+    if (!late_.empty() && rng_.chance(1, 10)) {
+      const SendRequest request = take(late_, rng_.below(late_.size()));
+      if (ring_.is_alive(request.to)) answer(request);
+    }
     const std::size_t pending = dials_.size() + requests_.size() + replies_.size();
     if (machine_.next_deadline() <= now.monotonic) {
       machine_.on_deadline(now);
@@ -190,6 +245,7 @@ class FakeDriver {
     std::erase_if(replies_, [&](const auto& reply) { return reply.first == peer; });
     std::erase_if(requests_, [&](const SendRequest& request) {
       if (request.to != peer) return false;
+      if (ring_.config().replicas > 1 && rng_.chance(1, 3)) late_.push_back(request);
       if (ring_.is_alive(peer) && rng_.chance(1, 2)) answer(request);
       return true;
     });
@@ -222,14 +278,19 @@ class FakeDriver {
   ClientReplyMessage answer(const SendRequest& request) {
     if (faults && rng_.chance(1, 50)) return ErrorReply{OpError::overloaded};
     if (const auto* one = std::get_if<OpRequest>(&request.message)) {
-      OpReply reply{ring_.execute(request.to, one->operation), std::nullopt};
-      if (std::holds_alternative<OpResult>(reply.answer))
-        reply.view = ring_.view_of(one->operation);
+      OpReply reply{ring_.execute(request.to, one->operation, one->stamp), std::nullopt};
+      if (!std::holds_alternative<OpResult>(reply.answer)) return reply;
+      reply.view = ring_.view_of(one->operation);
+      if (one->stamp) reply.mark = ring_.mark_of(one->operation);
       return reply;
     }
     BatchReply reply;
-    for (const Operation& each : std::get<BatchRequest>(request.message).operations) {
-      reply.answers.push_back(ring_.execute(request.to, each));
+    const auto& batch = std::get<BatchRequest>(request.message);
+    for (std::size_t i = 0; i < batch.operations.size(); ++i) {
+      const auto stamp = batch.stamps.empty() ? std::nullopt : batch.stamps[i];
+      reply.answers.push_back(ring_.execute(request.to, batch.operations[i], stamp));
+      const bool is_executed = std::holds_alternative<OpResult>(reply.answers.back());
+      if (stamp && is_executed) reply.marks.push_back(ring_.mark_of(batch.operations[i]));
     }
     return reply;
   }
@@ -246,6 +307,7 @@ class FakeDriver {
   Rng& rng_;
   std::vector<PeerRef> dials_;
   std::vector<SendRequest> requests_;
+  std::vector<SendRequest> late_;  // of links that have been cut
   std::vector<std::pair<PeerRef, std::pair<RequestId, ClientReplyMessage>>> replies_;
   std::set<PeerRef> links_;
 };

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import unittest
 
@@ -17,6 +18,9 @@ ROUNDS = 3
 HEALED_WITHIN_S = 15
 # Longer than a lease: others take over what the paused peer served.
 PAUSE_S = 2
+# In several arcs: some of them are served by whoever is killed.
+COUNTERS = [f"counter-{i}" for i in range(8)]
+KILLED_AFTER_S = 2
 
 
 class ReplicatedProcessTest(ring.RingTest):
@@ -60,6 +64,23 @@ class ReplicatedProcessTest(ring.RingTest):
             self.start_peer()
             self.healthy()
             self.check_keys()
+
+    def test_counters_that_are_raised_while_peers_are_killed_count_each_time_once(self) -> None:
+        raised = 0
+        for _ in range(2):
+            victim = self.peers.pop(1)
+            killer = threading.Timer(KILLED_AFTER_S, victim.kill)
+            killer.start()
+            ends = time.monotonic() + 2 * KILLED_AFTER_S
+            while time.monotonic() < ends:
+                raised += 1
+                for counter in COUNTERS:
+                    done = self.expect(0, "incr", counter)
+                    self.assertEqual(int(done), raised, counter)
+            killer.join()
+            victim.close()
+            self.start_peer()
+            self.healthy()
 
     def test_the_contact_of_all_others_killed_and_restarted_joins_anew(self) -> None:
         first = self.peers[0]

@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(before_it_has_entered_a_ring_it_does_nothing) {
   BOOST_TEST(tell(OpenArc{own(0)}).empty());
   BOOST_TEST(shard.host() == nullptr);
   OpResult result;
-  const auto executed = shard.execute(now, Get{"k"}, {}, result, nullptr, news);
+  const auto executed = shard.execute(now, Get{"k"}, {}, {result}, news);
   BOOST_TEST((executed == Shard::Executed::unserved));
   BOOST_TEST(shard.next_deadline() == Time::never());
 }
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(news_of_arcs_that_change_tell_what_they_hold) {
   for (int i = 0; keys < 100; ++i) {
     OpResult result;
     const Put put{"key" + std::to_string(i), Value{ValueType::string, "v"}, {}};
-    const auto executed = shard.execute(now, put, {}, result, nullptr, news);
+    const auto executed = shard.execute(now, put, {}, {result}, news);
     if (executed == Shard::Executed::answered) ++keys;
   }
   const ShardNews told =

@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(a_message_and_its_families_have_the_same_encoding) {
 BOOST_AUTO_TEST_CASE(a_ping_looks_like_this) {
   const std::string expected(
       "\x10\0\0\0"
-      "\2"
+      "\3"
       "\0"
       "\x17\0"
       "\7\0\0\0\0\0\0\0"
@@ -103,8 +103,9 @@ BOOST_AUTO_TEST_CASE(an_operation_looks_like_this) {
       "\1k"
       "\0\2hi"
       "\0\0\0\0\0\0\0\0\0"
+      "\0"
       "\0",
-      17);
+      18);
   const Put put{"k", Value{ValueType::string, "hi"}, Expiry{}, PutCondition::always};
   BOOST_TEST(encoded(OpRequest{put}).substr(frame_header_bytes) == body);
 }
@@ -194,6 +195,18 @@ BOOST_AUTO_TEST_CASE(lists_end_at_their_named_bounds) {
   };
   BOOST_TEST(!is_malformed(batch(batch_operations_max)));
   BOOST_TEST(is_malformed(batch(batch_operations_max + 1)));
+
+  BatchRequest stamped{std::vector<Operation>(2, Erase{"k"}), {Stamp{1, 2, 3, 4, true}, {}}};
+  BOOST_TEST(!is_malformed(encoded_unchecked(stamped)));
+  stamped.stamps.pop_back();
+  BOOST_TEST(is_malformed(encoded_unchecked(stamped)));
+
+  const auto remembered = [](std::size_t bytes) {
+    OpResult result{std::nullopt, Outcome::mismatch, Value{{}, std::string(bytes, 'v')}, 0};
+    return encoded_unchecked(CopyResults{{}, 9, 0, 0, {{1, 2, 3, 4, std::move(result)}}, true});
+  };
+  BOOST_TEST(!is_malformed(remembered(window_value_bytes_max)));
+  BOOST_TEST(is_malformed(remembered(window_value_bytes_max + 1)));
 
   Hello hello;
   hello.credentials.assign(credentials_bytes_max, 'x');

@@ -119,10 +119,20 @@ class RandomArchive {
     }
   }
 
+  void fill(RememberedResult& remembered) {
+    remembered.serialize(*this, 0);
+    std::optional<Value>& value = remembered.result.value;
+    const std::size_t longest = window_value_bytes_max;
+    if (value && value->bytes.size() > longest) value->bytes.resize(longest);
+  }
+
   template <class T>
   void fill(T& object) {
     object.serialize(*this, 0);
     if constexpr (requires { object.key; }) object.key += 'k';
+    if constexpr (std::is_same_v<T, BatchRequest>) {
+      if (!object.stamps.empty()) object.stamps.resize(object.operations.size());
+    }
     if constexpr (std::is_same_v<T, Record>) object.expiry_ms &= 0xffffffff;
     if constexpr (requires { object.sent; }) object.sent &= 0xffffffff;
     if constexpr (std::is_same_v<T, Scan>) object.records_max = object.records_max % 1000 + 1;

@@ -11,6 +11,7 @@ namespace {
 constexpr Duration call_deadline = 3s;
 constexpr Duration wall_skew_max = 250ms;
 constexpr std::uint64_t brief_keys = 4;  // whose values expire
+constexpr std::uint64_t sum_keys = 4;    // that count
 
 bool alternates(const Members& members, const PeerRef& peer) {
   return std::find(members.begin(), members.end(), peer) == members.end();
@@ -22,8 +23,9 @@ struct ReplicaWorld::Call {
   std::size_t client = 0;
   Operation operation;
   Duration called{};
-  std::size_t node = 0;  // where it waits
-  std::uint64_t waiter = 0;
+  std::uint64_t requests = 0;
+  std::optional<Stamp> stamp = {};
+  bool is_in_doubt = false;
   bool is_brief = false;
   bool is_over = false;
 };
@@ -92,9 +94,10 @@ void ReplicaWorld::perform(std::size_t index, GroupOutbox& out) {
         violation("an answer that nobody waits for");
         continue;
       }
-      const std::shared_ptr<Call> call = found->second;
+      const Request request = found->second;
       waiting_.erase(found);
-      post(below(3ms), [this, call, result = answered->result] { end_call(call, result); });
+      post(below(3ms),
+           [this, request, each = *answered] { on_answer(request, each.result, each.mark); });
     } else if (const auto* ended = std::get_if<MoveEnded>(&effect)) {
       if (ended->done) ++figures_.changes;
     }
@@ -106,6 +109,10 @@ void ReplicaWorld::perform(std::size_t index, GroupOutbox& out) {
 Operation ReplicaWorld::random_operation() {
   const std::string key = "key" + std::to_string(rng().below(options_.keys));
   const std::uint64_t dice = rng().below(10);
+  if (rng().chance(1, 4)) {
+    const std::string sum = "sum" + std::to_string(rng().below(sum_keys));
+    return dice < 2 ? Operation(Get{sum}) : Operation(Add{sum, 1});
+  }
   const Value value{ValueType::string, "v" + std::to_string(++values_made_)};
   if (dice < 5) return Get{key};
   if (dice < 7) return Put{key, value, {}, PutCondition::always};
@@ -162,41 +169,95 @@ void ReplicaWorld::try_again(const std::shared_ptr<Call>& call, Duration after) 
 void ReplicaWorld::try_call(const std::shared_ptr<Call>& call) {
   if (call->is_over) return;
   if (now() > call->called + call_deadline) {
-    return end_call(call, error_result(OpError::unavailable));
+    return end_call(call,
+                    error_result(call->is_in_doubt ? OpError::timed_out : OpError::unavailable));
   }
-  call->node = rng().below(peer_count());
-  receive(call, clock(call->node));
+  const std::size_t node = rng().below(peer_count());
+  if (!is_alive(node)) return try_again(call, 1ms);
+  const Request request{call, ++call->requests, node, stamp(*call)};
+  if (request.stamp && request.stamp->is_again) ++figures_.sent_again;
+  const bool is_bad = options_.has_faults && !is_healed();
+  if (is_bad && rng().chance(1, 8)) {
+    post(below(20ms), [this, request] { lose_connection(request); });
+  }
+  const Duration delay = is_bad && rng().chance(1, 8) ? below(rng().chance(1, 4) ? 2s : 30ms) : 0s;
+  post(delay, [this, request] { receive(request, clock(request.node)); });
+}
+
+// As client/core does it.
+std::optional<Stamp> ReplicaWorld::stamp(Call& call) {
+  if (std::holds_alternative<Get>(call.operation)) return std::nullopt;
+  if (call.is_in_doubt) {
+    call.stamp->is_again = true;
+    return call.stamp;
+  }
+  const Position position{hash_(key_of(call.operation))};
+  call.stamp = Stamp{call.client + 1, ++sequences_, 0, 0, false};
+  for (const ArcMark& each : marks_) {
+    if (!contains(each.arc, position)) continue;
+    call.stamp->generation = each.generation;
+    call.stamp->index = std::max(call.stamp->index, each.index);
+  }
+  return call.stamp;
+}
+
+// What has been sent may arrive yet, and be executed.
+void ReplicaWorld::lose_connection(const Request& request) {
+  Call& call = *request.call;
+  if (call.is_over || call.requests != request.number) return;
+  ++call.requests;
+  call.is_in_doubt = request.stamp.has_value();
+  try_again(request.call, below(20ms));
 }
 
 // What comes to a peer that is paused waits there. `read_before`: the clock as the peer read it
 // last, before the request came.
-void ReplicaWorld::receive(const std::shared_ptr<Call>& call, Now read_before) {
-  const std::size_t node = call->node;
-  if (call->is_over) return;
-  if (!is_alive(node)) return try_again(call, 1ms);
+void ReplicaWorld::receive(const Request& request, Now read_before) {
+  const std::size_t node = request.node;
+  if (!is_alive(node)) return lose_connection(request);
   if (is_paused(node)) {
     const Now paused = clock_at(node, peer_at(node).paused_from);
-    post(peer_at(node).paused_until - now(), [this, call, paused] { receive(call, paused); });
+    post(peer_at(node).paused_until - now(), [this, request, paused] { receive(request, paused); });
     return;
   }
   const bool is_early = options_.groups.raft.bug == PlantedBug::clock_read_early;
-  execute(call, is_early ? read_before : clock(node));
+  execute(request, is_early ? read_before : clock(node));
 }
 
-void ReplicaWorld::execute(const std::shared_ptr<Call>& call, Now now) {
+void ReplicaWorld::execute(const Request& request, Now now) {
   OpResultSink sink;
   GroupOutbox out;
-  call->waiter = ++waiters_;
-  waiting_[call->waiter] = call;
+  const std::uint64_t waiter = ++waiters_;
+  waiting_[waiter] = request;
+  const Replica::Asked asked{waiter, false, request.stamp};
   const auto executed =
-      hosts_[call->node]->execute(now, call->operation, {call->waiter}, sink, out);
-  if (!executed.is_pending) waiting_.erase(call->waiter);
-  perform(call->node, out);
+      hosts_[request.node]->execute(now, request.call->operation, asked, sink, out);
+  if (!executed.is_pending) waiting_.erase(waiter);
+  perform(request.node, out);
   if (executed.is_pending) return;
-  const bool refused =
-      executed.view == nullptr || (sink.result.error && is_definite(*sink.result.error));
-  if (refused) return try_again(call, below(20ms));
-  post(below(3ms), [this, call, result = sink.result] { end_call(call, result); });
+  if (executed.view == nullptr) sink.result = error_result(OpError::no_route);
+  post(below(3ms), [this, request, result = sink.result, mark = executed.mark] {
+    on_answer(request, result, mark);
+  });
+}
+
+void ReplicaWorld::on_answer(const Request& request, const OpResult& result,
+                             const std::optional<ArcMark>& mark) {
+  Call& call = *request.call;
+  if (call.is_over || call.requests != request.number) return;
+  if (mark) {
+    std::erase_if(marks_, [&](const ArcMark& each) {
+      return each.arc == mark->arc && each.index <= mark->index;
+    });
+    marks_.push_back(*mark);
+  }
+  const bool is_stale = result.error == OpError::stale_stamp;
+  if (is_stale) ++figures_.stale_stamps;
+  if (is_stale && call.is_in_doubt) return end_call(request.call, error_result(OpError::unknown));
+  if (is_stale) return try_again(request.call, 0s);
+  if (result.error == OpError::unknown && request.stamp) return lose_connection(request);
+  if (result.error && is_definite(*result.error)) return try_again(request.call, below(20ms));
+  end_call(request.call, result);
 }
 
 void ReplicaWorld::end_call(const std::shared_ptr<Call>& call, const OpResult& result) {
@@ -260,7 +321,11 @@ void ReplicaWorld::crash(std::size_t index) {
   bury(index);
   hosts_[index].reset();
   ++figures_.crashes;
-  std::erase_if(waiting_, [&](const auto& each) { return each.second->node == index; });
+  for (auto each = waiting_.begin(); each != waiting_.end();) {
+    const Request request = each->second;
+    each = request.node == index ? waiting_.erase(each) : std::next(each);
+    if (request.node == index) lose_connection(request);
+  }
 }
 
 // A peer that has run full drops its copy, as far as the group can spare it, and is given another.
@@ -400,6 +465,11 @@ void ReplicaWorld::compare(const Replica& replica) {
                                    std::to_string(record.expiry_ms) + " ";
                            return true;
                          });
+  text += "window after " + std::to_string(replica.results().forgotten()) + ": ";
+  for (const RememberedResult& each : replica.results().after(0, window_results_max)) {
+    text += std::to_string(each.client) + "." + std::to_string(each.sequence) + "@" +
+            std::to_string(each.index) + " ";
+  }
   const auto [known, fresh] =
       contents_.emplace(std::pair(replica.raft().group(), replica.raft().applied()), text);
   if (!fresh && known->second != text) {

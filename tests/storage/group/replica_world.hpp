@@ -1,13 +1,17 @@
 #pragma once
 
 // Hosts of replicated arcs in a world of faults: arcs are split and change their members, and
-// clients read and write a few keys.
+// clients read and write a few keys. A client stamps its writes, and sends those whose fate it does
+// not know again, as client/core does; a request that it has given up may arrive later all the
+// same.
 //
 // What is judged:
-//   - the order of each key's operations (sim/history_checker.hpp);
+//   - the order of each key's operations (sim/history_checker.hpp), in which a write stands once,
+//     however often it was sent;
 //   - that two hosts never may serve one position;
-//   - that complete copies of an arc which have applied the same index are equal, and the members
-//     that a view names are those who vote, five times a second;
+//   - that complete copies of an arc which have applied the same index are equal, and so are the
+//     stamps in their windows, and the members that a view names are those who vote, five times a
+//     second;
 //   - that no read returns what was due before it began;
 //   - that no copy lags behind once it is quiet.
 
@@ -41,6 +45,8 @@ struct ReplicaWorldFigures {
   std::uint64_t done = 0;     // operations
   std::uint64_t refused = 0;  // for certain, in the end
   std::uint64_t unknown = 0;
+  std::uint64_t sent_again = 0;    // writes, whose fate was not known
+  std::uint64_t stale_stamps = 0;  // told so
   std::uint64_t crashes = 0;
   std::uint64_t copies_lost = 0;  // as when a peer has run full
   std::uint64_t splits = 0;
@@ -68,6 +74,13 @@ class ReplicaWorld : public FaultWorld {
 
  private:
   struct Call;
+  // One of the requests that a call leads to. The connection breaks when the next one is sent.
+  struct Request {
+    std::shared_ptr<Call> call;
+    std::uint64_t number = 0;
+    std::size_t node = 0;
+    std::optional<Stamp> stamp = {};
+  };
 
   std::size_t add_host();
   void send(std::size_t from, const PeerRef& to, GroupMessage message);
@@ -76,8 +89,12 @@ class ReplicaWorld : public FaultWorld {
 
   void begin_call(std::size_t client);
   void try_call(const std::shared_ptr<Call>& call);
-  void receive(const std::shared_ptr<Call>& call, Now read_before);
-  void execute(const std::shared_ptr<Call>& call, Now now);
+  std::optional<Stamp> stamp(Call& call);
+  void receive(const Request& request, Now read_before);
+  void execute(const Request& request, Now now);
+  void on_answer(const Request& request, const OpResult& result,
+                 const std::optional<ArcMark>& mark);
+  void lose_connection(const Request& request);
   void try_again(const std::shared_ptr<Call>& call, Duration after);
   void end_call(const std::shared_ptr<Call>& call, const OpResult& result);
   Operation random_operation();
@@ -99,9 +116,12 @@ class ReplicaWorld : public FaultWorld {
   bool calls_ = true;
   Duration fault_interval_;
 
+  KeyedHash hash_{test_hash_key};
   std::uint64_t values_made_ = 0;
+  std::uint64_t sequences_ = 0;
   std::uint64_t waiters_ = 0;
-  std::map<std::uint64_t, std::shared_ptr<Call>> waiting_;
+  std::map<std::uint64_t, Request> waiting_;
+  std::vector<ArcMark> marks_;  // that clients have been told
   std::size_t calls_open_ = 0;
   sim::HistoryChecker history_;
   std::map<std::string, Duration> brief_until_;  // value -> when nobody may see it any more

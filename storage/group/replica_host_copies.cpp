@@ -1,0 +1,147 @@
+// The part of ReplicaHost that brings copies to other peers and takes those that come.
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/group/replica_host.hpp"
+
+namespace hopring {
+
+// Copies that come.
+
+bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
+  const View& view = offer.view;
+  const GroupName named_by_view{view.arc.end, view.number.generation, view.number.claimant};
+  if (!is_well_formed(view) || !is_straight(view.arc) || !is_well_formed(offer.roster))
+    return false;
+  if (offer.group != named_by_view || offer.transfer.end != view.arc.end) return false;
+  if (from == self_) return false;
+  const std::size_t bytes_max = options_.pool.bytes_max;
+  if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
+  return copies_coming() < options_.learners_max;
+}
+
+std::size_t ReplicaHost::copies_coming() const {
+  return static_cast<std::size_t>(std::count_if(
+      replicas_.begin(), replicas_.end(), [](const auto& each) { return !each->is_complete(); }));
+}
+
+std::size_t ReplicaHost::transfers() const {
+  const auto led = std::count_if(replicas_.begin(), replicas_.end(),
+                                 [](const auto& each) { return each->leads(); });
+  return jobs_.size() + replicas_.size() - static_cast<std::size_t>(led);
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, GroupOutbox& out) {
+  const auto is_known = [&](const Incoming& each) {
+    return each.transfer == offer.transfer && each.from == from;
+  };
+  bool accepted = std::any_of(incoming_.begin(), incoming_.end(), is_known);
+  const Replica* const copy = named(offer.group);
+  if (!accepted && copy != nullptr && copy->has(offer)) {
+    // One has come before, when nobody waited for it any more.
+    out.push_back(SendGroup{from, OfferAnswer{offer.transfer, true}});
+    out.push_back(SendGroup{from, CopyResultsAnswer{offer.transfer, copy->results_upto(), true}});
+    out.push_back(SendGroup{from, ChunkAnswer{offer.transfer, std::nullopt}});
+    return;
+  }
+  if (!accepted && accepts(from, offer)) {
+    ArcRecords records(pool_, hash_, offer.view.arc);
+    Replica* present = ending_at(offer.view.arc.end);
+    if (present == nullptr || present->raft().group() != offer.group) {
+      add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
+      accepted = true;
+    } else {
+      accepted = present->begin_again(now, offer, std::move(records));
+    }
+    if (accepted) {
+      std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });
+      incoming_.push_back({offer.transfer, from, offer.group});
+    }
+  }
+  out.push_back(SendGroup{from, OfferAnswer{offer.transfer, accepted}});
+}
+
+// Whose copy that transfer brings; tells the sender if there is none.
+Replica* ReplicaHost::coming(const TransferId& transfer, const PeerRef& from, GroupOutbox& out) {
+  const auto found = std::find_if(incoming_.begin(), incoming_.end(), [&](const Incoming& each) {
+    return each.transfer == transfer && each.from == from;
+  });
+  Replica* replica = found == incoming_.end() ? nullptr : named(found->group);
+  if (replica == nullptr) out.push_back(SendGroup{from, Abandon{transfer}});
+  return replica;
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, Chunk&& message, GroupOutbox& out) {
+  Replica* replica = coming(message.transfer, from, out);
+  if (replica == nullptr) return;
+  replica->on_chunk(now, message, out);
+  out.push_back(SendGroup{from, ChunkAnswer{message.transfer, replica->missing()}});
+  settle(now, *replica, out);
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, CopyResults&& message, GroupOutbox& out) {
+  Replica* replica = coming(message.transfer, from, out);
+  if (replica == nullptr) return;
+  replica->on_results(now, message, out);
+  out.push_back(SendGroup{
+      from, CopyResultsAnswer{message.transfer, replica->results_upto(), replica->has_results()}});
+  settle(now, *replica, out);
+}
+
+// Copies that go.
+
+std::size_t ReplicaHost::copies_under_way() const {
+  std::size_t count = 0;
+  for (const Job& job : jobs_) {
+    count += static_cast<std::size_t>(std::count_if(
+        job.copies.begin(), job.copies.end(), [](const auto& copy) { return !copy->is_over(); }));
+  }
+  return count;
+}
+
+template <class Message>
+void ReplicaHost::to_source(Now now, const PeerRef& from, const Message& message,
+                            GroupOutbox& out) {
+  for (Job& job : jobs_) {
+    Replica* replica = named(job.group);
+    for (const auto& copy : job.copies) {
+      if (copy->transfer() != message.transfer || copy->to() != from || copy->is_over()) continue;
+      if (replica != nullptr && replica->raft().is_primary()) {
+        copy->on_message(now, message, *replica, out);
+      }
+      return;
+    }
+  }
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, OfferAnswer&& message, GroupOutbox& out) {
+  to_source(now, from, message, out);
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, ChunkAnswer&& message, GroupOutbox& out) {
+  to_source(now, from, message, out);
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, CopyResultsAnswer&& message,
+                          GroupOutbox& out) {
+  to_source(now, from, message, out);
+}
+
+void ReplicaHost::on_each(Now, const PeerRef& from, Abandon&& message, GroupOutbox&) {
+  for (Job& job : jobs_) {
+    for (const auto& copy : job.copies) {
+      if (copy->transfer() == message.transfer && copy->to() == from && !copy->is_over()) {
+        copy->give_up();
+      }
+    }
+  }
+}
+
+void ReplicaHost::begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to,
+                             GroupOutbox& out) {
+  const TransferId transfer{replica.arc().end, rng_.next()};
+  job.copies.push_back(std::make_unique<CopySource>(options_, transfer, to, now, replica, out));
+}
+
+}  // namespace hopring
