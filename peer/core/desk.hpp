@@ -31,6 +31,10 @@ struct DeskOutbox {
   std::vector<FrontNote> notes;  // for the front
   std::vector<ToDesk> errands;   // for the other desks, and ends for this one's
   std::vector<SendReply> replies;
+
+  bool is_empty() const noexcept {
+    return news.empty() && notes.empty() && errands.empty() && replies.empty();
+  }
 };
 
 // Values of one reply to a batch, and one more: with it the reply must fit into a frame. What comes

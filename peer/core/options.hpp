@@ -15,12 +15,12 @@ namespace hopring {
 
 inline constexpr std::uint32_t shards_max = 64;  // --threads; a thread costs a stack and a queue
 
-// Of --max-memory tables get what the process does not need otherwise: 6.5 MiB for itself, and an
+// Of --max-memory tables get what the process does not need otherwise: 8.5 MiB for itself, and an
 // 80th for the directories of tables, which no pool counts (docs/table.md).
 inline constexpr std::uint64_t memory_bytes_min = std::uint64_t{16} << 20;           // at least
 inline constexpr std::uint64_t memory_bytes_per_shard_min = std::uint64_t{1} << 20;  // and these
 constexpr std::uint64_t table_bytes_of(std::uint64_t memory_bytes) {
-  constexpr std::uint64_t process_bytes = std::uint64_t{13} << 19;
+  constexpr std::uint64_t process_bytes = std::uint64_t{17} << 19;
   return memory_bytes == 0 ? 0 : memory_bytes - memory_bytes / 80 - process_bytes;
 }
 

@@ -28,6 +28,7 @@ Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Op
       connections_(options.peer.shards),
       is_drained_(options.peer.shards),
       commands_(options.peer.shards),
+      dealt_(options.peer.shards),
       alarm_(
           io, [this] { return ending_ ? Time::never() : front_.next_deadline(); },
           [this] { feed([this](Now now, Outbox& out) { front_.on_deadline(now, out); }); }),
@@ -62,24 +63,24 @@ void Driver::start() {
 template <class Input>
 void Driver::feed(Input input) {
   if (ending_) return;  // comes too late
-  const Now now = read_clocks();
+  const Now now = reading_since_ ? *reading_since_ : read_clocks();
   input(now, out_);
   for (Effect& effect : out_) {
     std::visit([this](auto& each) { perform(each); }, effect);
   }
   out_.clear();
-  send_commands();
+  if (!reading_since_) send_commands();
   alarm_.arm(now.monotonic);
 }
 
 void Driver::send_commands() {
-  if (front_.commands().empty()) return;
   for (Front::ToShard& each : front_.commands()) {
     commands_[each.shard].push_back(std::move(each.command));
   }
   front_.commands().clear();
   for (std::uint32_t i = 0; i < commands_.size(); ++i) {
-    if (!commands_[i].empty()) workers_[i]->post_commands(std::exchange(commands_[i], {}));
+    if (commands_[i].empty() && dealt_[i].empty()) continue;
+    workers_[i]->post_commands(std::exchange(commands_[i], {}), std::exchange(dealt_[i], {}));
   }
 }
 
@@ -121,9 +122,12 @@ void Driver::perform(const Failed& effect) { end({1, effect.reason}); }
 
 void Driver::post_notes(std::vector<WorkerNote>&& notes) {
   mailbox_.post([this, notes = std::move(notes)]() mutable {
+    reading_since_ = read_clocks();
     for (WorkerNote& note : notes) {
       std::visit([this](auto& each) { on_note(std::move(each)); }, note);
     }
+    reading_since_.reset();
+    send_commands();
   });
 }
 
@@ -159,7 +163,7 @@ void Driver::on_note(PeerTold&& told) {
   });
   Worker& teller = *workers_[told.worker];
   if (group == nullptr) return teller.post_done(told.ticket);
-  workers_[shard]->post([&teller, ticket = told.ticket] { teller.post_done(ticket); });
+  dealt_[shard].push_back({&teller, told.ticket});
 }
 
 void Driver::on_note(StrangerCame&& stranger) {

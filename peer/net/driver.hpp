@@ -85,7 +85,8 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   void on_note(StrangerCame&& stranger);
   void on_note(WorkerStatus&& status);
 
-  // Calls `input(now, outbox)` of the front, then performs its effects and sends its commands.
+  // Calls `input(now, outbox)` of the front, then performs its effects and sends its commands;
+  // those of notes that come together are sent together.
   template <class Input>
   void feed(Input input);
   void send_commands();
@@ -119,6 +120,8 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   std::vector<bool> is_drained_;
   Outbox out_;                                       // empty between inputs; kept for its memory
   std::vector<std::vector<ShardCommand>> commands_;  // as well
+  std::vector<std::vector<Worker::Dealt>> dealt_;    // by each worker, behind its commands
+  std::optional<Now> reading_since_;  // while it reads notes: as of when, for all of them
   Alarm alarm_;
   boost::asio::steady_timer sweep_timer_;
   boost::asio::signal_set signals_;

@@ -41,15 +41,15 @@ Worker::Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptio
 
 // What others want.
 
-void Worker::post_commands(std::vector<ShardCommand>&& commands) {
-  mailbox_.post([this, commands = std::move(commands)]() mutable {
+void Worker::post_commands(std::vector<ShardCommand>&& commands, std::vector<Dealt>&& dealt) {
+  mailbox_.post([this, commands = std::move(commands), dealt = std::move(dealt)]() mutable {
     const Now now = read_clocks();
-    for (ShardCommand& command : commands) {
-      shard_.on(now, std::move(command), out_.news);
-      take(out_);
-    }
+    for (ShardCommand& command : commands) shard_.on(now, std::move(command), out_.news);
     alarm_.arm(now.monotonic);
     flush();
+    for (const Dealt& each : dealt) {
+      each.worker == this ? visitors_.done(each.ticket) : each.worker->post_done(each.ticket);
+    }
   });
 }
 
@@ -58,7 +58,6 @@ void Worker::post_errands(std::vector<ToDesk>&& errands) {
     const Now now = read_clocks();
     for (ToDesk& each : errands) {
       std::visit([&](auto& message) { desk_.on(now, std::move(message), out_); }, each.message);
-      take(out_);
     }
     alarm_.arm(now.monotonic);
     flush();
@@ -113,7 +112,7 @@ std::optional<ClientReplyMessage> Worker::on_request(const Ticket& asker,
                                                      ClientRequestMessage&& request) {
   const Now now = read_clocks();
   auto reply = desk_.on_request(now, asker, std::move(request), out_);
-  take(out_);
+  if (!out_.is_empty()) flush_soon();
   alarm_.arm(now.monotonic);
   return reply;
 }
@@ -122,7 +121,6 @@ std::optional<ClientReplyMessage> Worker::on_request(const Ticket& asker,
 
 void Worker::on_deadline() {
   shard_.on_deadline(read_clocks(), out_.news);
-  take(out_);
   flush();
 }
 
@@ -137,6 +135,7 @@ void Worker::sweep() {
 }
 
 void Worker::tell_status(bool is_wanted) {
+  take();  // news that are older come first
   const std::size_t connections = visitors_.connections();
   note(WorkerStatus{shard_.status(read_clocks(), index_), connections, is_wanted,
                     is_finishing_ && connections == 0});
@@ -149,18 +148,17 @@ void Worker::note(WorkerNote&& note) {
   flush_soon();
 }
 
-void Worker::take(DeskOutbox& out) {
-  desk_.take_answers(out);
-  if (!out.news.empty()) note(shard_.news(read_clocks(), index_, std::exchange(out.news, {})));
-  for (FrontNote& each : out.notes) note(std::move(each));
-  for (ToDesk& each : out.errands) {
-    flush_soon();
-    errands_[each.desk].push_back(std::move(each));
+void Worker::take() {
+  desk_.take_answers(out_);
+  if (!out_.news.empty()) {
+    notes_.push_back(shard_.news(read_clocks(), index_, std::exchange(out_.news, {})));
   }
-  for (const SendReply& reply : out.replies) visitors_.reply(reply);
-  out.notes.clear();
-  out.errands.clear();
-  out.replies.clear();
+  for (FrontNote& each : out_.notes) notes_.push_back(std::move(each));
+  for (ToDesk& each : out_.errands) errands_[each.desk].push_back(std::move(each));
+  for (const SendReply& reply : out_.replies) visitors_.reply(reply);
+  out_.notes.clear();
+  out_.errands.clear();
+  out_.replies.clear();
 }
 
 void Worker::flush_soon() {
@@ -172,6 +170,7 @@ void Worker::flush_soon() {
 }
 
 void Worker::flush() {
+  take();
   if (!notes_.empty()) owner_.post_notes(std::exchange(notes_, {}));
   for (std::uint32_t i = 0; i < errands_.size(); ++i) {
     if (!errands_[i].empty()) owner_.worker(i).post_errands(std::exchange(errands_[i], {}));

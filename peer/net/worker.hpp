@@ -72,17 +72,17 @@ class Worker final : private Visitors::Owner {
   // Begins to sweep. By its thread, or before that runs.
   void start() { sweep(); }
 
-  void post_commands(std::vector<ShardCommand>&& commands);
+  // What a worker is given back once all commands before have been dealt with.
+  struct Dealt {
+    Worker* worker;
+    Ticket ticket;
+  };
+  void post_commands(std::vector<ShardCommand>&& commands, std::vector<Dealt>&& dealt);
   void post_errands(std::vector<ToDesk>&& errands);
   void post_socket(boost::asio::ip::tcp::socket socket);
   void post_done(const Ticket& ticket);
   void post_status_wanted();
   void post_finish();
-  // Runs after all that this thread has posted here before.
-  template <class Function>
-  void post(Function&& function) {
-    mailbox_.post(std::forward<Function>(function));
-  }
 
  private:
   // Visitors::Owner
@@ -96,7 +96,7 @@ class Worker final : private Visitors::Owner {
   void sweep();
   void tell_status(bool is_wanted);
   void note(WorkerNote&& note);
-  void take(DeskOutbox& out);
+  void take();
   void flush_soon();
   void flush();
 
@@ -118,7 +118,7 @@ class Worker final : private Visitors::Owner {
   std::vector<WorkerNote> notes_;
   std::vector<std::vector<ToDesk>> errands_;  // to each worker
   bool is_flush_posted_ = false;
-  DeskOutbox out_;  // empty between inputs; kept for its memory
+  DeskOutbox out_;  // of the inputs since the last flush
 };
 
 }  // namespace hopring

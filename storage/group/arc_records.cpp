@@ -200,6 +200,7 @@ Change ArcRecords::remove_expired(Position position, const RemoveExpired& comman
 }
 
 void ArcRecords::remove_due(Position position, std::string_view key, std::int64_t as_of_ms) {
+  if (!table_.may_be_due(position.value, as_of_ms)) return;
   const std::optional<RecordView> present = find(position, key);
   if (present && present->expiry_ms != 0 && present->expiry_ms <= as_of_ms) {
     table_.erase(position.value, key);

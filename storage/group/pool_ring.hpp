@@ -47,20 +47,22 @@ class PoolRing {
   std::size_t bytes() const noexcept { return piece_.bytes; }
 
   // REQUIRES: i < size(). The oldest one is 0.
-  const T& operator[](std::size_t i) const noexcept { return data()[(first_ + i) % capacity_]; }
-  T& operator[](std::size_t i) noexcept { return data()[(first_ + i) % capacity_]; }
+  const T& operator[](std::size_t i) const noexcept {
+    return data()[(first_ + i) & (capacity_ - 1)];
+  }
+  T& operator[](std::size_t i) noexcept { return data()[(first_ + i) & (capacity_ - 1)]; }
   const T& front() const noexcept { return (*this)[0]; }
   const T& back() const noexcept { return (*this)[size_ - 1]; }
 
   // Throws std::bad_alloc if the system has no memory.
   void push_back(const T& each) {
     if (size_ == capacity_) move_to(capacity_ == 0 ? capacity_least : 2 * capacity_);
-    new (&data()[(first_ + size_) % capacity_]) T(each);
+    new (&data()[(first_ + size_) & (capacity_ - 1)]) T(each);
     ++size_;
   }
   // REQUIRES: !empty().
   void pop_front() {
-    first_ = (first_ + 1) % capacity_;
+    first_ = (first_ + 1) & (capacity_ - 1);
     --size_;
     if (size_ == 0) {
       clear();

@@ -102,6 +102,11 @@ class HopscotchTable {
   // and value do not point into the table.
   [[nodiscard]] PutResult put(const RecordView& record) noexcept;
 
+  // May a record at the position be due by then? No, for certain, where no record near it is.
+  bool may_be_due(std::uint64_t position, std::int64_t now_ms) const noexcept {
+    return directory_.segment_of(position).earliest_expiry_ms() <= now_ms || !spill_.empty();
+  }
+
   // True if the key was there. Never needs memory to succeed, but may exceed the pool's limit by
   // one segment for a moment, to win back what died; not where the pool keeps ages.
   bool erase(std::uint64_t position, std::string_view key) noexcept;

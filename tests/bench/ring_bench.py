@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--keys", type=int, default=100_000)
+    parser.add_argument("--in-flight", type=int, default=50, help="operations at a time")
     options = parser.parse_args()
     rings: dict[int, Ring] = {}
     try:
@@ -66,7 +67,7 @@ def main() -> None:
                 for replicas, ring in rings.items():
                     told = json.loads(ring.load(
                         "--gets", str(percent), "--seconds", str(options.seconds), "--keys",
-                        str(options.keys), "--json"))
+                        str(options.keys), "--in-flight", str(options.in_flight), "--json"))
                     if told["errors"] > 0:
                         raise SystemExit(f"{told['errors']} operations failed: {told}")
                     rounds[replicas].append(told["per_second"])
