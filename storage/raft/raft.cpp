@@ -97,6 +97,7 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
   if (!is_primary() || peer == nullptr) return;
   if (!any_term && (answer.term != term_ || !answer.promised)) return;
   commit_to(std::min(answer.committed, log_.last_index()));
+  peer->heard = std::max(peer->heard.value_or(sent), sent);
   if (sent >= peer->learns_since && answer.asked == peer->admitted) {
     peer->is_incomplete = !answer.is_complete;
     // Another copy than the voter had whom the roster names.
@@ -294,8 +295,8 @@ std::vector<PeerRef> Raft::members_without_copy() const {
 
 bool Raft::has_copy(Now now, const PeerRef& peer) const {
   const Peer* known = peer_of(peer);
-  return known != nullptr && !known->needs_copy && !known->is_incomplete && known->confirmed &&
-         *known->confirmed + options_->promise_duration > now.monotonic;
+  return known != nullptr && !known->needs_copy && !known->is_incomplete && known->heard &&
+         *known->heard + options_->promise_duration > now.monotonic;
 }
 
 std::size_t Raft::copies(Now now) const {
@@ -311,7 +312,7 @@ std::vector<PeerRef> Raft::silent_voters(Now now, Duration silence) const {
   if (!is_primary()) return silent;
   for (const Peer& each : peers_) {
     if (each.admitted == 0) continue;
-    const Time heard = std::max(led_since_, each.confirmed.value_or(Time{}));
+    const Time heard = std::max(led_since_, each.heard.value_or(Time{}));
     if (heard + silence <= now.monotonic) silent.push_back(each.peer);
   }
   return silent;

@@ -207,7 +207,8 @@ class Raft {
     std::deque<Sent> sent = {};  // and not acknowledged: at most appends_inflight_max
     Time resend_at = Time::never();
     std::uint64_t room = ~0ull;          // see HeartbeatAnswer
-    std::optional<Time> confirmed = {};  // when the last heartbeat was sent that it has answered
+    std::optional<Time> heard = {};      // when the last heartbeat was sent that it has answered
+    std::optional<Time> confirmed = {};  // the same, of those that it answers for as this voter
   };
   struct RosterAt {
     std::uint64_t index = 0;

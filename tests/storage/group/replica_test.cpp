@@ -116,20 +116,20 @@ struct Planted {
   std::uint64_t seed;
 };
 constexpr Planted planted[] = {
-    {PlantedBug::split_forgets_member, "split_forgets_member", 7},
+    {PlantedBug::split_forgets_member, "split_forgets_member", 2},
     {PlantedBug::copy_skips_writes, "copy_skips_writes", 1},
     {PlantedBug::follower_expires, "follower_expires", 1},
     {PlantedBug::answered_before_applied, "answered_before_applied", 1},
-    {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 2916},
+    {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 35},
     {PlantedBug::stale_append_accepted, "stale_append_accepted", 17},
     {PlantedBug::promise_of_another_term, "promise_of_another_term", 14},
     {PlantedBug::ack_before_majority, "ack_before_majority", 3},
     {PlantedBug::lease_not_checked, "lease_not_checked", 1},
     {PlantedBug::promise_not_kept, "promise_not_kept", 5},
     {PlantedBug::primary_drops_results, "primary_drops_results", 1},
-    {PlantedBug::split_drops_results, "split_drops_results", 27},
+    {PlantedBug::split_drops_results, "split_drops_results", 59},
     {PlantedBug::copy_lacks_results, "copy_lacks_results", 1},
-    {PlantedBug::no_look_when_applied, "no_look_when_applied", 249},
+    {PlantedBug::no_look_when_applied, "no_look_when_applied", 122},
 };
 
 // HOPRING_REPLICA_BUGS=1 looks for them, HOPRING_REPLICA_BUG=name for one alone.
