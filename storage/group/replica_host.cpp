@@ -380,10 +380,8 @@ void ReplicaHost::advance_jobs(Now now, GroupOutbox& out) {
   }
 }
 
-// Would these members have a majority that answers, and have the present ones one? Else the arc
-// would be lost by its own change.
+// Would these members have a majority that answers? Else the arc would be lost by its own change.
 bool ReplicaHost::can_decide(Now now, const Replica& replica, const Members& members) const {
-  if (!replica.raft().decides_without_lost()) return false;
   const auto answers = std::count_if(members.begin(), members.end(), [&](const PeerRef& each) {
     return each == self_ || replica.raft().has_copy(now, each);
   });
@@ -412,7 +410,9 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     });
     if (!copied) return false;
     if (job.members.empty()) return true;
-    if (!replica->can_change_members()) return false;
+    // Who was admitted just now has not answered yet; if the others do not, this ends with the
+    // lead.
+    if (!replica->can_change_members() || !replica->raft().decides_without_lost(now)) return false;
     if (!can_decide(now, *replica, job.members)) return give_up(job, *replica, out);
     replica->change_members(job.members);
     job.is_proposed = true;

@@ -101,7 +101,7 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
   if (sent >= peer->learns_since && answer.asked == peer->admitted) {
     peer->is_incomplete = !answer.is_complete;
     // Another copy than the voter had whom the roster names.
-    peer->is_lost = peer->is_lost || answer.admitted != peer->admitted;
+    peer->is_lost = answer.admitted != peer->admitted;
   }
   if (answer.admitted != peer->admitted && !any_term) return;
   peer->confirmed = std::max(peer->confirmed.value_or(sent), sent);
@@ -281,8 +281,11 @@ bool Raft::has_lost_voters() const {
   return std::any_of(peers_.begin(), peers_.end(), [](const Peer& each) { return each.is_lost; });
 }
 
-bool Raft::decides_without_lost() const {
-  return is_decided_by([](const Peer& each) { return !each.is_lost; });
+bool Raft::decides_without_lost(Now now) const {
+  return is_decided_by([&](const Peer& each) {
+    return !each.is_lost && each.confirmed &&
+           *each.confirmed + options_->promise_duration > now.monotonic;
+  });
 }
 
 std::vector<PeerRef> Raft::members_without_copy() const {

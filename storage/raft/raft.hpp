@@ -130,9 +130,9 @@ class Raft {
   bool has_copy(Now now, const PeerRef& peer) const;
   // Members that have_copy(), this one included. REQUIRES: is_primary().
   std::size_t copies(Now now) const;
-  // Are those voters a majority that have not lost their copies? A change of members admits the
-  // others anew, and until it is committed they count for the present members no more.
-  bool decides_without_lost() const;
+  // Are those voters a majority that answer and have not lost their copies? A change of members
+  // admits the others anew, and until it is committed they count for the present members no more.
+  bool decides_without_lost(Now now) const;
   // Voters that have not answered for so long, as far as this primary has led for so long.
   std::vector<PeerRef> silent_voters(Now now, Duration silence) const;
   // Does it lack what is not kept here any more? Then the copy that it was given is of no use.

@@ -99,7 +99,8 @@ BOOST_AUTO_TEST_CASE(every_key_is_linearizable_and_copies_come_back_under_faults
                              << " copies lost " << sum.copies_lost << " splits " << sum.splits
                              << " changes " << sum.changes);
   if (seeds < 10) return;
-  BOOST_TEST(sum.done > 300 * seeds);
+  // The sooner members are whole again, the sooner the world takes the next copy from one.
+  BOOST_TEST(sum.done > 150 * seeds);
   BOOST_TEST(sum.sent_again > 10 * seeds);
   BOOST_TEST(sum.stale_stamps > 0u);
   BOOST_TEST(sum.crashes > 0u);
@@ -116,20 +117,20 @@ struct Planted {
   std::uint64_t seed;
 };
 constexpr Planted planted[] = {
-    {PlantedBug::split_forgets_member, "split_forgets_member", 2},
+    {PlantedBug::split_forgets_member, "split_forgets_member", 6},
     {PlantedBug::copy_skips_writes, "copy_skips_writes", 1},
     {PlantedBug::follower_expires, "follower_expires", 1},
     {PlantedBug::answered_before_applied, "answered_before_applied", 1},
-    {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 35},
+    {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 1777},
     {PlantedBug::stale_append_accepted, "stale_append_accepted", 17},
-    {PlantedBug::promise_of_another_term, "promise_of_another_term", 14},
+    {PlantedBug::promise_of_another_term, "promise_of_another_term", 8},
     {PlantedBug::ack_before_majority, "ack_before_majority", 3},
     {PlantedBug::lease_not_checked, "lease_not_checked", 1},
     {PlantedBug::promise_not_kept, "promise_not_kept", 5},
     {PlantedBug::primary_drops_results, "primary_drops_results", 1},
     {PlantedBug::split_drops_results, "split_drops_results", 59},
     {PlantedBug::copy_lacks_results, "copy_lacks_results", 1},
-    {PlantedBug::no_look_when_applied, "no_look_when_applied", 122},
+    {PlantedBug::no_look_when_applied, "no_look_when_applied", 171},
 };
 
 // HOPRING_REPLICA_BUGS=1 looks for them, HOPRING_REPLICA_BUG=name for one alone.
