@@ -487,6 +487,11 @@ bool Raft::has(const Start& start) const {
          start.index <= log_.last_index() && log_.term_at(start.index) == start.index_term;
 }
 
+void Raft::set_complete(bool complete) {
+  if (is_complete_ && !complete) vouched_ = {log_.last_term(), log_.last_index()};
+  is_complete_ = complete;
+}
+
 // What it has acknowledged stays: entries that follow the copy may be committed by its word.
 bool Raft::install(Now now, const Start& start) {
   if (is_primary() || start.term < term_) return false;

@@ -150,8 +150,9 @@ class Raft {
   bool has(const Start& start) const;
   // A member whose copy is not complete has the entries that have reached it, but not what they
   // build on. It votes, but does not stand for election, and what it has does not count: else an
-  // entry might be committed by members of whom none that is complete has it.
-  void set_complete(bool complete) { is_complete_ = complete; }
+  // entry might be committed by members of whom none that is complete has it. Nor does it count
+  // when it votes, but for what it had while its copy was complete.
+  void set_complete(bool complete);
 
   // Sends what followers lack.
   void flush(Now now, RaftOutbox& out);
@@ -209,6 +210,12 @@ class Raft {
     std::uint64_t room = ~0ull;          // see HeartbeatAnswer
     std::optional<Time> heard = {};      // when the last heartbeat was sent that it has answered
     std::optional<Time> confirmed = {};  // the same, of those that it answers for as this voter
+  };
+  // Entries are compared as orders are (3.6.1): by term, then by index.
+  struct EntryName {
+    std::uint64_t term = 0;
+    std::uint64_t index = 0;
+    friend auto operator<=>(const EntryName&, const EntryName&) = default;
   };
   struct RosterAt {
     std::uint64_t index = 0;
@@ -275,6 +282,7 @@ class Raft {
 
   // Follower. What was promised binds a candidate, too.
   bool is_complete_ = true;
+  EntryName vouched_;  // while it is not: the last entry that its word may have committed
   bool is_removed_ = false;
   Time promised_until_{};
   Time election_at_;

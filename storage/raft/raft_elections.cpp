@@ -81,8 +81,8 @@ void Raft::stand(Now now, std::uint64_t resigned_term, RaftOutbox& out) {
 
 bool Raft::reaches_as_far(const RequestVote& message) const {
   if (options_->bug == PlantedBug::log_not_compared) return true;
-  if (message.last_term != log_.last_term()) return message.last_term > log_.last_term();
-  return message.last_index >= log_.last_index();
+  const EntryName own{log_.last_term(), log_.last_index()};
+  return EntryName{message.last_term, message.last_index} >= (is_complete_ ? own : vouched_);
 }
 
 void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutbox& out) {
