@@ -28,8 +28,7 @@ enum class OpError : std::uint8_t {
   timed_out,
   connection_lost,
   unknown,  // appended, then its group changed hands before the outcome was known
-  // Told to the client's core, never to a user: this request has not been executed, and will not
-  // be;
+  // Told to the client's core, never to a user: this request has not been executed and will not be,
   // an earlier one of the same stamp may have been (storage/operation/stamp.hpp).
   stale_stamp,
 };

@@ -316,17 +316,15 @@ void Front::on_news(Now now, ShardNews&& news, Outbox& out) {
     for (GroupEffect& effect : news.news) {
       std::visit([&](auto& each) { on_each(now, std::move(each), out); }, effect);
     }
-    for (const ArcSize& each : news.sizes) set_size(each);
+    for (const ArcSize& each : news.sizes) directory_.set_size(each);
   }
   if (std::exchange(arcs_changed_, false)) sync(now);
   settle(now, out);
 }
 
-void Front::set_size(const ArcSize& size) { directory_.set_size(size); }
-
 void Front::on_status(const ShardStatus& status) {
   if (!ring_ || ring_->ring_id != status.ring_id) return;
-  for (const ArcSize& each : status.arcs) set_size(each);
+  for (const ArcSize& each : status.arcs) directory_.set_size(each);
   directory_.set_transfers(status.shard, status.transfers);
   statuses_[status.shard] = status;
   statuses_[status.shard].arcs.clear();

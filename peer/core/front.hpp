@@ -94,7 +94,6 @@ class Front {
   void on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& out);
   void tell_not_given(const PeerRef& to, Position end, Outbox& out) const;
   std::vector<PeerRef> living_peers() const;
-  void set_size(const ArcSize& size);
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
   template <class Together>
   void deal(const PeerRef& from, Together& message);

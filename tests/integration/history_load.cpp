@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -21,7 +22,6 @@
 namespace hopring {
 namespace {
 
-namespace po = boost::program_options;
 using Clock = std::chrono::steady_clock;
 using sim::HistoryEntry;
 
@@ -56,7 +56,7 @@ struct Figures {
   }
 };
 
-// What a result says, for the judge; nullopt: it says nothing (an error).
+// What a result says, for the judge.
 OpResult seen(Outcome outcome, std::optional<Value> value = {}) {
   return {std::nullopt, outcome, std::move(value), 0};
 }
