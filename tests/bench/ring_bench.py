@@ -10,41 +10,23 @@ Prints one JSON object a line: operations a second of both, and the median of th
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 from pathlib import Path
+
+from bench_ring import BenchRing
 
 PEERS = 3
 MIXES = {"gets": 100, "puts": 0}
 GOALS = {"gets": 0.9, "puts": 0.35}
 
 
-class Ring:
-    """Started, joined, filled; stopped by the peers' own process ids."""
-
-    def __init__(self, bin_dir: Path, replicas: int, keys: int) -> None:
-        self.bin_dir = bin_dir
-        self.processes: list[subprocess.Popen] = []
-        self.address = ""
-        for _ in range(PEERS):
-            join = ["--join", self.address] if self.address else ["--replicas", str(replicas)]
-            process = subprocess.Popen(
-                [bin_dir / "hopring-peer", "--listen", "127.0.0.1:0", "--threads", "1", *join],
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            self.processes.append(process)
-            self.address = self.address or process.stdout.readline().split()[1]
-        subprocess.run([bin_dir / "hopring", "--at", self.address, "ring", "--wait-healthy=60"],
-                       check=True, stdout=subprocess.DEVNULL)
-        self.load("--fill", "--keys", str(keys), "--seconds", "0")
-
-    def load(self, *options: str) -> str:
-        command = [self.bin_dir / "hopring-bench", "net", "--at", self.address, *options]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
+def start_ring(bin_dir: Path, replicas: int, keys: int) -> BenchRing:
+    ring = BenchRing(bin_dir, keys, replicas)
+    for _ in range(PEERS):
+        ring.start_peer()
+    ring.until_healthy()
+    ring.load("--fill", "--seconds", "0")
+    return ring
 
 
 def main() -> None:
@@ -55,19 +37,19 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--in-flight", type=int, default=50, help="operations at a time")
     options = parser.parse_args()
-    rings: dict[int, Ring] = {}
+    rings: dict[int, BenchRing] = {}
     try:
         for replicas in (1, 3):
             print(f"starting a ring of {PEERS} peers, replicas {replicas}", file=sys.stderr)
-            rings[replicas] = Ring(options.bin_dir, replicas, options.keys)
+            rings[replicas] = start_ring(options.bin_dir, replicas, options.keys)
         for mix, percent in MIXES.items():
             rounds: dict[int, list[float]] = {replicas: [] for replicas in rings}
             for number in range(options.rounds):
                 print(f"{mix}, round {number + 1} of {options.rounds}", file=sys.stderr)
                 for replicas, ring in rings.items():
                     told = json.loads(ring.load(
-                        "--gets", str(percent), "--seconds", str(options.seconds), "--keys",
-                        str(options.keys), "--in-flight", str(options.in_flight), "--json"))
+                        "--gets", str(percent), "--seconds", str(options.seconds),
+                        "--in-flight", str(options.in_flight), "--json"))
                     if told["errors"] > 0:
                         raise SystemExit(f"{told['errors']} operations failed: {told}")
                     rounds[replicas].append(told["per_second"])

@@ -11,10 +11,11 @@ Prints one JSON object a line. Keys have 24 bytes and values 76.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
+
+from bench_ring import BenchRing
 
 SKEW_GOAL = 1.05
 HEALED_GOAL_S = 10
@@ -23,59 +24,24 @@ PATIENCE_S = 120
 VALUE_BYTES = 76
 
 
-class Ring:
-    """Peers are stopped by their own process ids."""
+def fill(ring: BenchRing) -> None:
+    ring.load("--fill", "--value", str(VALUE_BYTES), "--seconds", "0")
 
-    def __init__(self, bin_dir: Path, keys: int) -> None:
-        self.bin_dir = bin_dir
-        self.keys = keys
-        self.peers: list[tuple[subprocess.Popen, str]] = []
 
-    def start_peer(self) -> None:
-        join = ["--join", self.peers[0][1]] if self.peers else []
-        process = subprocess.Popen(
-            [self.bin_dir / "hopring-peer", "--listen", "127.0.0.1:0", "--threads", "1", *join],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.peers.append((process, process.stdout.readline().split()[1]))
+def until_even(ring: BenchRing) -> tuple[float, float]:
+    """The skew of bytes, as soon as it is below the goal, and after how many seconds."""
+    begin = time.monotonic()
+    while True:
+        skew = ring.look()["skew_bytes"]
+        took = time.monotonic() - begin
+        if skew <= SKEW_GOAL or took > PATIENCE_S:
+            return skew, took
+        time.sleep(0.5)
 
-    def fill(self) -> None:
-        subprocess.run([self.bin_dir / "hopring-bench", "net", "--at", self.peers[0][1], "--fill",
-                        "--keys", str(self.keys), "--value", str(VALUE_BYTES), "--seconds", "0"],
-                       check=True)
 
-    def look(self, *options: str) -> dict:
-        done = subprocess.run([self.bin_dir / "hopring", "--at", self.peers[0][1], "ring", "--json",
-                               *options], capture_output=True, text=True)
-        if not done.stdout:
-            raise SystemExit(f"hopring ring: {done.stderr}")
-        return json.loads(done.stdout)
-
-    def until_healthy(self) -> float:
-        begin = time.monotonic()
-        if not self.look(f"--wait-healthy={PATIENCE_S}")["healthy"]:
-            raise SystemExit("the ring does not heal")
-        return time.monotonic() - begin
-
-    def until_even(self) -> tuple[float, float]:
-        """The skew of bytes, as soon as it is below the goal, and after how many seconds."""
-        begin = time.monotonic()
-        while True:
-            skew = self.look()["skew_bytes"]
-            took = time.monotonic() - begin
-            if skew <= SKEW_GOAL or took > PATIENCE_S:
-                return skew, took
-            time.sleep(0.5)
-
-    def kill_and_replace(self) -> None:
-        process, _ = self.peers.pop(1)
-        process.kill()
-        process.wait()
-        self.start_peer()
-
-    def close(self) -> None:
-        for process, _ in self.peers:
-            process.kill()
-            process.wait()
+def kill_and_replace(ring: BenchRing) -> None:
+    ring.peers.pop(1).close()
+    ring.start_peer()
 
 
 def say(figure: dict) -> None:
@@ -83,15 +49,15 @@ def say(figure: dict) -> None:
 
 
 def measure_skew(bin_dir: Path, keys: int, peers: int) -> None:
-    ring = Ring(bin_dir, keys)
+    ring = BenchRing(bin_dir, keys)
     try:
         ring.start_peer()
         ring.start_peer()
-        ring.fill()
+        fill(ring)
         while len(ring.peers) < peers:
             ring.start_peer()
         ring.until_healthy()
-        skew, took = ring.until_even()
+        skew, took = until_even(ring)
         say({"name": f"skew_bytes_{peers}_peers", "ours": round(skew, 4), "goal": SKEW_GOAL,
              "seconds": round(took, 1)})
     finally:
@@ -99,17 +65,17 @@ def measure_skew(bin_dir: Path, keys: int, peers: int) -> None:
 
 
 def measure_healing(bin_dir: Path, keys: int, rounds: int) -> None:
-    ring = Ring(bin_dir, keys)
+    ring = BenchRing(bin_dir, keys)
     try:
         for _ in range(HEALING_PEERS):
             ring.start_peer()
-        ring.fill()
+        fill(ring)
         ring.until_healthy()
         times = []
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
             begin = time.monotonic()
-            ring.kill_and_replace()
+            kill_and_replace(ring)
             ring.until_healthy()
             times.append(time.monotonic() - begin)
         say({"name": "healed_s", "ours": round(statistics.median(times), 2),
