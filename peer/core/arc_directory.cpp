@@ -115,6 +115,8 @@ PeerLoad ArcDirectory::load() const {
     load.bytes += each.bytes;
     load.copy_parts += ring_parts(each.view.arc);
   }
+  load.ring_parts = std::min(load.ring_parts, ring_parts_whole);
+  load.copy_parts = std::min(load.copy_parts, ring_parts_whole);
   return load;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -89,5 +90,22 @@ enum class Unreachable : std::uint8_t {
   lost,               // an open connection was cut; it may live
   timed_out,          // no connection within connect_timeout; it may live
 };
+
+// The enumerator's name.
+constexpr std::string_view name(Unreachable why) {
+  switch (why) {
+    case Unreachable::refused:
+      return "refused";
+    case Unreachable::other_incarnation:
+      return "other_incarnation";
+    case Unreachable::other_ring:
+      return "other_ring";
+    case Unreachable::lost:
+      return "lost";
+    case Unreachable::timed_out:
+      return "timed_out";
+  }
+  return "";
+}
 
 }  // namespace hopring

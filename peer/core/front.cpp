@@ -483,7 +483,8 @@ void Front::on_event(Now, const PeerDied& event, Outbox& out) {
   if (member_.health().has_departed(event.peer)) {
     log(out, LogLevel::info, "event=peer_left peer=" + to_string(event.peer));
   } else {
-    log(out, LogLevel::warning, "event=peer_dead peer=" + to_string(event.peer));
+    log(out, LogLevel::warning,
+        "event=peer_dead peer=" + to_string(event.peer) + " why=" + std::string(event.why));
   }
   membership_->on_gone(event.peer);
   command_all(PeerGone{event.peer});

@@ -132,8 +132,8 @@ std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantAr
     if (!arcs.is_moving(arc.end)) return;
     ++moving;
     staying.bytes -= each.bytes;
-    staying.copy_parts -= ring_parts(arc);
-    if (is_led) staying.ring_parts -= ring_parts(arc);
+    staying.copy_parts -= std::min(staying.copy_parts, ring_parts(arc));
+    if (is_led) staying.ring_parts -= std::min(staying.ring_parts, ring_parts(arc));
   };
   for (const ArcEntry& each : arcs.entries()) consider(each, true);
   if (message.measure == Measure::copies) {

@@ -344,7 +344,7 @@ void RingMember::on(Now now, const PeerRef& from, const ArcNews& message, Outbox
 
 void RingMember::on(Now now, const PeerRef& from, const Departed&, Outbox& out,
                     RingEvents& events) {
-  declare_dead(now, from, out, events);
+  declare_dead(now, from, "left", out, events);
   health_.on_departed(now.monotonic, from);
 }
 
@@ -469,10 +469,11 @@ void RingMember::refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvent
          events);
 }
 
-void RingMember::declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events) {
+void RingMember::declare_dead(Now now, const PeerRef& peer, std::string_view why, Outbox& out,
+                              RingEvents& events) {
   HOPRING_CHECK(peer.endpoint != self_.endpoint || peer.incarnation != self_.incarnation);
   if (peer.incarnation == 0 || !health_.on_dead(now.monotonic, peer)) return;
-  events.push_back(PeerDied{peer});
+  events.push_back(PeerDied{peer, why});
   std::erase(contacts_, peer);
   forget(peer);
   check_all_successors(now, out, events);
@@ -485,7 +486,7 @@ void RingMember::on_unreachable(Now now, const PeerRef& peer, Unreachable why, O
   const bool dead = here || why == Unreachable::refused || why == Unreachable::other_incarnation ||
                     why == Unreachable::other_ring;
   if (dead) {
-    declare_dead(now, peer, out, events);
+    declare_dead(now, peer, name(why), out, events);
   } else if (peer.incarnation != 0) {
     health_.on_unanswered(now.monotonic, peer);
   }
@@ -513,7 +514,7 @@ void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
       if (peer.endpoint != self_.endpoint) send(peer, Ping{0}, out);
     }
     for (const PeerRef& peer : due.dead) {
-      events.push_back(PeerDied{peer});
+      events.push_back(PeerDied{peer, "silent"});
       forget(peer);
     }
     if (!due.dead.empty()) check_all_successors(now, out, events);

@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct LookupDone {
 
 struct PeerDied {
   PeerRef peer;
+  std::string_view why;  // for the log
 };
 
 using RingEvent = std::variant<ClaimArc, LoseArc, LookupDone, PeerDied>;
@@ -173,7 +175,8 @@ class RingMember {
   void take_list(ChordNode& node, const View& successor, std::span<const View> rest);
   void follow(Now now, ChordNode& node, const View& successor, std::span<const View> rest);
   void soon(Now now, Position end);
-  void declare_dead(Now now, const PeerRef& peer, Outbox& out, RingEvents& events);
+  void declare_dead(Now now, const PeerRef& peer, std::string_view why, Outbox& out,
+                    RingEvents& events);
 
   void search(Now now, Search search, Outbox& out, RingEvents& events);
   void step(Now now, std::uint64_t id, Outbox& out, RingEvents& events);

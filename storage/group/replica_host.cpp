@@ -155,19 +155,22 @@ void ReplicaHost::tell(Replica& replica, GroupOutbox& out) {
   Replica::Told& told = replica.told();
   const bool follows = !replica.leads() && replica.is_complete() && is_member(view, self_) &&
                        replica.raft().primary() == primary_of(view);
+  if (told.follows && !replica.is_complete()) {  // it lagged too far behind, and comes anew
+    out.push_back(ArcLost{told.view, 0});
+    told.follows = false;
+  }
   const bool is_new = told.leads != replica.leads() || (follows && !told.follows);
   if (!is_new && told.view == view) return;
   if (follows && !told.follows && !told.leads) ++counters_.arcs_received;
   const bool led = std::exchange(told.leads, replica.leads());
-  told.view = view;
   told.follows = follows || (told.follows && !replica.leads());
   if (replica.leads()) {
     out.push_back(led ? GroupEffect(ArcChanged{view}) : GroupEffect(ArcOpened{view}));
-  } else if (led) {
-    out.push_back(ArcMoved{view});
-  } else if (follows) {
-    out.push_back(ArcFollowed{view});
   }
+  if (led && !replica.leads()) out.push_back(ArcMoved{view});
+  if (follows) out.push_back(ArcFollowed{view});
+  // A new view is told once it is known who leads there.
+  if (replica.leads() || led || follows) told.view = view;
 }
 
 void ReplicaHost::give_up(Position end, GroupOutbox& out) {

@@ -49,6 +49,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     ArcRecords records(pool_, hash_, offer.view.arc);
     Replica* present = ending_at(offer.view.arc.end);
     if (present == nullptr || present->raft().group() != offer.group) {
+      if (present != nullptr) forget(GroupName(present->raft().group()), out);
       add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
       accepted = true;
     } else {

@@ -53,6 +53,11 @@ class Peer:
     def close(self) -> None:
         if self.process.poll() is None:
             self.kill()
+        if self.process.returncode < 0 and self.process.returncode not in (-signal.SIGKILL,
+                                                                           -signal.SIGTERM):
+            signum = signal.Signals(-self.process.returncode)
+            print(f"peer {self.address} died of {signum.name}; its log:\n{self.log_text()}",
+                  file=sys.stderr)
         self.process.stdout.close()
         self.log.close()
 

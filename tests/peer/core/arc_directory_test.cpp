@@ -63,6 +63,16 @@ BOOST_AUTO_TEST_CASE(the_load_counts_parts_of_the_ring) {
   BOOST_TEST(half.load().ring_parts == 1ull << 31);
 }
 
+// While the news of an arc's halves are on their way, one of them is counted twice.
+BOOST_AUTO_TEST_CASE(the_load_is_never_more_than_the_ring) {
+  ArcDirectory whole;
+  whole.set(View{equal_arc(0, 2), {1, 0, 1}, 0, {self}});
+  whole.set_copy(View{equal_arc(0, 1), {1, 0, 1}, 0, {self}});
+  BOOST_TEST(whole.load().copy_parts == ring_parts_whole);
+  whole.set(View{equal_arc(0, 1), {1, 0, 1}, 0, {self}});
+  BOOST_TEST(whole.load().ring_parts == ring_parts_whole);
+}
+
 BOOST_AUTO_TEST_CASE(a_move_lasts_until_it_has_ended) {
   arcs.begin_move(Position{20});
   BOOST_TEST(arcs.is_moving(Position{20}));

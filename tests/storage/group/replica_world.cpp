@@ -62,6 +62,7 @@ std::size_t ReplicaWorld::add_host() {
   const std::size_t index = add_peer();
   hosts_.push_back(std::make_unique<ReplicaHost>(peer_at(index).self, test_hash_key,
                                                  options_.groups, rng().fork()));
+  told_.emplace_back();
   every(5ms, [this, index] { tick(index); });
   return index;
 }
@@ -86,6 +87,7 @@ void ReplicaWorld::send(std::size_t from, const PeerRef& to, GroupMessage messag
 
 void ReplicaWorld::perform(std::size_t index, GroupOutbox& out) {
   for (GroupEffect& effect : out) {
+    told_[index].hear(effect);
     if (auto* each = std::get_if<SendGroup>(&effect)) {
       send(index, each->to, std::move(each->message));
     } else if (const auto* answered = std::get_if<Answered>(&effect)) {
@@ -435,6 +437,7 @@ void ReplicaWorld::judge() {
   if (verdict.undecided > 0) violation("keys of whose history nothing is known");
   compare_copies();
   look_for_laggards();
+  compare_told();
   for (const std::size_t i : alive()) {
     for (const auto& replica : hosts_[i]->replicas()) replica->audit();
   }
@@ -499,6 +502,50 @@ void ReplicaWorld::look_for_laggards() {
       const Replica* copy = hosts_[member]->find(view.arc.end);
       if (copy == nullptr || !copy->is_complete() || copy->raft().applied() < applied) {
         violation(to_string(each) + " lags behind in " + to_string(view));
+      }
+    }
+  }
+}
+
+void ReplicaWorld::Told::hear(const GroupEffect& effect) {
+  if (const auto* opened = std::get_if<ArcOpened>(&effect))
+    led[opened->view.arc.end] = opened->view;
+  if (const auto* change = std::get_if<ArcChanged>(&effect))
+    led[change->view.arc.end] = change->view;
+  if (const auto* moved = std::get_if<ArcMoved>(&effect)) led.erase(moved->view.arc.end);
+  if (const auto* copy = std::get_if<ArcFollowed>(&effect)) copies[copy->view.arc.end] = copy->view;
+  if (const auto* lost = std::get_if<ArcLost>(&effect)) {
+    led.erase(lost->view.arc.end);
+    copies.erase(lost->view.arc.end);
+  }
+  for (const auto& [end, view] : led) copies.erase(end);
+}
+
+// Hosts have told of all that is served, as it is, and of nothing that they do not have.
+void ReplicaWorld::compare_told() {
+  std::vector<View> served;
+  for (const std::size_t i : alive()) {
+    for (const auto& replica : hosts_[i]->replicas()) {
+      if (replica->may_serve(clock(i))) served.push_back(replica->view());
+    }
+  }
+  for (const std::size_t i : alive()) {
+    const PeerRef& self = peer_at(i).self;
+    for (const View& view : served) {
+      if (!is_member(view, self)) continue;
+      const auto& told = primary_of(view) == self ? told_[i].led : told_[i].copies;
+      const auto found = told.find(view.arc.end);
+      const bool is_told = found != told.end() && found->second.arc == view.arc &&
+                           found->second.number == view.number &&
+                           primary_of(found->second) == primary_of(view);
+      if (!is_told) violation(to_string(self) + " has not told of " + to_string(view));
+    }
+    for (const auto* told : {&told_[i].led, &told_[i].copies}) {
+      for (const auto& [end, view] : *told) {
+        const Replica* replica = hosts_[i]->find(end);
+        const bool is_here =
+            replica != nullptr && replica->arc() == view.arc && replica->is_complete();
+        if (!is_here) violation(to_string(self) + " has told of " + to_string(view));
       }
     }
   }

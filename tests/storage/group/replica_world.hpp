@@ -13,7 +13,8 @@
 //     stamps in their windows, and the members that a view names are those who vote, five times a
 //     second;
 //   - that no read returns what was due before it began;
-//   - that no copy lags behind once it is quiet.
+//   - that no copy lags behind once it is quiet, and that the host has then told of its arcs what
+//     they are.
 
 #include <map>
 #include <memory>
@@ -82,6 +83,15 @@ class ReplicaWorld : public FaultWorld {
     std::optional<Stamp> stamp = {};
   };
 
+  // What a host has said of its arcs, by their ends.
+  struct Told {
+    std::map<Position, View> led;
+    std::map<Position, View> copies;
+
+    void hear(const GroupEffect& effect);
+    bool operator==(const Told&) const = default;
+  };
+
   std::size_t add_host();
   void send(std::size_t from, const PeerRef& to, GroupMessage message);
   void perform(std::size_t index, GroupOutbox& out);
@@ -110,9 +120,11 @@ class ReplicaWorld : public FaultWorld {
   void compare_copies();
   void compare(const Replica& replica);
   void look_for_laggards();
+  void compare_told();
 
   ReplicaWorldOptions options_;
   std::vector<std::unique_ptr<ReplicaHost>> hosts_;  // none: has crashed
+  std::vector<Told> told_;                           // by each host
   bool calls_ = true;
   Duration fault_interval_;
 
