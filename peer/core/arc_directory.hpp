@@ -23,6 +23,7 @@ struct ArcSize {
   std::uint64_t bytes = 0;   // of keys, values and their overhead
   std::uint32_t copies = 1;  // of an arc that is served: complete ones, at peers that answer
   std::vector<PeerRef> silent = {};  // ... and members that should be replaced for their silence
+  bool is_orphan = false;            // a copy that has heard of no primary for long
 };
 
 struct ArcEntry {

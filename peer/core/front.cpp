@@ -198,7 +198,8 @@ void Front::on_group_message(const PeerRef& from, GroupMessage&& message, Outbox
     return;
   }
   const auto* copy = std::get_if<OfferCopy>(&message);
-  if (copy != nullptr && membership_->leaving()) {
+  // Who leaves takes no more arcs; but where it has a vote, others may wait for what it lacks.
+  if (copy != nullptr && membership_->leaving() && !find(copy->roster, options_.self)) {
     out.push_back(SendPeer{from, GroupMessage(OfferAnswer{copy->transfer, false})});
     return;
   }
@@ -261,7 +262,10 @@ void Front::on_deadline(Now now, Outbox& out) {
     become_ready(out);
   }
   if (ring_) {
-    if (next_placement_ <= now.monotonic) place_copies(now);
+    if (next_placement_ <= now.monotonic) {
+      place_copies(now);
+      seek_primaries(now, out);
+    }
     if (member_.next_deadline() <= now.monotonic) member_.on_deadline(now, out, events_);
     if (membership_->next_deadline() <= now.monotonic) {
       std::vector<GiveArc> gifts;
@@ -283,11 +287,24 @@ bool Front::looks_at_sizes(Now now) const {
   return membership_ && (membership_->leaving() || membership_->next_deadline() <= now.monotonic);
 }
 
+// Nobody is known who could take anything, and no copy here counts for others.
+bool Front::is_alone() const {
+  if (!ring_) return true;
+  const auto has_others = [this](const ArcEntry& each) {
+    return std::any_of(each.view.members.begin(), each.view.members.end(),
+                       [this](const PeerRef& member) {
+                         return member != options_.self && !member_.health().is_dead(member);
+                       });
+  };
+  const auto& led = directory_.entries();
+  return member_.known_peers().empty() && directory_.transfers() == 0 &&
+         std::none_of(led.begin(), led.end(), has_others);
+}
+
 void Front::leave(Now now, Outbox& out) {
   if (state_ == State::gone || state_ == State::leaving) return;
   log(out, LogLevel::info, "event=leaving");
-  const bool alone = !ring_ || member_.known_peers().empty();
-  if (alone) return be_gone(out);
+  if (is_alone()) return be_gone(out);
   state_ = State::leaving;
   join_deadline_ = Time::never();
   fresh_until_ = Time::never();
@@ -324,7 +341,10 @@ void Front::on_news(Now now, ShardNews&& news, Outbox& out) {
 
 void Front::on_status(const ShardStatus& status) {
   if (!ring_ || ring_->ring_id != status.ring_id) return;
-  for (const ArcSize& each : status.arcs) directory_.set_size(each);
+  for (const ArcSize& each : status.arcs) {
+    directory_.set_size(each);
+    if (each.is_orphan) orphans_.insert(each.end);
+  }
   directory_.set_transfers(status.shard, status.transfers);
   statuses_[status.shard] = status;
   statuses_[status.shard].arcs.clear();
@@ -476,7 +496,12 @@ void Front::on_event(Now, const LoseArc& event, Outbox& out) {
 }
 
 void Front::on_event(Now now, const LookupDone& event, Outbox&) {
-  membership_->on_lookup(now, event);
+  if (event.token == membership_lookup) return membership_->on_lookup(now, event);
+  const auto sought = sought_.find(event.token);
+  if (sought == sought_.end()) return;
+  const Position end = sought->second;
+  sought_.erase(sought);
+  if (event.found) command(end, AskPrimary{end, primary_of(event.found->view)});
 }
 
 void Front::on_event(Now, const PeerDied& event, Outbox& out) {

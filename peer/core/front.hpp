@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,7 @@ class Front {
   void on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& out);
   void tell_not_given(const PeerRef& to, Position end, Outbox& out) const;
   std::vector<PeerRef> living_peers() const;
+  bool is_alone() const;
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
   template <class Together>
   void deal(const PeerRef& from, Together& message);
@@ -113,6 +115,7 @@ class Front {
   void on_each(Now now, ArcFollowed&& news, Outbox& out);
   void on_each(Now now, Answered&& news, Outbox& out);
   void place_copies(Now now);
+  void seek_primaries(Now now, Outbox& out);
   void sync(Now now);
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
@@ -133,8 +136,11 @@ class Front {
   Time join_deadline_ = Time::never();
   Time next_dial_ = Time::never();
   Time fresh_until_ = Time::never();
-  Time next_placement_ = Time::never();  // where arcs have several copies
-  RingEvents events_;                    // reused; empty between inputs
+  Time next_placement_ = Time::never();       // where arcs have several copies
+  std::set<Position> orphans_;                // the ends of copies without a primary, as last seen
+  std::map<std::uint64_t, Position> sought_;  // of these, by the token of their lookup
+  std::uint64_t last_sought_ = membership_lookup;  // the last such token
+  RingEvents events_;                              // reused; empty between inputs
   std::vector<ToShard> commands_;
   std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
   // Arcs that members are being changed of since one of them has asked to pass its copy on: who.

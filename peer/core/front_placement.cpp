@@ -1,6 +1,7 @@
 // Where the copies of the arcs that are served here should be.
 
 #include <algorithm>
+#include <utility>
 
 #include "peer/core/front.hpp"
 
@@ -45,6 +46,16 @@ void Front::place_copies(Now now) {
     }
     directory_.begin_move(each.view.arc.end);
     command(each.view.arc.end, SetMembers{each.view.arc.end, std::move(next)});
+  }
+}
+
+// Copies that have heard of no primary for long: the ring may know better than their groups.
+void Front::seek_primaries(Now now, Outbox& out) {
+  for (const Position end : std::exchange(orphans_, {})) {
+    const auto is_end = [&](const auto& each) { return each.second == end; };
+    if (std::any_of(sought_.begin(), sought_.end(), is_end)) continue;
+    sought_[++last_sought_] = end;
+    member_.start_lookup(now, end, last_sought_, out, events_);
   }
 }
 

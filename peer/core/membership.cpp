@@ -318,7 +318,8 @@ void Membership::begin_round(Now now, RingMember& ring, const ArcDirectory& arcs
   for (std::size_t i = lookups_open_; i > 0; --i) {
     // Who holds an arc near a random position is known at best: asking there takes one hop.
     const Position random{rng_.next()};
-    ring.start_lookup(now, first ? random : ring.known_end_near(random), 0, out, events);
+    ring.start_lookup(now, first ? random : ring.known_end_near(random), membership_lookup, out,
+                      events);
   }
 }
 

@@ -22,6 +22,9 @@
 
 namespace hopring {
 
+// The token of its lookups (RingMember::start_lookup()); others' are greater.
+inline constexpr std::uint64_t membership_lookup = 0;
+
 class Membership {
  public:
   static constexpr std::size_t samples_to_join = 48;  // the first look at the ring

@@ -10,6 +10,7 @@
 #include "peer/core/limits.hpp"
 #include "routing/peer_ref.hpp"
 #include "routing/ring_config.hpp"
+#include "storage/raft/planted_bug.hpp"
 
 namespace hopring {
 
@@ -36,7 +37,8 @@ struct PeerOptions {
   std::uint64_t memory_bytes_max = 0;  // of all tables: what --max-memory leaves; 0: no limit
   // --evict lru: at the limit writes replace what was used least recently. REQUIRES: a limit.
   bool evicts = false;
-  std::size_t block_bytes = 32768;  // what tables borrow memory in; small in a simulation
+  std::size_t block_bytes = 32768;    // what tables borrow memory in; small in a simulation
+  PlantedBug bug = PlantedBug::none;  // for tests of the judges
   std::uint32_t weight = 1;
   std::uint32_t shards = 1;  // 1 to shards_max
   // Of a Peer whose shards are simulated: the longest that commands and news are on their way. 0:

@@ -13,6 +13,7 @@ GroupOptions group_options(const PeerOptions& options) {
   groups.pool.keeps_ages = options.evicts;
   groups.pool.block_bytes = options.block_bytes;
   groups.moves_max = Membership::giving_max;
+  groups.raft.bug = options.bug;
   return groups;
 }
 
@@ -129,6 +130,10 @@ void Shard::on_each(Now now, SetMembers&& command, GroupOutbox& news) {
   news.push_back(MoveEnded{command.end, to, false});
 }
 
+void Shard::on_each(Now now, AskPrimary&& command, GroupOutbox& news) {
+  if (replicas_) replicas_->ask_whether_member(now, command.end, command.primary, news);
+}
+
 void Shard::on_each(Now now, PeerGone&& command, GroupOutbox& news) {
   if (host_) host_->on_peer_gone(now, command.peer, news);
   if (replicas_) replicas_->on_peer_gone(now, command.peer, news);
@@ -173,6 +178,8 @@ ShardStatus Shard::status(Now now, std::uint32_t index) const {
   });
   for_each_copy([&](const View& view, std::uint64_t keys, std::uint64_t bytes) {
     status.arcs.push_back({view.arc.end, keys, bytes});
+    const Replica* copy = replicas_ ? replicas_->find(view.arc.end) : nullptr;
+    status.arcs.back().is_orphan = copy != nullptr && copy->is_orphan(now);
   });
   status.transfers = transfers();
   status.counters = host_ ? host_->counters() : replicas_->counters();

@@ -84,6 +84,11 @@ struct SetMembers {
   Position end;
   std::vector<PeerRef> members;
 };
+// The copy of the arc that ends here has heard of no primary; the ring says that this is it.
+struct AskPrimary {
+  Position end;
+  PeerRef primary;
+};
 struct PeerGone {
   PeerRef peer;
 };
@@ -93,7 +98,7 @@ struct FromPeer {
   GroupMessage message;
 };
 using ShardCommand = std::variant<EnterRing, LeaveRing, TakeWrites, OpenArc, TakeOverArc, DropArc,
-                                  GiveArc, SetMembers, PeerGone, FromPeer>;
+                                  GiveArc, SetMembers, AskPrimary, PeerGone, FromPeer>;
 
 // What the groups of a shard have to say. `transfers` as in ShardStatus, and never older than the
 // news, like `sizes`: of the arcs that came or changed.
@@ -188,6 +193,7 @@ class Shard {
   void on_each(Now now, DropArc&& command, GroupOutbox& news);
   void on_each(Now now, GiveArc&& command, GroupOutbox& news);
   void on_each(Now now, SetMembers&& command, GroupOutbox& news);
+  void on_each(Now now, AskPrimary&& command, GroupOutbox& news);
   void on_each(Now now, PeerGone&& command, GroupOutbox& news);
   void on_each(Now now, FromPeer&& command, GroupOutbox& news);
 

@@ -368,6 +368,12 @@ void Replica::stand_soon(Now now, GroupOutbox& out) {
   after_input(now, sent, out);
 }
 
+void Replica::ask_whether_member(Now now, const PeerRef& to, GroupOutbox& out) {
+  RaftOutbox sent;
+  raft_.ask_whether_member(to, sent);
+  after_input(now, sent, out);
+}
+
 void Replica::flush(Now now, GroupOutbox& out) {
   RaftOutbox sent;
   raft_.flush(now, sent);

@@ -167,6 +167,7 @@ class Replica {
                            GroupOutbox& out);
   void on_primary_gone(Now now) { raft_.on_primary_gone(now); }
   void stand_soon(Now now, GroupOutbox& out);
+  void ask_whether_member(Now now, const PeerRef& to, GroupOutbox& out);  // see Raft
   bool wants_heartbeat() const noexcept { return raft_.wants_heartbeat(); }
   template <class Send>
   void beat(Send&& send) {

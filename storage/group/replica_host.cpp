@@ -283,6 +283,14 @@ void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox&) {
   }
 }
 
+void ReplicaHost::ask_whether_member(Now now, Position end, const PeerRef& primary,
+                                     GroupOutbox& out) {
+  Replica* replica = ending_at(end);
+  if (replica == nullptr || !replica->is_orphan(now)) return;
+  replica->ask_whether_member(now, primary, out);
+  settle(now, *replica, out);
+}
+
 // Changes of members.
 
 bool ReplicaHost::is_changing(Position end) const {

@@ -71,6 +71,9 @@ class ReplicaHost {
   void on_message(Now now, const PeerRef& from, GroupMessage&& message, GroupOutbox& out);
   // That incarnation is dead and will never speak again.
   void on_peer_gone(Now now, const PeerRef& peer, GroupOutbox& out);
+  // An orphan (Replica::is_orphan()) may have been left out of its group while all that it knew as
+  // members have gone. Who is primary there, as the ring says, can tell.
+  void ask_whether_member(Now now, Position end, const PeerRef& primary, GroupOutbox& out);
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, GroupOutbox& out);

@@ -3,6 +3,7 @@
 // Bugs that a test has planted, to see whether the judges find them. Never set in a peer.
 
 #include <cstdint>
+#include <string_view>
 
 namespace hopring {
 
@@ -32,5 +33,58 @@ enum class PlantedBug : std::uint8_t {
   copy_lacks_results,       // nor has a copy
   no_look_when_applied,     // a write is executed though one of its stamp has been
 };
+
+inline constexpr auto planted_bug_last = PlantedBug::no_look_when_applied;
+
+// The enumerator's name.
+constexpr std::string_view name(PlantedBug bug) {
+  switch (bug) {
+    case PlantedBug::none:
+      return "none";
+    case PlantedBug::ack_before_majority:
+      return "ack_before_majority";
+    case PlantedBug::lease_not_checked:
+      return "lease_not_checked";
+    case PlantedBug::promise_of_another_term:
+      return "promise_of_another_term";
+    case PlantedBug::promise_not_kept:
+      return "promise_not_kept";
+    case PlantedBug::stale_append_accepted:
+      return "stale_append_accepted";
+    case PlantedBug::votes_twice:
+      return "votes_twice";
+    case PlantedBug::former_self_votes:
+      return "former_self_votes";
+    case PlantedBug::log_not_compared:
+      return "log_not_compared";
+    case PlantedBug::old_term_committed:
+      return "old_term_committed";
+    case PlantedBug::joint_not_awaited:
+      return "joint_not_awaited";
+    case PlantedBug::joint_by_one_majority:
+      return "joint_by_one_majority";
+    case PlantedBug::own_entry_not_awaited:
+      return "own_entry_not_awaited";
+    case PlantedBug::split_forgets_member:
+      return "split_forgets_member";
+    case PlantedBug::copy_skips_writes:
+      return "copy_skips_writes";
+    case PlantedBug::follower_expires:
+      return "follower_expires";
+    case PlantedBug::answered_before_applied:
+      return "answered_before_applied";
+    case PlantedBug::clock_read_early:
+      return "clock_read_early";
+    case PlantedBug::primary_drops_results:
+      return "primary_drops_results";
+    case PlantedBug::split_drops_results:
+      return "split_drops_results";
+    case PlantedBug::copy_lacks_results:
+      return "copy_lacks_results";
+    case PlantedBug::no_look_when_applied:
+      return "no_look_when_applied";
+  }
+  return "";
+}
 
 }  // namespace hopring

@@ -164,6 +164,10 @@ class Raft {
 
   // Of a new order: whoever is to be its first primary need not wait.
   void stand_soon(Now now, RaftOutbox& out);
+  // Of a peer that is none of the voters known here, but is primary as others say: NotMember is the
+  // answer if this one has been left out since it last heard of the group. Only while it asks for
+  // votes.
+  void ask_whether_member(const PeerRef& to, RaftOutbox& out) const;
 
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out);
 

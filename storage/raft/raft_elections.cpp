@@ -58,6 +58,14 @@ bool Raft::has_votes() const {
   return decides(roster(), agrees);
 }
 
+void Raft::ask_whether_member(const PeerRef& to, RaftOutbox& out) const {
+  if (role_ != Role::asking || to == self_) return;
+  out.push_back(
+      {to, RequestVote{group_, RequestVote::Kind::pre_vote, term_ + 1,
+                       find(roster(), self_) != nullptr ? find(roster(), self_)->admitted : 0,
+                       log_.last_index(), log_.last_term(), 0}});
+}
+
 void Raft::ask(Now now, RaftOutbox& out) {
   role_ = Role::asking;
   primary_.reset();
