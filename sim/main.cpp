@@ -11,6 +11,7 @@
 
 #include "routing/ring_config.hpp"
 #include "sim/run.hpp"
+#include "sim/soak.hpp"
 
 namespace {
 
@@ -33,9 +34,19 @@ po::options_description describe(RunOptions& options) {
       ("nodes", po::value(&options.nodes_per_peer)->default_value(32),
        "nodes per peer, a power of two")  //
       ("replicas", po::value(&options.replicas)->default_value(1),
-       "copies of each arc: 1, 3 or 5")                          //
-      ("json", po::bool_switch(), "figures as one JSON object")  //
-      ("log", po::bool_switch(), "the peers' log lines, to standard error");
+       "copies of each arc: 1, 3 or 5")                                      //
+      ("json", po::bool_switch(), "figures as one JSON object")              //
+      ("log", po::bool_switch(), "the peers' log lines, to standard error")  //
+      ("soak", po::bool_switch(),
+       "rings of several copies under all kinds of faults, one seed after the other from --seed "
+       "on, "
+       "until a judge finds something; of the other options --log and these two count:")  //
+      ("bugs", po::bool_switch(),
+       "with --soak: instead, plants one bug after the other in all peers and looks for a seed, of "
+       "at "
+       "most --seeds (500), that finds it")                                           //
+      ("seeds", po::value<std::int64_t>()->default_value(0), "of --soak; 0: no end")  //
+      ("hours", po::value<double>()->default_value(0), "--soak ends after so long; 0: never");
   return all;
 }
 
@@ -96,6 +107,79 @@ const char* problem(const RunOptions& options) {
   return nullptr;
 }
 
+// Seed after seed. The first one that a judge objects to ends it.
+int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_log) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto passed = [&] { return seconds(std::chrono::steady_clock::now() - begin); };
+  hopring::sim::SoakFigures sum;
+  std::uint64_t seed = first;
+  std::uint64_t voids = 0;
+  bool is_good = true;
+  const auto goes_on = [&] {
+    return is_good && (seeds == 0 || seed - first < seeds) &&
+           (hours <= 0 || passed() < hours * 3600);
+  };
+  for (; goes_on(); ++seed) {
+    const auto figures = hopring::sim::soak({seed, print_log});
+    if (!figures.is_void_because.empty()) ++voids;
+    sum.done += figures.done;
+    sum.refused += figures.refused;
+    sum.unknown += figures.unknown;
+    sum.crashes += figures.crashes;
+    sum.pauses += figures.pauses;
+    sum.cuts += figures.cuts;
+    sum.blocks += figures.blocks;
+    sum.joins += figures.joins;
+    sum.leaves += figures.leaves;
+    sum.virtual_seconds += figures.virtual_seconds;
+    for (const std::string& each : figures.violations) {
+      std::fprintf(stderr, "violation: %s\n", each.c_str());
+    }
+    is_good = figures.violations.empty();
+    if (!is_good) {
+      std::fprintf(stderr, "repeat with: hopring-sim --soak --seeds 1 --seed %" PRIu64 "\n", seed);
+    }
+    if (!is_good || isatty(STDERR_FILENO) != 0) {
+      std::fprintf(stderr, "seed %" PRIu64 " %s, trace %016" PRIx64 ", %.1f s\n", seed,
+                   is_good ? "passes" : "FAILS", figures.trace_hash, passed());
+    }
+  }
+  std::printf("%" PRIu64 " seeds from %" PRIu64 " on, %" PRIu64
+              " of them void, in %.1f s for %.0f "
+              "virtual s\n",
+              seed - first, first, voids, passed(), sum.virtual_seconds);
+  std::printf("operations: %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64 " of unknown outcome\n",
+              sum.done, sum.refused, sum.unknown);
+  std::printf("faults: %" PRIu64 " crashes, %" PRIu64 " pauses, %" PRIu64 " cuts, %" PRIu64
+              " silences, %" PRIu64 " joins, %" PRIu64 " departures\n",
+              sum.crashes, sum.pauses, sum.cuts, sum.blocks, sum.joins, sum.leaves);
+  return is_good ? 0 : 1;
+}
+
+// One planted bug after the other: the first seed in which a judge objects.
+int run_bugs(std::uint64_t first, std::uint64_t seeds) {
+  using hopring::PlantedBug;
+  int missed = 0;
+  for (int i = 1; i <= static_cast<int>(hopring::planted_bug_last); ++i) {
+    const auto bug = static_cast<PlantedBug>(i);
+    const std::string named(name(bug));
+    std::uint64_t seed = first;
+    std::string found;
+    for (; found.empty() && seed - first < seeds; ++seed) {
+      const auto figures = hopring::sim::soak({seed, false, bug});
+      if (!figures.violations.empty()) found = figures.violations.front();
+    }
+    if (found.empty()) {
+      ++missed;
+      std::printf("%-24s not found by %" PRIu64 " seeds\n", named.c_str(), seeds);
+    } else {
+      std::printf("%-24s seed %-5" PRIu64 " %.100s\n", named.c_str(), seed - 1, found.c_str());
+    }
+    std::fflush(stdout);
+  }
+  return missed == 0 ? 0 : 1;
+}
+
 // A ring of many peers jumps about in its memory: huge pages save a seventh of the time. The C
 // library takes its tunables only from the environment that a process begins with.
 void ask_for_huge_pages(char** argv) {
@@ -109,6 +193,7 @@ void ask_for_huge_pages(char** argv) {
 int main(int argc, char** argv) {
   ask_for_huge_pages(argv);
   RunOptions options;
+  std::uint64_t seeds = 0;
   const po::options_description all = describe(options);
   po::variables_map given;
   try {
@@ -117,6 +202,7 @@ int main(int argc, char** argv) {
     po::notify(given);
     options.seed = count_in(given, "seed");
     options.operations = count_in(given, "ops");
+    seeds = count_in(given, "seeds");
   } catch (const po::error& error) {
     std::fprintf(stderr, "hopring-sim: %s (see --help)\n", error.what());
     return 2;
@@ -128,6 +214,12 @@ int main(int argc, char** argv) {
   if (const char* wrong = problem(options)) {
     std::fprintf(stderr, "hopring-sim: %s\n", wrong);
     return 2;
+  }
+  if (given["soak"].as<bool>() && given["bugs"].as<bool>()) {
+    return run_bugs(options.seed, seeds == 0 ? 500 : seeds);
+  }
+  if (given["soak"].as<bool>()) {
+    return run_soak(options.seed, seeds, given["hours"].as<double>(), given["log"].as<bool>());
   }
   const bool json = given["json"].as<bool>();
   options.crashes = !given["no-crashes"].as<bool>();

@@ -176,6 +176,56 @@ std::vector<std::string> check_copies(const World& world) {
   return violations;
 }
 
+std::vector<std::string> check_service(const World& world) {
+  AllServed served;
+  for (const ProcessId id : world.alive_peers()) {
+    for (const Replica* each : world.peer(id).copies_now()) {
+      if (each->may_serve(world.clock(id))) served.push_back({each->arc().end, &each->view()});
+    }
+  }
+  sort(served);
+  std::vector<std::string> violations;
+  for (std::size_t i = 1; i < served.size(); ++i) {
+    const View& a = *served[i - 1].view;
+    const View& b = *served[i].view;
+    if (overlaps(a.arc, b.arc)) violations.push_back(describe("two may serve", a, b));
+  }
+  return violations;
+}
+
+namespace {
+
+std::string contents_of(const Replica& copy) {
+  std::string text;
+  copy.records().walk(ScanCursor{advance(copy.arc().begin, 1), {}}, [&](const RecordView& record) {
+    text += std::string(record.key) + "=" + std::string(record.value) + "@" +
+            std::to_string(record.expiry_ms) + " ";
+    return true;
+  });
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> check_equality(const World& world) {
+  std::vector<std::string> violations;
+  std::map<std::pair<GroupName, std::uint64_t>, std::string> contents;
+  for (const auto& [peer, here] : copies_at(world)) {
+    for (const auto& [end, copy] : here) {
+      copy->audit();
+      if (!copy->is_complete()) continue;
+      const std::string text = contents_of(*copy);
+      const auto [known, fresh] =
+          contents.emplace(std::pair(copy->raft().group(), copy->raft().applied()), text);
+      if (!fresh && known->second != text) {
+        violations.push_back("copies differ: " + known->second + "and at " + to_string(peer) +
+                             ": " + text);
+      }
+    }
+  }
+  return violations;
+}
+
 double skew_of_bytes(const World& world) {
   double sum = 0;
   double peak = 0;

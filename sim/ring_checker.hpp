@@ -13,6 +13,13 @@ namespace hopring::sim {
 // No two living peers serve one position in the same generation. Holds at every moment.
 std::vector<std::string> check_ownership(const World& world);
 
+// The same of a ring of several copies, by the leases: of no position may two answer for now.
+std::vector<std::string> check_service(const World& world);
+
+// Complete copies of one arc that have applied the same entries hold the same records, and each
+// copy's audit holds.
+std::vector<std::string> check_equality(const World& world);
+
 // The arcs that living peers serve tile the ring: no gap, no overlap. Holds once things are
 // settled.
 std::vector<std::string> check_tiling(const World& world);

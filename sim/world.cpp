@@ -1,65 +1,21 @@
 #include "sim/world.hpp"
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdio>
 #include <utility>
 
 #include "base/check.hpp"
 #include "peer/wire/bounds.hpp"
 #include "peer/wire/session.hpp"
+#include "sim/world_parts.hpp"
 
 namespace hopring::sim {
 namespace {
 
-constexpr std::int64_t wall_start_ms = 1'700'000'000'000;  // some moment in 2023
-constexpr std::uint32_t first_address = 0x0a000001;        // 10.0.0.1
+constexpr std::uint32_t first_address = 0x0a000001;  // 10.0.0.1
 constexpr std::uint16_t peer_port = 7700;
 
 }  // namespace
-
-struct LinkKey {
-  PeerRef to;
-  Lane lane = Lane::control;
-
-  friend bool operator==(const LinkKey&, const LinkKey&) = default;
-};
-
-struct LinkKeyHash {
-  std::size_t operator()(const LinkKey& key) const noexcept {
-    return std::hash<PeerRef>{}(key.to) ^ static_cast<std::size_t>(key.lane);
-  }
-};
-
-struct World::Process {
-  ProcessId id = 0;
-  PeerRef self;  // all zero incarnation for a client
-  bool alive = true;
-  bool ready = false;
-  std::string failure;
-  std::optional<Left> left;
-  std::unique_ptr<Peer> peer;
-  std::unique_ptr<OpMachine> client;
-  std::function<void(Finish&&)> on_finish;
-  Time timer = Time::never();  // the earliest Timer event that is queued
-  boost::unordered_flat_map<LinkKey, LinkId, LinkKeyHash> dialled;
-  std::vector<LinkId> accepted;
-};
-
-// What every message needs stands in the first cache line.
-struct alignas(64) World::Link {
-  LinkId id = 0;
-  ProcessId from = 0;
-  ProcessId to = 0;
-  Time last_there{};  // arrivals in order, each way
-  Time last_back{};
-  Lane lane = Lane::control;
-  bool open = false;                 // the target has accepted it
-  bool established = false;          // the dialler knows
-  std::vector<PeerMessage> waiting;  // for the hello
-  PeerRef asked;                     // as it was dialled
-  PeerRef actual;                    // who answered
-};
 
 World::World(const WorldOptions& options) : options_(options), rng_(options_.seed) {
   options_.ring.ring_id = rng_.next() | 1;
@@ -78,11 +34,6 @@ RingConfig World::new_ring() {
   return ring;
 }
 
-Now World::now() const {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time_.since_start).count();
-  return Now{time_, WallTime{wall_start_ms + ms}};
-}
-
 // Processes.
 
 ProcessId World::start_peer(std::vector<Endpoint> contacts) {
@@ -95,6 +46,7 @@ ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> c
   auto fresh = std::make_unique<Process>();
   fresh->id = static_cast<ProcessId>(processes_.size());
   fresh->self = PeerRef{endpoint, rng_.next() | 1};
+  draw_clock(*fresh);
   Peer::Options options;
   options.self = fresh->self;
   if (contacts.empty()) options.ring = new_ring();
@@ -102,14 +54,15 @@ ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> c
   options.limits = options_.limits;
   options.memory_bytes_max = options_.memory_bytes_max;
   options.block_bytes = options_.block_bytes;
+  options.bug = options_.bug;
   options.shards = options_.shards != 0 ? options_.shards : 1 + fresh->id % 3;
   if (options.shards > 1) options.shard_delay_max = options_.shard_delay_max;
-  fresh->peer = std::make_unique<Peer>(std::move(options), rng_.fork(), now());
+  fresh->peer = std::make_unique<Peer>(std::move(options), rng_.fork(), clock_of(*fresh));
   const ProcessId id = fresh->id;
   at_[endpoint] = id;
   processes_.push_back(std::move(fresh));
   Outbox out;
-  process(id).peer->start(now(), out);
+  process(id).peer->start(clock(id), out);
   perform(id, out);
   return id;
 }
@@ -117,6 +70,7 @@ ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> c
 ProcessId World::start_client(const std::vector<Endpoint>& contacts) {
   auto fresh = std::make_unique<Process>();
   fresh->id = static_cast<ProcessId>(processes_.size());
+  draw_clock(*fresh);
   fresh->client = std::make_unique<OpMachine>(options_.client_limits, contacts, rng_.fork());
   processes_.push_back(std::move(fresh));
   return processes_.back()->id;
@@ -128,7 +82,7 @@ void World::leave(ProcessId id) {
   if (!is_alive(id)) return;
   Outbox out;
   process(id).ready = false;
-  process(id).peer->leave(now(), out);
+  process(id).peer->leave(clock(id), out);
   perform(id, out);
 }
 
@@ -186,11 +140,12 @@ World::Link* World::find_link(ProcessId from, const PeerRef& to, Lane lane) {
   return at == process(from).dialled.end() ? nullptr : find(at->second);
 }
 
-Time World::arrival(Time& last) {
-  const auto range =
-      static_cast<std::uint64_t>(Duration(options_.latency_max - options_.latency_min).count());
-  const Time at =
-      time_ + options_.latency_min + Duration(static_cast<std::int64_t>(rng_.below(range + 1)));
+Time World::arrival(const Process& from, Time& last) {
+  const bool slow = weather_.slow_one_in != 0 && rng_.chance(1, weather_.slow_one_in);
+  const Duration delay_max = slow ? weather_.slow_max : Duration(options_.latency_max);
+  const auto range = static_cast<std::uint64_t>((delay_max - options_.latency_min).count());
+  const Time at = std::max(time_, from.stalled_until) + options_.latency_min +
+                  Duration(static_cast<std::int64_t>(rng_.below(range + 1)));
   last = std::max(last, at);
   return last;
 }
@@ -208,7 +163,7 @@ World::Link& World::dial(ProcessId from, const PeerRef& to, Lane lane) {
   reference.lane = lane;
   reference.asked = to;
   process(from).dialled[LinkKey{to, lane}] = reference.id;
-  events_.add(arrival(reference.last_there), DialArrives{reference.id});
+  events_.add(arrival(process(from), reference.last_there), DialArrives{reference.id});
   return reference;
 }
 
@@ -226,8 +181,9 @@ void World::close(LinkId id, bool tell_dialler) {
   if (link.open) std::erase(process(link.to).accepted, id);
   if (!tell_dialler || !process(link.from).alive) return;
   Time any{};
-  events_.add(arrival(any),
-              LinkLost{link.from, link.asked, link.established ? link.actual : link.asked});
+  events_.add(arrival(process(link.from), any),
+              LinkLost{link.from, link.asked, link.established ? link.actual : link.asked,
+                       link.open ? std::optional(link.to) : std::nullopt});
 }
 
 void World::handle(DialArrives&& event) {
@@ -257,11 +213,11 @@ void World::handle(DialArrives&& event) {
       target->accepted.push_back(link.id);
     } else if (reply.answer.verdict == HelloAnswer::Verdict::other_ring && from.peer) {
       Outbox out;
-      target->peer->on_stranger(now(), from.self, mine->ring_id, out);
+      target->peer->on_stranger(clock(target->id), from.self, mine->ring_id, out);
       perform(target->id, out);
     }
   }
-  events_.add(arrival(link.last_back), ends);
+  events_.add(arrival(target != nullptr ? *target : process(link.from), link.last_back), ends);
 }
 
 void World::handle(DialEnds&& event) {
@@ -279,15 +235,20 @@ void World::handle(DialEnds&& event) {
   Process& from = process(link.from);
   if (from.client) {
     from.dialled[LinkKey{link.actual, link.lane}] = link.id;
-    from.client->on_connected(now(), link.asked, link.actual, event.answer.ring);
+    from.client->on_connected(clock_of(from), link.asked, link.actual, event.answer.ring);
     return perform(from.id);
   }
   for (PeerMessage& message : std::exchange(link.waiting, {})) {
-    events_.add(arrival(link.last_there), PeerMessageArrives{link.id, std::move(message)});
+    events_.add(arrival(from, link.last_there), PeerMessageArrives{link.id, std::move(message)});
   }
   Outbox out;
-  from.peer->on_connected(now(), link.asked, link.actual, event.answer.ring, out);
+  from.peer->on_connected(clock_of(from), link.asked, link.actual, event.answer.ring, out);
   perform(from.id, out);
+}
+
+void World::handle(DialTimesOut&& event) {
+  Link* const link = find(event.link);
+  if (link != nullptr && !link->established) end_dial(*link, Unreachable::timed_out);
 }
 
 void World::end_dial(Link& link, Unreachable why) {
@@ -297,11 +258,12 @@ void World::end_dial(Link& link, Unreachable why) {
   Process& from = process(id);
   if (from.client) {
     const bool stranger = why == Unreachable::other_ring;
-    from.client->on_link_down(now(), asked, stranger ? LinkDown::stranger : LinkDown::unreachable);
+    from.client->on_link_down(clock_of(from), asked,
+                              stranger ? LinkDown::stranger : LinkDown::unreachable);
     return perform(id);
   }
   Outbox out;
-  from.peer->on_unreachable(now(), asked, why, out);
+  from.peer->on_unreachable(clock_of(from), asked, why, out);
   perform(id, out);
 }
 
@@ -310,12 +272,12 @@ void World::handle(LinkLost&& event) {
   if (!from.alive) return;
   if (from.client) {
     const bool established = event.actual != event.asked || event.asked.incarnation != 0;
-    from.client->on_link_down(now(), event.actual,
+    from.client->on_link_down(clock_of(from), event.actual,
                               established ? LinkDown::lost : LinkDown::unreachable);
     return perform(event.from);
   }
   Outbox out;
-  from.peer->on_unreachable(now(), event.asked, Unreachable::lost, out);
+  from.peer->on_unreachable(clock_of(from), event.asked, Unreachable::lost, out);
   perform(event.from, out);
 }
 
@@ -331,7 +293,7 @@ void World::handle(PeerMessageArrives&& event) {
   const ProcessId to = link.to;
   const PeerRef from = process(link.from).self;
   Outbox out;
-  process(to).peer->on_message(now(), from, std::move(event.message), out);
+  process(to).peer->on_message(clock(to), from, std::move(event.message), out);
   perform(to, out);
 }
 
@@ -342,7 +304,7 @@ void World::handle(RequestArrives&& event) {
   const ProcessId to = link.to;
   Outbox out;
   const Ticket asker{link.id, event.id.value, 0};
-  process(to).peer->on_request(now(), asker, std::move(event.message), out);
+  process(to).peer->on_request(clock(to), asker, std::move(event.message), out);
   perform(to, out);
 }
 
@@ -350,7 +312,7 @@ void World::handle(ReplyArrives&& event) {
   const Link* const link = find(event.link);
   if (link == nullptr) return;
   Process& from = process(link->from);
-  from.client->on_reply(now(), link->actual, event.id, std::move(event.message));
+  from.client->on_reply(clock_of(from), link->actual, event.id, std::move(event.message));
   perform(from.id);
 }
 
@@ -358,12 +320,13 @@ void World::handle(Timer&& event) {
   Process& woken = process(event.process);
   if (woken.timer <= time_) woken.timer = Time::never();
   if (!woken.alive) return;
+  const Now now = clock_of(woken);
   if (woken.client) {
-    if (woken.client->next_deadline() <= time_) woken.client->on_deadline(now());
+    if (woken.client->next_deadline() <= now.monotonic) woken.client->on_deadline(now);
     return perform(event.process);
   }
   Outbox out;
-  if (woken.peer->next_deadline() <= time_) woken.peer->on_deadline(now(), out);
+  if (woken.peer->next_deadline() <= now.monotonic) woken.peer->on_deadline(now, out);
   perform(event.process, out);
 }
 
@@ -372,14 +335,17 @@ void World::wake(ProcessId id) {
   if (!sleeper.alive) return;
   const Time next =
       sleeper.client ? sleeper.client->next_deadline() : sleeper.peer->next_deadline();
-  if (next >= sleeper.timer) return;
-  sleeper.timer = std::max(next, time_);
+  if (next == Time::never()) return;
+  const Time at = time_of(sleeper, next);
+  if (at >= sleeper.timer) return;
+  sleeper.timer = std::max(at, time_);
   events_.add(sleeper.timer, Timer{id});
 }
 
 // Effects.
 
 void World::perform(ProcessId id, Outbox& out) {
+  stall(process(id));
   bool gone = false;
   for (Effect& effect : out) {
     if (auto* send = std::get_if<SendPeer>(&effect)) {
@@ -409,7 +375,7 @@ void World::perform(SendReply& effect) {
   Link* const link = find(effect.to.connection);
   if (link == nullptr) return;
   trace_.add(effect.reply.index());
-  events_.add(arrival(link->last_back),
+  events_.add(arrival(process(link->to), link->last_back),
               ReplyArrives{link->id, RequestId{effect.to.request}, std::move(effect.reply)});
 }
 
@@ -424,7 +390,8 @@ void World::perform(Process& from, SendPeer& effect) {
   if (!link->established) {
     link->waiting.push_back(std::move(effect.message));
   } else {
-    events_.add(arrival(link->last_there), PeerMessageArrives{link->id, std::move(effect.message)});
+    events_.add(arrival(from, link->last_there),
+                PeerMessageArrives{link->id, std::move(effect.message)});
   }
 }
 
@@ -440,7 +407,7 @@ void World::perform(ProcessId id) {
     } else if (auto* send = std::get_if<SendRequest>(&effect)) {
       Link* link = find_link(id, send->to);
       if (link == nullptr) continue;  // its loss is on the way to the client
-      events_.add(arrival(link->last_there),
+      events_.add(arrival(from, link->last_there),
                   RequestArrives{link->id, send->id, std::move(send->message)});
     } else if (from.on_finish) {
       from.on_finish(std::move(std::get<Finish>(effect)));
@@ -457,7 +424,7 @@ bool World::step() {
   time_ = std::max(time_, at);
   prefetch_next();
   trace_.add(static_cast<std::uint64_t>(time_.since_start.count()) << 4 | event.index());
-  std::visit([&](auto& each) { handle(std::move(each)); }, event);
+  if (!hold_back(event)) std::visit([&](auto& each) { handle(std::move(each)); }, event);
   return true;
 }
 

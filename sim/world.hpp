@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,7 +40,20 @@ struct WorldOptions {
   std::uint32_t shards = 0;  // of each peer; 0: one, two and three in turn
   // Commands and news between the front and the shards of a peer that has several.
   std::chrono::microseconds shard_delay_max{200};
-  bool print_log = false;  // the peers' log lines, to stderr
+  // Clocks: each goes wrong by so many millionths of the time that passes, and each wall clock is
+  // off by so much, at most, either way.
+  std::uint64_t clock_drift_ppm_max = 0;
+  std::chrono::milliseconds wall_skew_max{0};
+  bool print_log = false;             // the peers' log lines, to stderr
+  PlantedBug bug = PlantedBug::none;  // in every peer, for tests of the judges
+};
+
+// How bad the network and the machines are. The defaults: as good as WorldOptions says.
+struct Weather {
+  std::uint64_t slow_one_in = 0;  // of what is sent one in so many is delayed by up to slow_max
+  Duration slow_max{};
+  std::uint64_t stall_one_in = 0;  // after one input in so many a process sleeps, up to stall_max,
+  Duration stall_max{};            // before the effects leave it
 };
 
 using ProcessId = std::uint32_t;  // a peer or a client; never used twice
@@ -50,6 +64,8 @@ class World {
   ~World();
 
   Now now() const;
+  // As that process reads its clock.
+  Now clock(ProcessId process) const;
 
   // Starts a peer at a new address, or at a given one that is free. Without contacts it creates a
   // ring. `weight`: its relative memory.
@@ -61,6 +77,16 @@ class World {
   void leave(ProcessId peer);
   // Breaks the connections that `from` has dialled to `to`, if there are any. It may dial again.
   void cut(ProcessId from, ProcessId to);
+  // SIGSTOP, and SIGCONT when the time is over: it accepts connections, and hears nothing.
+  void pause(ProcessId process, Duration lasts);
+  // Silence: from now on nothing that `from` has sent reaches `to`; it arrives once the way is open
+  // again, unless the connection has ended meanwhile. Dials end by their timeout. Ways may be
+  // blocked several times, and are then opened as often.
+  void block(ProcessId from, ProcessId to);
+  void open(ProcessId from, ProcessId to);
+  void set_weather(const Weather& weather) { weather_ = weather; }
+  // Opens all ways and makes the weather fine. Pauses end when they end.
+  void heal();
 
   bool is_alive(ProcessId process) const;
   // Has printed its `ready` line, and has not been told to leave.
@@ -94,6 +120,7 @@ class World {
   const RingConfig& ring_config() const { return options_.ring; }
 
  private:
+  using Way = std::pair<ProcessId, ProcessId>;  // from, to
   using LinkId = std::uint64_t;  // never used twice; the lower half is the index in links_
   struct Process;
   struct Link;
@@ -123,16 +150,23 @@ class World {
     RequestId id;
     ClientReplyMessage message;
   };
+  struct Resume {
+    ProcessId process;
+  };
+  struct DialTimesOut {
+    LinkId link;
+  };
   struct LinkLost {
     ProcessId from;
-    PeerRef asked;   // as it was dialled
-    PeerRef actual;  // who had answered, if anybody had
+    PeerRef asked;                // as it was dialled
+    PeerRef actual;               // who had answered, if anybody had
+    std::optional<ProcessId> to;  // the process
   };
   struct Action {
     std::function<void()> run;
   };
   using Event = std::variant<Timer, DialArrives, DialEnds, PeerMessageArrives, RequestArrives,
-                             ReplyArrives, LinkLost, Action>;
+                             ReplyArrives, Resume, DialTimesOut, LinkLost, Action>;
 
   void handle(Timer&& event);
   void handle(DialArrives&& event);
@@ -140,6 +174,8 @@ class World {
   void handle(PeerMessageArrives&& event);
   void handle(RequestArrives&& event);
   void handle(ReplyArrives&& event);
+  void handle(Resume&& event);
+  void handle(DialTimesOut&& event);
   void handle(LinkLost&& event);
   void handle(Action&& event) { event.run(); }
 
@@ -153,7 +189,14 @@ class World {
   void close(LinkId id, bool tell_dialler);
   void end(ProcessId process);
   void end_dial(Link& link, Unreachable why);
-  Time arrival(Time& last);
+  Time arrival(const Process& from, Time& last);
+  void draw_clock(Process& fresh);
+  Now clock_of(const Process& process) const;
+  Time time_of(const Process& process, Time read) const;
+  void stall(Process& process);
+  std::optional<Way> way_of(const Event& event);
+  std::optional<ProcessId> hearer_of(const Event& event);
+  bool hold_back(Event& event);
   void perform(ProcessId peer, Outbox& out);
   void perform(Process& from, SendPeer& effect);
   void perform(SendReply& effect);
@@ -171,6 +214,10 @@ class World {
   std::vector<std::uint32_t> free_links_;  // indices in links_
   std::uint64_t links_dialled_ = 0;
   std::uint32_t rings_ = 0;
+  Weather weather_;
+  bool has_pauses_ = false;  // there may be one
+  std::map<Way, std::uint32_t> blocked_;
+  std::map<Way, std::vector<Event>> held_;  // what waits for its way to open
   std::uint64_t peer_messages_ = 0;
 };
 

@@ -53,6 +53,72 @@ BOOST_AUTO_TEST_CASE(rings_of_one_two_and_three_peers_tile_and_share) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_paused_process_answers_once_it_goes_on_and_not_before) {
+  const auto peers = ring(1);
+  const ProcessId client = world.start_client({world.endpoint(peers[0])});
+  int ended = 0;
+  world.on_finish(client, [&](Finish&&) { ++ended; });
+  const auto get = [&] {
+    const Now read = world.clock(client);
+    world.client(client).start(read, Token{1}, Get{"k"}, read.monotonic + 5s);
+    world.perform(client);
+  };
+  get();
+  world.run_for(100ms);
+  BOOST_TEST(ended == 1);
+  world.pause(peers[0], 2s);
+  get();
+  world.run_for(1900ms);
+  BOOST_TEST(ended == 1);
+  world.run_for(200ms);
+  BOOST_TEST(ended == 2);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_sent_on_a_way_that_is_blocked_arrives_when_it_opens) {
+  const auto peers = ring(1);
+  const ProcessId client = world.start_client({world.endpoint(peers[0])});
+  int ended = 0;
+  world.on_finish(client, [&](Finish&&) { ++ended; });
+  const auto get = [&] {
+    const Now read = world.clock(client);
+    world.client(client).start(read, Token{1}, Get{"k"}, read.monotonic + 5s);
+    world.perform(client);
+  };
+  get();
+  world.run_for(100ms);
+  for (const bool there : {true, false}) {
+    const ProcessId from = there ? client : peers[0];
+    const ProcessId to = there ? peers[0] : client;
+    const int before = ended;
+    world.block(from, to);
+    world.block(from, to);
+    get();
+    world.run_for(500ms);
+    world.open(from, to);
+    world.run_for(100ms);
+    BOOST_TEST(ended == before);
+    world.open(from, to);
+    world.run_for(100ms);
+    BOOST_TEST(ended == before + 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(clocks_drift_apart_and_never_go_back) {
+  WorldOptions options;
+  options.clock_drift_ppm_max = 4500;
+  World drifting(options);
+  const ProcessId a = drifting.start_peer({});
+  const ProcessId b = drifting.start_peer({drifting.endpoint(a)});
+  Time last{};
+  for (int i = 0; i < 1000; ++i) {
+    drifting.run_for(Duration(10'000'019));
+    BOOST_REQUIRE(drifting.clock(a).monotonic > last);
+    last = drifting.clock(a).monotonic;
+  }
+  BOOST_TEST(drifting.clock(a).monotonic.since_start.count() !=
+             drifting.clock(b).monotonic.since_start.count());
+}
+
 BOOST_AUTO_TEST_CASE(twenty_peers_that_join_at_one_moment_end_in_one_ring) {
   const auto peers = ring(21);
   for (const ProcessId peer : peers) BOOST_TEST(arcs_of(peer) > 0u);

@@ -1,0 +1,414 @@
+#include "sim/soak.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "sim/history_checker.hpp"
+#include "sim/ring_checker.hpp"
+#include "sim/world.hpp"
+#include "storage/operation/value.hpp"
+
+namespace hopring::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto first_look = 1100ms;  // when the first peer takes writes
+constexpr auto begin_timeout = 60s;  // virtual; for a ring to be whole at first
+constexpr auto faults_last = 15s;
+constexpr auto calm_within = 10s;   // after the last fault: then operations succeed
+constexpr auto whole_within = 30s;  // after the last fault: then all copies are back
+constexpr auto look_interval = 10ms;
+constexpr auto fault_lasts_max = 3s;
+constexpr auto operation_deadline = 3s;
+constexpr std::uint64_t drift_ppm_max = 4500;  // two that differ by twice this are within the bound
+constexpr auto wall_skew_max = 100ms;
+constexpr std::size_t peers_most = 9;  // alive
+constexpr std::uint32_t plain_keys = 12;
+constexpr std::uint32_t sum_keys = 3;
+constexpr std::uint32_t brief_keys = 3;
+constexpr std::uint64_t done_least = 300;  // with fewer operations the seed proves nothing
+constexpr std::uint64_t faults_least = 5;
+constexpr std::size_t violations_kept = 20;
+
+class Soak {
+ public:
+  explicit Soak(const SoakOptions& options)
+      : options_(options), world_(world_options(options)), rng_(world_.rng().fork()) {}
+
+  SoakFigures go();
+
+ private:
+  struct Client {
+    ProcessId process = 0;
+    std::uint64_t token = 0;
+    Operation operation;
+    Duration called{};
+    bool busy = false;
+  };
+
+  static WorldOptions world_options(const SoakOptions& options);
+
+  Duration now() const { return world_.now().monotonic.since_start; }
+  Duration below(Duration bound) {
+    return Duration(
+        static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(bound.count()))));
+  }
+  void later(Duration after, std::function<void()> action) {
+    world_.at(world_.now().monotonic + after, std::move(action));
+  }
+  void violation(const std::string& text);
+  void tell(const std::string& fault) const;
+
+  bool begin();
+  bool is_whole() const;
+  bool becomes_whole(Duration until);
+  std::vector<ProcessId> ready_peers() const;
+  ProcessId some_peer();
+
+  void look();
+  void fault();
+  void crash(ProcessId victim);
+  void leave(ProcessId victim);
+  void join();
+  void silence(std::uint64_t dice, ProcessId victim, Duration lasts);
+
+  void next_operation(Client& client);
+  void start_operation(Client& client);
+  Operation random_operation();
+  Operation brief_operation();
+  void on_finish(Client& client, const OpResult& result);
+  void judge_brief(const Client& client, const OpResult& result);
+
+  void end();
+
+  SoakOptions options_;
+  World world_;
+  Rng rng_;
+  SoakFigures figures_;
+  std::size_t copies_ = 3;
+  Duration fault_interval_{};
+  bool has_faults_ = false;
+  bool calls_ = true;
+  Duration calm_at_ = Duration::max();
+  std::vector<std::unique_ptr<Client>> clients_;
+  std::uint64_t values_made_ = 0;
+  HistoryChecker history_;
+  std::map<std::string, Duration> brief_until_;  // value -> when nobody may see it any more
+};
+
+WorldOptions Soak::world_options(const SoakOptions& options) {
+  Rng rng(options.seed);
+  WorldOptions world;
+  world.seed = options.seed;
+  world.ring.nodes_per_peer = 1U << rng.below(4);
+  world.ring.replicas = rng.chance(1, 4) ? 5 : 3;
+  world.clock_drift_ppm_max = drift_ppm_max;
+  world.wall_skew_max = wall_skew_max;
+  world.print_log = options.print_log;
+  world.bug = options.bug;
+  return world;
+}
+
+void Soak::violation(const std::string& text) {
+  if (figures_.violations.size() >= violations_kept) return;
+  figures_.violations.push_back("at " + std::to_string(now().count() / 1'000'000) + " ms: " + text);
+}
+
+void Soak::tell(const std::string& fault) const {
+  if (!options_.print_log) return;
+  std::fprintf(stderr, "%.6f fault: %s\n", std::chrono::duration<double>(now()).count(),
+               fault.c_str());
+}
+
+SoakFigures Soak::go() {
+  if (!begin()) return std::move(figures_);
+  Weather weather;
+  weather.slow_one_in = 20 + rng_.below(200);
+  weather.slow_max = below(400ms) + 1ms;
+  weather.stall_one_in = 50 + rng_.below(500);
+  weather.stall_max = below(60ms) + 1ms;
+  world_.set_weather(weather);
+  fault_interval_ = 150ms + below(900ms);
+  has_faults_ = true;
+  later(below(fault_interval_), [this] { fault(); });
+  world_.run_for(faults_last);
+  has_faults_ = false;
+  world_.run_for(fault_lasts_max);  // what has begun ends
+  world_.heal();
+  tell("no more");
+  calm_at_ = now() + calm_within;
+  end();
+  return std::move(figures_);
+}
+
+// The ring.
+
+bool Soak::begin() {
+  copies_ = world_.ring_config().replicas;
+  const std::size_t peers = copies_ + 1 + rng_.below(3);
+  std::vector<Endpoint> contacts{world_.endpoint(world_.start_peer({}))};
+  world_.run_for(first_look);
+  while (contacts.size() < peers) {
+    contacts.push_back(world_.endpoint(world_.start_peer({contacts.front()})));
+    world_.run_for(20ms);
+  }
+  if (!becomes_whole(now() + begin_timeout)) {
+    violation("the ring does not become whole at first");
+    return false;
+  }
+  const std::size_t clients = 2 + rng_.below(4);
+  for (std::size_t i = 0; i < clients; ++i) {
+    clients_.push_back(std::make_unique<Client>());
+    Client& client = *clients_.back();
+    client.process = world_.start_client(contacts);
+    world_.on_finish(client.process, [this, &client](Finish&& finish) {
+      on_finish(client, std::get<OpResult>(finish.result));
+    });
+    next_operation(client);
+  }
+  look();
+  return true;
+}
+
+bool Soak::is_whole() const {
+  const auto peers = world_.alive_peers();
+  return std::all_of(peers.begin(), peers.end(),
+                     [this](ProcessId id) { return world_.is_ready(id); }) &&
+         check_tiling(world_).empty() && check_copies(world_).empty();
+}
+
+std::vector<ProcessId> Soak::ready_peers() const {
+  std::vector<ProcessId> ready = world_.alive_peers();
+  std::erase_if(ready, [this](ProcessId id) { return !world_.is_ready(id); });
+  return ready;
+}
+
+// REQUIRES: there is one that is ready.
+ProcessId Soak::some_peer() {
+  const auto ready = ready_peers();
+  return ready[rng_.below(ready.size())];
+}
+
+void Soak::look() {
+  for (const std::string& each : check_service(world_)) violation(each);
+  later(look_interval, [this] { look(); });
+}
+
+// Faults.
+
+void Soak::fault() {
+  if (!has_faults_) return;
+  later(rng_.jittered(fault_interval_), [this] { fault(); });
+  if (ready_peers().empty()) return;
+  const ProcessId victim = some_peer();
+  const Duration lasts = below(fault_lasts_max);
+  const std::uint64_t dice = rng_.below(12);
+  if (dice < 2) {
+    crash(victim);
+  } else if (dice == 2) {
+    leave(victim);
+  } else if (dice == 3) {
+    join();
+  } else if (dice < 6) {
+    tell("pause " + std::to_string(victim));
+    world_.pause(victim, lasts);
+    ++figures_.pauses;
+  } else if (dice < 8) {
+    const auto peers = world_.alive_peers();
+    for (const ProcessId other : peers) {
+      if (rng_.chance(1, 2)) world_.cut(victim, other);
+      if (rng_.chance(1, 2)) world_.cut(other, victim);
+    }
+    ++figures_.cuts;
+  } else {
+    silence(dice, victim, lasts);
+  }
+}
+
+void Soak::crash(ProcessId victim) {
+  if (!keeps_majorities_without(world_, victim)) return;
+  const Endpoint endpoint = world_.endpoint(victim);
+  tell("crash " + std::to_string(victim));
+  world_.crash(victim);
+  ++figures_.crashes;
+  const bool comes_back = rng_.chance(1, 2);
+  later(below(2s), [this, endpoint, comes_back] {
+    if (!comes_back) return join();
+    if (ready_peers().empty()) return;
+    tell("restart");
+    world_.start_peer_at(endpoint, {world_.endpoint(some_peer())});
+  });
+}
+
+void Soak::leave(ProcessId victim) {
+  if (ready_peers().size() <= copies_) return;
+  tell("leave " + std::to_string(victim));
+  world_.leave(victim);
+  ++figures_.leaves;
+}
+
+void Soak::join() {
+  if (ready_peers().empty() || world_.alive_peers().size() >= peers_most) return;
+  tell("join");
+  world_.start_peer({world_.endpoint(some_peer()), world_.endpoint(some_peer())});
+  ++figures_.joins;
+}
+
+// Some ways, all between two sides, or all to, from, or to and from one peer. Clients count.
+void Soak::silence(std::uint64_t dice, ProcessId victim, Duration lasts) {
+  std::vector<ProcessId> all = world_.alive_peers();
+  for (const auto& client : clients_) all.push_back(client->process);
+  const std::uint64_t sides = rng_.next();
+  const std::uint64_t which = rng_.below(3);
+  std::vector<std::pair<ProcessId, ProcessId>> ways;
+  for (std::size_t a = 0; a < all.size(); ++a) {
+    for (std::size_t b = 0; b < all.size(); ++b) {
+      if (a == b) continue;
+      const bool between = (sides >> a & 1) != (sides >> b & 1);
+      const bool around = (which != 0 && all[a] == victim) || (which != 1 && all[b] == victim);
+      const bool some = rng_.chance(1, 6);
+      if (dice == 8 ? some : dice == 9 ? between : around) ways.emplace_back(all[a], all[b]);
+    }
+  }
+  tell((dice == 8   ? "some ways"
+        : dice == 9 ? "two sides"
+                    : "around " + std::to_string(victim)) +
+       " for " + std::to_string(lasts.count() / 1'000'000) + " ms");
+  for (const auto& [from, to] : ways) world_.block(from, to);
+  ++figures_.blocks;
+  later(lasts, [this, ways] {
+    for (const auto& [from, to] : ways) world_.open(from, to);
+  });
+}
+
+// Clients: one operation at a time each, on keys that all share.
+
+void Soak::next_operation(Client& client) {
+  if (!calls_) return;
+  later(below(30ms), [this, &client] { start_operation(client); });
+}
+
+void Soak::start_operation(Client& client) {
+  if (!calls_) return;
+  client.operation = rng_.chance(1, 8) ? brief_operation() : random_operation();
+  client.called = now();
+  client.busy = true;
+  const Now read = world_.clock(client.process);
+  world_.client(client.process)
+      .start(read, Token{++client.token}, client.operation, read.monotonic + operation_deadline);
+  world_.perform(client.process);
+}
+
+Operation Soak::random_operation() {
+  const std::string key = "key" + std::to_string(rng_.below(plain_keys));
+  const std::uint64_t dice = rng_.below(20);
+  if (rng_.chance(1, 4)) {
+    const std::string sum = "sum" + std::to_string(rng_.below(sum_keys));
+    return dice < 5 ? Operation(Get{sum}) : Operation(Add{sum, 1});
+  }
+  const Value value{ValueType::string, "v" + std::to_string(++values_made_)};
+  if (dice < 9) return Get{key};
+  if (dice < 13) return Put{key, value, {}, PutCondition::always};
+  if (dice < 15) return Put{key, value, {}, PutCondition::if_absent};
+  if (dice < 16) return Put{key, value, {}, PutCondition::if_present};
+  if (dice < 18) return Erase{key};
+  const Value expected{ValueType::string,
+                       "v" + std::to_string(values_made_ - rng_.below(values_made_ % 20 + 1))};
+  return CompareAndSet{key, expected, value, {}};
+}
+
+Operation Soak::brief_operation() {
+  const std::string key = "brief" + std::to_string(rng_.below(brief_keys));
+  if (rng_.chance(1, 2)) return Get{key};
+  const auto ms = static_cast<std::int64_t>(50 + rng_.below(1500));
+  const Value value{ValueType::string, "b" + std::to_string(++values_made_)};
+  return Put{key, value, Expiry{Expiry::Kind::after, ms}, PutCondition::always};
+}
+
+void Soak::on_finish(Client& client, const OpResult& result) {
+  client.busy = false;
+  const bool is_read = std::holds_alternative<Get>(client.operation);
+  const bool is_brief = key_of(client.operation).starts_with("brief");
+  HistoryEntry entry{client.operation, client.called, now(), result};
+  if (result.error) {
+    const bool is_refused = is_definite(*result.error);
+    ++(is_refused ? figures_.refused : figures_.unknown);
+    if (client.called > calm_at_) {
+      violation("an operation after the faults ends with " + std::string(name(*result.error)));
+    }
+    entry.returned = Duration::max();
+    entry.result = {};
+    if (!is_refused && !is_read && !is_brief) history_.add(std::move(entry));
+  } else {
+    ++figures_.done;
+    if (is_brief) {
+      judge_brief(client, result);
+    } else {
+      history_.add(std::move(entry));
+    }
+  }
+  next_operation(client);
+}
+
+// Two clocks may have judged: one when it was written, one when it was read.
+void Soak::judge_brief(const Client& client, const OpResult& result) {
+  if (const auto* put = std::get_if<Put>(&client.operation)) {
+    brief_until_[put->value.bytes] =
+        now() + std::chrono::milliseconds(put->expiry.ms) + 2 * wall_skew_max;
+  } else if (result.value) {
+    const auto found = brief_until_.find(result.value->bytes);
+    if (found != brief_until_.end() && found->second < client.called) {
+      violation("a read returned " + result.value->bytes + ", which was due");
+    }
+  }
+}
+
+// The end.
+
+// Looks now and then: it costs more than an event.
+bool Soak::becomes_whole(Duration until) {
+  while (!is_whole()) {
+    if (now() >= until) return false;
+    world_.run_for(50ms);
+  }
+  return true;
+}
+
+void Soak::end() {
+  const Duration healed_at = now();
+  if (!becomes_whole(healed_at + whole_within)) {
+    for (const std::string& each : check_tiling(world_)) violation("not whole: " + each);
+    for (const std::string& each : check_copies(world_)) violation("not whole: " + each);
+    for (const std::string& each : describe_gaps(world_)) violation("not whole: " + each);
+  }
+  const Duration watched_until = calm_at_ + 2s;
+  if (now() < watched_until) world_.run_for(watched_until - now());
+  calls_ = false;
+  const auto is_idle = [this] {
+    return std::none_of(clients_.begin(), clients_.end(),
+                        [](const auto& each) { return each->busy; });
+  };
+  if (!world_.run_until_true(2 * operation_deadline, is_idle)) violation("operations never end");
+  world_.run_for(1s);
+  for (const std::string& each : check_equality(world_)) violation(each);
+  const HistoryChecker::Verdict verdict = history_.check();
+  for (const std::string& each : verdict.violations) violation(each);
+  const std::uint64_t faults = figures_.crashes + figures_.pauses + figures_.cuts +
+                               figures_.blocks + figures_.joins + figures_.leaves;
+  if (figures_.done < done_least) figures_.is_void_because = "too few operations";
+  if (faults < faults_least) figures_.is_void_because = "too few faults";
+  if (verdict.undecided > 0) figures_.is_void_because = "an order was not found in time";
+  figures_.trace_hash = world_.trace_hash();
+  figures_.virtual_seconds = std::chrono::duration<double>(now()).count();
+}
+
+}  // namespace
+
+SoakFigures soak(const SoakOptions& options) { return Soak(options).go(); }
+
+}  // namespace hopring::sim

@@ -1,0 +1,51 @@
+#pragma once
+
+// One seed of the soak: a whole ring of several copies in which everything goes wrong that D10 of
+// docs/design.md names, while clients work on a few keys that they share; then all is mended, and
+// it must come right by itself.
+//
+// What is judged:
+//   - the order of each key's operations (history_checker.hpp), of which those whose fate is not
+//     known may have happened; and that no read returns what was due before it began;
+//   - that no two peers may serve one position at one moment;
+//   - once the faults are over: after calm_within every operation succeeds, after whole_within each
+//     arc has all its copies at living peers, and the copies are equal.
+//
+// Thread rule: one thread.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "storage/raft/planted_bug.hpp"
+
+namespace hopring::sim {
+
+struct SoakOptions {
+  std::uint64_t seed = 1;
+  bool print_log = false;             // the peers' log lines and the faults, to stderr
+  PlantedBug bug = PlantedBug::none;  // that every peer has, for tests of the judges
+};
+
+struct SoakFigures {
+  std::uint64_t done = 0;     // operations
+  std::uint64_t refused = 0;  // for certain
+  std::uint64_t unknown = 0;
+  std::uint64_t crashes = 0;  // of these some come back as new peers at the old address
+  std::uint64_t pauses = 0;
+  std::uint64_t cuts = 0;    // connections broken
+  std::uint64_t blocks = 0;  // silence: one way, around one peer, or between two sides
+  std::uint64_t joins = 0;
+  std::uint64_t leaves = 0;
+  double virtual_seconds = 0;
+  std::uint64_t trace_hash = 0;
+  // Nothing is proved where too little has happened, or where the order of some key's operations
+  // was not found in time.
+  std::string is_void_because;  // empty: it counts
+  std::vector<std::string> violations;
+};
+
+SoakFigures soak(const SoakOptions& options);
+
+}  // namespace hopring::sim
