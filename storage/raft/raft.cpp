@@ -529,6 +529,18 @@ void Raft::on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftO
   flush(now, out);
 }
 
+// What counts is when the promises were given, not when they were looked at.
+void Raft::look_for_promises(Now now) {
+  if (is_decided_by([](const Peer&) { return false; })) confirmed_at_ = now.monotonic;
+  for (const Peer& last : peers_) {
+    if (!last.confirmed || *last.confirmed <= confirmed_at_) continue;
+    const auto as_late = [&](const Peer& each) {
+      return each.confirmed && *each.confirmed >= *last.confirmed;
+    };
+    if (is_decided_by(as_late)) confirmed_at_ = *last.confirmed;
+  }
+}
+
 void Raft::on_deadline(Now now, RaftOutbox& out) {
   if (!is_primary()) {
     if (now.monotonic < election_at_) return;
@@ -539,11 +551,8 @@ void Raft::on_deadline(Now now, RaftOutbox& out) {
     }
     return flush(now, out);
   }
-  if (is_decided_by([&](const Peer& each) {
-        return each.confirmed && *each.confirmed + options_->quorum_timeout > now.monotonic;
-      })) {
-    confirmed_at_ = now.monotonic;
-  } else if (confirmed_at_ + options_->quorum_timeout <= now.monotonic) {
+  look_for_promises(now);
+  if (confirmed_at_ + options_->quorum_timeout <= now.monotonic) {
     return follow(now, term_, std::nullopt);
   }
   for (Peer& each : peers_) {

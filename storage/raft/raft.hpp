@@ -268,6 +268,7 @@ class Raft {
   // Those of whom holds(const Peer&) holds, and this peer: are they a majority?
   template <class Holds>
   bool is_decided_by(Holds&& holds) const;
+  void look_for_promises(Now now);
 
   const RaftOptions* options_;
   GroupName group_;
@@ -300,7 +301,7 @@ class Raft {
   std::uint64_t first_of_term_ = 0;  // index of the first entry of its term
   Time led_since_{};
   std::uint64_t proposed_ = 0;  // bytes of memory
-  Time confirmed_at_{};         // when it last looked and had the promises of a majority
+  Time confirmed_at_{};         // as of when it knows of the promises of a majority
   bool wants_heartbeat_ = false;
 };
 

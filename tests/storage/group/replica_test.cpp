@@ -123,7 +123,7 @@ constexpr Planted planted[] = {
     {PlantedBug::answered_before_applied, "answered_before_applied", 1},
     {PlantedBug::own_entry_not_awaited, "own_entry_not_awaited", 1777},
     {PlantedBug::stale_append_accepted, "stale_append_accepted", 17},
-    {PlantedBug::promise_of_another_term, "promise_of_another_term", 8},
+    {PlantedBug::promise_of_another_term, "promise_of_another_term", 12},
     {PlantedBug::ack_before_majority, "ack_before_majority", 3},
     {PlantedBug::lease_not_checked, "lease_not_checked", 1},
     {PlantedBug::promise_not_kept, "promise_not_kept", 5},

@@ -138,6 +138,28 @@ BOOST_AUTO_TEST_CASE(a_vote_that_does_not_name_the_admission_is_not_counted) {
   BOOST_TEST(candidate.raft.is_primary());
 }
 
+// Looks at its members in between, for the sake of what is to be sent again, prolong nothing.
+BOOST_AUTO_TEST_CASE(a_primary_whose_members_fall_silent_is_none_after_the_timeout) {
+  Member member(1, PlantedBug::none, {1, 0, 0, first_three()});
+  RaftOutbox out;
+  member.raft.on_deadline(at(5s), out);
+  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+    member.raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
+  }
+  const Time heard = at(6s).monotonic;
+  member.raft.on_heartbeat_answer(at(6s), peer(2), {group, 2, 1, 1, true, true, 0}, heard, out);
+  const auto run_to = [&](Time end) {
+    while (member.raft.is_primary() && member.raft.next_deadline() <= end) {
+      member.raft.on_deadline({member.raft.next_deadline(), {}}, out);
+    }
+  };
+  const Time last = heard + RaftOptions{}.quorum_timeout;
+  run_to(heard + (RaftOptions{}.quorum_timeout - 1ms));
+  BOOST_TEST(member.raft.is_primary());
+  run_to(last);
+  BOOST_TEST(!member.raft.is_primary());
+}
+
 // The case of figure 3.7 of Ongaro's dissertation: an entry of an earlier term may stand at a
 // majority and still be taken back.
 BOOST_AUTO_TEST_CASE(an_entry_of_an_earlier_term_is_committed_only_with_one_of_the_own) {
