@@ -43,7 +43,7 @@ struct ClientLimits {
   Duration pause_last = std::chrono::milliseconds(200);
 
   // A link on which requests pass their deadlines, and nothing at all has been heard for so long
-  // since one was sent, is given up, so that others are asked who has the arc by now.
+  // since one was sent, is given up, so that others are asked who has the arc by now. So is a dial.
   Duration silence_max = std::chrono::seconds(1);
 };
 

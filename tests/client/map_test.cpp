@@ -312,6 +312,19 @@ BOOST_AUTO_TEST_CASE(a_map_that_goes_ends_its_operations_as_cancelled) {
   BOOST_TEST((got.get().error().code == OpError::cancelled));
 }
 
+// Goal: a contact that swallows what it is sent holds an operation up for no longer than an arc
+// needs to find another primary. Method: its port takes connections, and nobody answers there.
+BOOST_AUTO_TEST_CASE(a_contact_that_never_answers_is_given_up_for_another_within_two_seconds) {
+  boost::asio::io_context io;
+  const auto silent = listen_on(io, ipv4_endpoint(0x7f000001, 0)).value();
+  const LivePeer peer;
+  MapOptions options = options_for(to_string(from_asio(silent.local_endpoint())));
+  options.contacts.push_back(peer.address());
+  options.timeout = 1900ms;
+  auto map = Map::open(options).value();
+  BOOST_TEST(map.put("key", 1).has_value());
+}
+
 // Goal: a client that was told one peer finds the others and goes on when that one is gone.
 BOOST_AUTO_TEST_CASE(one_contact_is_enough) {
   auto first = std::make_unique<LivePeer>();
