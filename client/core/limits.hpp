@@ -38,6 +38,11 @@ struct ClientLimits {
   // hints; more would flood a ring in which an arc has just died.
   std::uint32_t detours_max = 2;
 
+  // Others asked in one walk after a member of an arc has called it unavailable: the other members
+  // of a group of three, and one that may know newer ones. More would delay the answer where it is
+  // right.
+  std::uint32_t denials_max = 3;
+
   // The pause before a retry: doubled from the first to the last, each jittered by a quarter.
   Duration pause_first = std::chrono::milliseconds(5);
   Duration pause_last = std::chrono::milliseconds(200);

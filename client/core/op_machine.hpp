@@ -148,6 +148,7 @@ class OpMachine {
     std::vector<PeerRef> candidates;  // named by a redirect, the best one last
     std::vector<PeerRef> asked;       // in this walk
     std::uint32_t detours = 0;        // in this walk
+    std::uint32_t denials = 0;        // in this walk: peers that called the arc unavailable
     std::uint32_t hops = 0;
     std::uint32_t pauses = 0;
     OpError last_error = OpError::no_route;
@@ -171,6 +172,7 @@ class OpMachine {
   };
 
   struct Link {
+    Time dialled;
     bool connected = false;
     std::vector<PartId> waiting;       // for the connection; some may have ended
     std::optional<Time> silent_since;  // sent to then, and nothing heard since
@@ -201,8 +203,9 @@ class OpMachine {
   std::optional<PeerRef> next_candidate(Now now, Part& part) const;
   std::optional<PeerRef> known_route(Now now, const Part& part) const;
   bool may_ask(Now now, const Part& part, const PeerRef& peer) const;
-  void ask(PartId id, Part& part, const PeerRef& peer);
+  void ask(Now now, PartId id, Part& part, const PeerRef& peer);
   void pause_part(Now now, PartId id, OpError error);
+  bool asks_others(PartId id);
   void adopt(const View& view);
   void learn(const PeerRef& from, Position position, const Redirect& redirect);
   void flush(Now now);

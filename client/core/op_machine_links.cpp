@@ -81,6 +81,9 @@ void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason) {
   } else {
     cache_.forget(peer);
     book_.on_unreachable(now.monotonic, peer, rng_);
+    if (now.monotonic - link.dialled >= limits_.silence_max) {
+      book_.leave_alone(peer, now.monotonic + limits_.silence_max);
+    }
   }
   fail_waiting(now, unsent, reason == LinkDown::stranger ? OpError::stranger : OpError::no_route);
 }
@@ -241,12 +244,23 @@ void OpMachine::on_stale_stamp(Now now, PartId id) {
 void OpMachine::settle_error(Now now, PartId id, OpError error) {
   if (error == OpError::stale_stamp) return on_stale_stamp(now, id);
   if (error == OpError::unknown) return on_doubt(now, id, error);
+  if (error == OpError::unavailable && asks_others(id)) return walk(now, id);
   const bool passes =
       error == OpError::overloaded || error == OpError::moving || error == OpError::no_route;
   const bool is_own = error == OpError::wrong_type || error == OpError::overflow;
   const bool in_doubt = parts_.at(id).doubt && is_definite(error) && !is_own;
   if (passes || in_doubt) return pause_part(now, id, error);
   finish_with(id, error);
+}
+
+// A member that has heard of no primary for long may be the one that is cut off, or that has been
+// left out: a few others are asked before it is believed.
+bool OpMachine::asks_others(PartId id) {
+  Part& part = parts_.at(id);
+  if (!ring_ || ring_->replicas == 1 || part.denials == limits_.denials_max) return false;
+  part.denials += 1;
+  part.last_error = OpError::unavailable;
+  return true;
 }
 
 void OpMachine::count_hops(const Part& part) {

@@ -1,6 +1,7 @@
 // Where an operation goes: walks, redirects, pauses, and how requests are put together.
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 #include "client/core/op_machine.hpp"
@@ -22,7 +23,7 @@ std::size_t payload_bytes(const Operation& operation) {
 void OpMachine::walk(Now now, PartId id) {
   Part& part = parts_.at(id);
   part.state = State::walking;
-  if (const auto peer = choose(now, part)) return ask(id, part, *peer);
+  if (const auto peer = choose(now, part)) return ask(now, id, part, *peer);
   pause_part(now, id, part.last_error);
 }
 
@@ -48,7 +49,7 @@ void OpMachine::follow(Now now, PartId id, const Redirect& redirect) {
   }
   if (!peer) return pause_part(now, id, OpError::no_route);
   part.hops += 1;
-  ask(id, part, *peer);
+  ask(now, id, part, *peer);
 }
 
 std::optional<PeerRef> OpMachine::choose(Now now, Part& part) {
@@ -88,12 +89,13 @@ bool OpMachine::may_ask(Now now, const Part& part, const PeerRef& peer) const {
   return !book_.is_down(now.monotonic, peer);
 }
 
-void OpMachine::ask(PartId id, Part& part, const PeerRef& peer) {
+void OpMachine::ask(Now now, PartId id, Part& part, const PeerRef& peer) {
   part.asked.push_back(peer);
   part.state = State::waiting;
   part.link = peer;
   const auto [link, is_new] = links_.try_emplace(peer);
   if (is_new) out_.emplace_back(Connect{peer});
+  if (is_new) link->second.dialled = now.monotonic;
   if (link->second.connected) {
     ready_.push_back(Ready{peer, id});
   } else {
@@ -103,6 +105,10 @@ void OpMachine::ask(PartId id, Part& part, const PeerRef& peer) {
 
 void OpMachine::pause_part(Now now, PartId id, OpError error) {
   Part& part = parts_.at(id);
+  const bool knows_nobody = error == OpError::no_route || error == OpError::unavailable;
+  if (std::exchange(part.denials, 0) > 0 && knows_nobody && !part.doubt) {
+    return finish_with(id, OpError::unavailable);
+  }
   part.state = State::pausing;
   part.last_error = error;
   part.candidates.clear();

@@ -56,6 +56,12 @@ void PeerBook::on_unreachable(Time now, const PeerRef& peer, Rng& rng) {
   entry.retry_at = now + pause(limits_, entry.failures, rng);
 }
 
+void PeerBook::leave_alone(const PeerRef& peer, Time until) {
+  const auto found = entries_.find(peer.endpoint);
+  if (found == entries_.end() || found->second.up) return;
+  found->second.retry_at = std::max(found->second.retry_at, until);
+}
+
 void PeerBook::on_lost(const PeerRef& peer) {
   const auto found = entries_.find(peer.endpoint);
   if (found == entries_.end() || found->second.incarnation != peer.incarnation) return;

@@ -40,6 +40,10 @@ class PeerBook {
   // `peer` could not be reached: it is left alone for a pause that doubles.
   void on_unreachable(Time now, const PeerRef& peer, Rng& rng);
 
+  // After on_unreachable(): the pause lasts until then at least, since a dial that nobody answers
+  // takes long.
+  void leave_alone(const PeerRef& peer, Time until);
+
   // The link to `peer` is gone; it may be dialled again at once.
   void on_lost(const PeerRef& peer);
 

@@ -1,5 +1,6 @@
 // Where arcs have several copies: writes are stamped, and sent again while they are in doubt.
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "tests/client/dialogue.hpp"
@@ -194,6 +195,50 @@ BOOST_AUTO_TEST_CASE(halves_of_an_arc_go_on_where_it_was) {
   cache.note({Arc{Position{500}, end}, 2, 99});  // another order
   BOOST_TEST(cache.mark_at(Position{600}).index == 9u);
   cache.audit();
+}
+
+// Goal: a member that is cut off, or has been left out, does not speak for the others.
+BOOST_AUTO_TEST_CASE(an_arc_is_unavailable_when_its_other_members_say_so_too_or_do_not_answer) {
+  View view = arc_of("a", 3, peer(1));
+  view.members = Members{peer(1), peer(2), peer(3)};
+  warm(view);
+  const Stamp stamp = stamp_in(start(1, put_a));
+  BOOST_TEST(reply(peer(1), 2, OpReply{failed(OpError::unavailable), std::nullopt, {}}) ==
+             (ClientOutbox{Connect{peer(2)}}));
+  const ClientOutbox sent = connected(peer(2), peer(2));
+  BOOST_TEST(is_same_write(stamp_in(sent), stamp) == false);
+  BOOST_TEST(reply(peer(2), 3, OpReply{OpResult{}, std::nullopt, {}}) == finish(1, OpResult{}));
+
+  start(2, put_a);
+  reply(peer(1), 4, OpReply{failed(OpError::unavailable), std::nullopt, {}});
+  reply(peer(2), 5, OpReply{failed(OpError::unavailable), std::nullopt, {}});
+  ClientOutbox end = down(peer(3), LinkDown::unreachable);
+  for (int i = 0; i < 3 && !std::holds_alternative<Finish>(end.at(0)); ++i) {
+    end = down(std::get<Connect>(end.at(0)).to, LinkDown::unreachable);
+  }
+  BOOST_TEST(end == finish(2, failed(OpError::unavailable)));
+}
+
+// Goal: a redirect that is out of date does not lead back to who does not answer.
+BOOST_AUTO_TEST_CASE(a_peer_whose_dial_nobody_answered_is_left_alone_for_as_long_as_that_took) {
+  warm(arc_of("a", 3, peer(1)));
+  deadline = Time{1h};
+  // Does a hint of peer 1 lead to peer 2?
+  const auto leads = [this](std::uint64_t token) {
+    const ClientOutbox asked = start(token, get_a);
+    BOOST_REQUIRE(asked.size() == 1u);
+    const auto* request = std::get_if<SendRequest>(&asked[0]);
+    BOOST_REQUIRE(request != nullptr);
+    const ClientOutbox then = reply(peer(1), request->id.value, plain(to_hint(peer(2))));
+    return std::count(then.begin(), then.end(), ClientEffect(Connect{peer(2)})) == 1;
+  };
+  BOOST_TEST(leads(1));
+  now.monotonic = now.monotonic + 1100ms;
+  down(peer(2), LinkDown::unreachable);
+  now.monotonic = now.monotonic + 500ms;
+  BOOST_TEST(!leads(2));
+  now.monotonic = now.monotonic + 600ms;
+  BOOST_TEST(leads(3));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
