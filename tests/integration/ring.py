@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Sequence
 
 READY = re.compile(r"^ready (\S+) id=([0-9a-f]{16}) peers=(\d+)$")
 
@@ -21,13 +22,14 @@ def threads_of(index: int) -> list[str]:
 
 
 class Peer:
-    """One hopring-peer process. Stopped by its own process id."""
+    """One hopring-peer process. Stopped by its own process id. `within`: the words before its own,
+    of a program that becomes the peer."""
 
-    def __init__(self, bin_dir: Path, *options: str) -> None:
+    def __init__(self, bin_dir: Path, *options: str, within: Sequence[str] = ()) -> None:
         self.log = tempfile.TemporaryFile()
         listen = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(
-            [bin_dir / "hopring-peer", *listen, *options],
+            [*within, bin_dir / "hopring-peer", *listen, *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline().rstrip("\n")
         match = READY.match(line)
@@ -37,8 +39,9 @@ class Peer:
         self.address, self.id = match.group(1), match.group(2)
 
     def log_text(self) -> str:
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
+        # Where the peer writes next is shared with it, and stays as it is.
+        size = os.fstat(self.log.fileno()).st_size
+        return os.pread(self.log.fileno(), size, 0).decode(errors="replace")
 
     def leave(self) -> int:
         """As an operator stops it: SIGTERM, hands its arcs over. The exit code."""
