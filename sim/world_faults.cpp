@@ -34,6 +34,7 @@ Now World::now() const {
 
 Now World::clock(ProcessId id) const { return clock_of(process(id)); }
 
+// Of runs of up to three weeks: then the product no longer fits.
 Now World::clock_of(const Process& process) const {
   const Duration passed = time_.since_start;
   const auto ms =
