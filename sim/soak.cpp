@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "sim/history_checker.hpp"
@@ -64,6 +64,7 @@ class Soak {
   void violation(const std::string& text);
   void tell(const std::string& fault) const;
 
+  std::size_t copies() const { return world_.ring_config().replicas; }
   bool begin();
   bool is_whole() const;
   bool becomes_whole(Duration until);
@@ -90,7 +91,6 @@ class Soak {
   World world_;
   Rng rng_;
   SoakFigures figures_;
-  std::size_t copies_ = 3;
   Duration fault_interval_{};
   bool has_faults_ = false;
   bool calls_ = true;
@@ -149,8 +149,7 @@ SoakFigures Soak::go() {
 // The ring.
 
 bool Soak::begin() {
-  copies_ = world_.ring_config().replicas;
-  const std::size_t peers = copies_ + 1 + rng_.below(3);
+  const std::size_t peers = copies() + 1 + rng_.below(3);
   std::vector<Endpoint> contacts{world_.endpoint(world_.start_peer({}))};
   world_.run_for(first_look);
   while (contacts.size() < peers) {
@@ -246,7 +245,7 @@ void Soak::crash(ProcessId victim) {
 }
 
 void Soak::leave(ProcessId victim) {
-  if (ready_peers().size() <= copies_) return;
+  if (ready_peers().size() <= copies()) return;
   tell("leave " + std::to_string(victim));
   world_.leave(victim);
   ++figures_.leaves;

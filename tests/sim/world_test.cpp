@@ -33,6 +33,19 @@ struct Fixture {
   }
 
   std::size_t arcs_of(ProcessId peer) const { return world.peer(peer).served().size(); }
+
+  // A client of that peer, whose operations count in `ended` when they end.
+  ProcessId start_getter(ProcessId peer) {
+    const ProcessId client = world.start_client({world.endpoint(peer)});
+    world.on_finish(client, [this](Finish&&) { ++ended; });
+    return client;
+  }
+  void get(ProcessId client) {
+    const Now read = world.clock(client);
+    world.client(client).start(read, Token{1}, Get{"k"}, read.monotonic + 5s);
+    world.perform(client);
+  }
+  int ended = 0;
 };
 
 // Bytes that malloc has handed out.
@@ -55,19 +68,12 @@ BOOST_AUTO_TEST_CASE(rings_of_one_two_and_three_peers_tile_and_share) {
 
 BOOST_AUTO_TEST_CASE(a_paused_process_answers_once_it_goes_on_and_not_before) {
   const auto peers = ring(1);
-  const ProcessId client = world.start_client({world.endpoint(peers[0])});
-  int ended = 0;
-  world.on_finish(client, [&](Finish&&) { ++ended; });
-  const auto get = [&] {
-    const Now read = world.clock(client);
-    world.client(client).start(read, Token{1}, Get{"k"}, read.monotonic + 5s);
-    world.perform(client);
-  };
-  get();
+  const ProcessId client = start_getter(peers[0]);
+  get(client);
   world.run_for(100ms);
   BOOST_TEST(ended == 1);
   world.pause(peers[0], 2s);
-  get();
+  get(client);
   world.run_for(1900ms);
   BOOST_TEST(ended == 1);
   world.run_for(200ms);
@@ -76,15 +82,8 @@ BOOST_AUTO_TEST_CASE(a_paused_process_answers_once_it_goes_on_and_not_before) {
 
 BOOST_AUTO_TEST_CASE(what_is_sent_on_a_way_that_is_blocked_arrives_when_it_opens) {
   const auto peers = ring(1);
-  const ProcessId client = world.start_client({world.endpoint(peers[0])});
-  int ended = 0;
-  world.on_finish(client, [&](Finish&&) { ++ended; });
-  const auto get = [&] {
-    const Now read = world.clock(client);
-    world.client(client).start(read, Token{1}, Get{"k"}, read.monotonic + 5s);
-    world.perform(client);
-  };
-  get();
+  const ProcessId client = start_getter(peers[0]);
+  get(client);
   world.run_for(100ms);
   for (const bool there : {true, false}) {
     const ProcessId from = there ? client : peers[0];
@@ -92,7 +91,7 @@ BOOST_AUTO_TEST_CASE(what_is_sent_on_a_way_that_is_blocked_arrives_when_it_opens
     const int before = ended;
     world.block(from, to);
     world.block(from, to);
-    get();
+    get(client);
     world.run_for(500ms);
     world.open(from, to);
     world.run_for(100ms);

@@ -89,7 +89,6 @@ class ReplicaWorld : public FaultWorld {
     std::map<Position, View> copies;
 
     void hear(const GroupEffect& effect);
-    bool operator==(const Told&) const = default;
   };
 
   std::size_t add_host();
