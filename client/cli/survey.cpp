@@ -116,12 +116,20 @@ std::size_t copies_at(const std::vector<PeerReport>& reports, const PeerRef& pee
   return copies;
 }
 
+// A primary may not have noticed yet that a member has died: whoever does not answer here does not
+// count.
 std::size_t arcs_lacking_copies(const std::vector<PeerReport>& reports, std::size_t wanted) {
+  std::set<PeerRef> answering;
+  for (const PeerReport& report : reports) answering.insert(report.self);
   std::size_t arcs = 0;
   for (const PeerReport& report : reports) {
     for (const ArcReport& arc : report.arcs) {
-      const std::size_t members = arc.view.members.size();
-      arcs += arc.copies < std::max(members, wanted) ? 1 : 0;
+      const Members& members = arc.view.members;
+      const auto there = std::count_if(members.begin(), members.end(), [&](const PeerRef& each) {
+        return answering.contains(each);
+      });
+      const auto copies = std::min<std::size_t>(arc.copies, static_cast<std::size_t>(there));
+      arcs += copies < std::max(members.size(), wanted) ? 1 : 0;
     }
   }
   return arcs;

@@ -59,14 +59,16 @@ void Front::seek_primaries(Now now, Outbox& out) {
   }
 }
 
-// A member wants another peer to have its copy.
+// A member wants another peer to have its copy. Not one that has a copy already: two members may
+// have been asked by the same peer, and the arc would be left with fewer copies.
 void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& out) {
   const bool leaves = !pass.to;
   if (leaves) membership_->on_leaver(now, from);
   const ArcEntry* arc = directory_.at(pass.end);
-  const bool is_welcome = arc != nullptr && is_member(arc->view, from) && from != options_.self &&
-                          !directory_.is_moving(pass.end) &&
-                          !(pass.to && member_.health().is_dead(*pass.to));
+  const bool is_welcome =
+      arc != nullptr && is_member(arc->view, from) && from != options_.self &&
+      !directory_.is_moving(pass.end) &&
+      !(pass.to && (is_member(arc->view, *pass.to) || member_.health().is_dead(*pass.to)));
   if (!is_welcome) {
     tell_not_given(from, pass.end, out);
     if (pass.to) tell_not_given(*pass.to, pass.end, out);

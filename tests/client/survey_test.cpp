@@ -53,6 +53,21 @@ BOOST_AUTO_TEST_CASE(an_arc_that_two_hold_is_named) {
              "(0000000000000032, 00000000000003e7]");
 }
 
+BOOST_AUTO_TEST_CASE(a_copy_counts_if_its_peer_answers_and_its_primary_counts_it) {
+  std::vector<PeerReport> reports{report_of(1, {first, second}), report_of(2, {})};
+  for (ArcReport& each : reports[0].arcs) {
+    each.view.members = {peer(1), peer(2)};
+    each.copies = 2;
+  }
+  BOOST_TEST(arcs_lacking_copies(reports, 2) == 0u);
+  BOOST_TEST(arcs_lacking_copies(reports, 3) == 2u);
+  reports[0].arcs[1].copies = 1;
+  BOOST_TEST(arcs_lacking_copies(reports, 1) == 1u, "the member's copy is still coming");
+  reports[0].arcs[1].copies = 2;
+  reports[0].arcs[1].view.members = {peer(1), peer(3)};
+  BOOST_TEST(arcs_lacking_copies(reports, 2) == 1u, "nobody has heard of peer 3");
+}
+
 BOOST_AUTO_TEST_CASE(loads_are_added_up_and_compared) {
   PeerReport report = report_of(2, {first, second});
   report.load.bytes = 500;  // it holds copies of other arcs, too

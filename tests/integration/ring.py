@@ -97,7 +97,9 @@ class RingTest(unittest.TestCase):
     def expect(self, code: int, *words: str | bytes, **others) -> bytes:
         """Runs the command, which must end with `code`; its standard output."""
         done = self.hopring(*words, **others)
-        self.assertEqual(done.returncode, code, (words[:2], done.stdout[:500], done.stderr[:500]))
+        said = f"{words[:2]}\n{done.stdout[-4000:].decode(errors='replace')}\n" \
+               f"{done.stderr[-500:].decode(errors='replace')}"
+        self.assertEqual(done.returncode, code, said)
         return done.stdout
 
     def until_settled(self) -> None:

@@ -53,6 +53,16 @@ WorldOptions three_copies(std::uint64_t seed) {
   return options;
 }
 
+std::size_t fewest_members(const World& world) {
+  std::size_t fewest = members_max;
+  for (const ProcessId id : world.alive_peers()) {
+    for (const View& view : world.peer(id).served()) {
+      fewest = std::min<std::size_t>(fewest, view.members.size());
+    }
+  }
+  return fewest;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(replicated_ring)
@@ -66,6 +76,24 @@ BOOST_AUTO_TEST_CASE(a_ring_of_fewer_peers_than_copies_grows_into_them) {
     BOOST_REQUIRE(world.run_until_true(30s, [&] { return is_healthy(world); }));
     for (const View& view : world.peer(first).served()) {
       BOOST_TEST(view.members.size() == std::min<std::size_t>(peers, 3));
+    }
+  }
+}
+
+// Two members may give their copies of one arc to the same peer at one time.
+BOOST_AUTO_TEST_CASE(copies_that_move_to_peers_that_join_are_never_fewer) {
+  const Seeds range = seeds(20);
+  for (std::uint64_t seed = range.first; seed <= range.last; ++seed) {
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      World world(three_copies(seed));
+      const auto peers = start_ring(world, 4);
+      for (int joins = 0; joins < 3; ++joins) {
+        world.start_peer({world.endpoint(peers.front())});
+        for (int ms = 0; ms < 3000; ++ms) {
+          world.run_for(1ms);
+          BOOST_REQUIRE(fewest_members(world) == 3);
+        }
+      }
     }
   }
 }
