@@ -153,19 +153,16 @@ void Desk::await(Await&& waiting, const Performance& performance) {
 }
 
 void Desk::take_answers(DeskOutbox& out) {
-  const auto is_answer = [](const GroupEffect& each) {
-    return std::holds_alternative<Answered>(each);
-  };
-  if (std::none_of(out.news.begin(), out.news.end(), is_answer)) return;
-  GroupOutbox news;
-  for (GroupEffect& each : out.news) {
-    if (auto* answered = std::get_if<Answered>(&each)) {
+  auto kept = out.news.begin();
+  for (auto each = kept; each != out.news.end(); ++each) {
+    if (auto* answered = std::get_if<Answered>(&*each)) {
       on_answer(std::move(*answered), out);
     } else {
-      news.push_back(std::move(each));
+      if (kept != each) *kept = std::move(*each);
+      ++kept;
     }
   }
-  out.news = std::move(news);
+  out.news.erase(kept, out.news.end());
 }
 
 void Desk::on_answer(Answered&& answered, DeskOutbox& out) {

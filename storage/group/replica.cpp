@@ -381,6 +381,7 @@ void Replica::flush(Now now, GroupOutbox& out) {
 }
 
 void Replica::end_waiting(GroupOutbox& out) {
+  if (waiters_.empty()) return;
   for (const Waiter& each : std::exchange(waiters_, {})) {
     out.push_back(Answered{each.waiter, error_result(OpError::unknown)});
   }

@@ -192,15 +192,18 @@ void Raft::commit_to(std::uint64_t index) {
 
 void Raft::advance_commit() {
   if (options_->bug == PlantedBug::ack_before_majority) return commit_to(log_.last_index());
-  std::vector<std::uint64_t> candidates{log_.last_index()};
-  for (const Peer& each : peers_) candidates.push_back(each.match);
-  std::sort(candidates.rbegin(), candidates.rend());
   const bool any_term = options_->bug == PlantedBug::old_term_committed;
-  for (const std::uint64_t index : candidates) {
-    if (index <= committed_ || (index < first_of_term_ && !any_term)) return;
-    if (!is_decided_by([&](const Peer& peer) { return peer.match >= index; })) continue;
-    commit_to(index);
-    return end_roster_change();
+  std::uint64_t index = log_.last_index();
+  while (index > committed_ && (index >= first_of_term_ || any_term)) {
+    if (is_decided_by([&](const Peer& peer) { return peer.match >= index; })) {
+      commit_to(index);
+      return end_roster_change();
+    }
+    std::uint64_t next = 0;  // the next one that some peer has
+    for (const Peer& each : peers_) {
+      if (each.match < index) next = std::max(next, each.match);
+    }
+    index = next;
   }
 }
 

@@ -68,14 +68,15 @@ void RaftLog::trim(std::uint64_t index) {
 
 std::vector<Entry> RaftLog::after(std::uint64_t index, std::size_t bytes_max) const {
   HOPRING_CHECK(base_index_ <= index);
-  std::vector<Entry> chosen;
+  std::size_t count = 0;
   std::size_t bytes = 0;
   for (std::uint64_t each = index + 1; each <= last_index(); ++each) {
     bytes += bytes_of(at(each).command);
-    if (!chosen.empty() && bytes > bytes_max) break;
-    chosen.push_back(at(each));
+    if (count > 0 && bytes > bytes_max) break;
+    ++count;
   }
-  return chosen;
+  const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(index - base_index_);
+  return {first, first + static_cast<std::ptrdiff_t>(count)};
 }
 
 }  // namespace hopring
