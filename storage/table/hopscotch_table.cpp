@@ -128,7 +128,7 @@ PutResult HopscotchTable::try_put(const RecordView& record) {
 PutResult HopscotchTable::create(Segment& segment, const RecordView& record) {
   Segment::Change change = segment.insert(record, clock_.now());
   if (change == Segment::Change::no_slot) {
-    change = make_room(segment);
+    change = make_room(segment, record.position);
     if (change == Segment::Change::done) {
       // What has just moved a segment does not move an extent as well.
       Segment& target = directory_.segment_of(record.position);
@@ -142,10 +142,9 @@ PutResult HopscotchTable::create(Segment& segment, const RecordView& record) {
   return change == Segment::Change::done ? PutResult::created : PutResult::out_of_memory;
 }
 
-// Grows or cuts a segment that has no slot for a record. no_slot if it is less than half full: its
-// records are crowded, and more buckets would not help them enough.
-Segment::Change HopscotchTable::make_room(Segment& segment) {
-  if (!segment.is_half_full()) return Segment::Change::no_slot;
+// Makes room in a segment that has no slot for a record at `position`.
+Segment::Change HopscotchTable::make_room(Segment& segment, std::uint64_t position) {
+  if (segment.is_crowded()) return spread(segment, position);
   const std::uint64_t slots = segment.capacity();
   const std::uint64_t records = segment.size();
   const bool grows = segment.can_grow();
@@ -159,6 +158,39 @@ Segment::Change HopscotchTable::make_room(Segment& segment) {
   work_.growth_slots += slots;
   work_.growth_records += records;
   return change;
+}
+
+// Cuts a segment whose records are crowded around `position`, as they are where they come in the
+// order of their positions: more buckets would not help them, a finer scale does. Halves it, and
+// the half that holds the position, until that is left with at most half of the records. In one
+// step, so that each record moves once. no_slot if all of them are at that position.
+Segment::Change HopscotchTable::spread(Segment& segment, std::uint64_t position) {
+  std::array<std::uint64_t, Segment::records_max> positions;
+  std::size_t count = 0;
+  segment.for_each(
+      [&](const RecordView& record) { positions[count++] = position_of_(record.key); });
+  std::vector<Interval> below;  // clockwise
+  std::vector<Interval> above;  // counterclockwise
+  Interval rest = segment.interval();
+  for (const std::size_t most = count / 2; count > most;) {
+    const auto begin = positions.begin();
+    const auto end = begin + static_cast<std::ptrdiff_t>(count);
+    if (std::all_of(begin, end, [&](std::uint64_t each) { return each == position; })) break;
+    const std::uint64_t at = cut_point(rest);
+    const Interval lower{rest.first, at - rest.first - 1};
+    const Interval upper{at, rest.last() - at};
+    const bool is_lower = lower.contains(position);
+    is_lower ? above.push_back(upper) : below.push_back(lower);
+    rest = is_lower ? lower : upper;
+    const auto kept =
+        std::partition(begin, end, [&](std::uint64_t each) { return rest.contains(each); });
+    count = static_cast<std::size_t>(kept - begin);
+  }
+  if (below.empty() && above.empty()) return Segment::Change::no_slot;
+  below.push_back(rest);
+  below.insert(below.end(), above.rbegin(), above.rend());
+  const bool is_done = rebuild(directory_.index_of(rest.first), 1, below);
+  return is_done ? Segment::Change::done : Segment::Change::out_of_memory;
 }
 
 // What a cut allocates, while a segment grows: at times malloc takes a page for it that is new, and

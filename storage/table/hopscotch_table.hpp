@@ -194,7 +194,8 @@ class HopscotchTable {
   std::optional<RecordView> oldest_spilled(std::uint64_t near, const Lookup& spared) const;
   PutResult try_put(const RecordView& record);
   PutResult create(Segment& segment, const RecordView& record);
-  Segment::Change make_room(Segment& segment);
+  Segment::Change make_room(Segment& segment, std::uint64_t position);
+  Segment::Change spread(Segment& segment, std::uint64_t position);
   Segment::Change cut(Segment& segment);
   void make_ahead() noexcept;
   void shrink(std::size_t index) noexcept;

@@ -161,6 +161,9 @@ class Segment {
   [[nodiscard]] Change grow() noexcept;
   bool can_grow() const noexcept { return slots_.buckets() < buckets_most(); }
   bool is_half_full() const noexcept { return slots_.size() * 2 >= slots_.capacity(); }
+  // Is it fuller in one part than elsewhere, if it has no slot for a record now? Where positions
+  // are spread evenly it would be nine tenths full.
+  bool is_crowded() const noexcept { return slots_.size() * 4 < slots_.capacity() * 3; }
 
   // What the slots of a fresh segment with so many records are lent.
   std::size_t fresh_slot_bytes(std::uint32_t records) const noexcept;

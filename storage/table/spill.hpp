@@ -1,8 +1,9 @@
 #pragma once
 
 // The bounded fallback of a table: records whose neighbourhood is full because too many positions
-// are equal or nearly so, which only happens to those who know the ring's hash key and mean it. An
-// ordered set with an allocation a record: dear in memory (about 150 bytes), O(log n) in time.
+// are equal or nearly so, which but for a few in a million only happens to those who know the
+// ring's hash key and mean it. An ordered set with an allocation a record: dear in memory (about
+// 190 bytes), O(log n) in time.
 //
 // Not thread-safe. Invariants (audit() checks them):
 //   (1) records are ordered by (position, key), each key once, all positions in the table's range.

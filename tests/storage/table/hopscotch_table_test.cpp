@@ -181,6 +181,40 @@ BOOST_AUTO_TEST_CASE(the_overhead_of_a_record_stays_within_its_budget) {
   BOOST_TEST(worst <= 20.0);  // 200,000 records are 240 segments: a few blocks weigh 3 bytes
 }
 
+// Goal: an arc that is copied or handed over, whose records come in the order of their positions,
+// costs its new peer what it cost the old one. One that spills costs three times as much.
+BOOST_AUTO_TEST_CASE(records_that_come_in_the_order_of_their_positions_cost_no_more) {
+  using Records = std::vector<std::pair<std::uint64_t, std::string>>;
+  const Range arc{~0ull >> 5, ~0ull >> 4};
+  Records ascending;
+  for (std::uint64_t i = 0; ascending.size() < 100000; ++i) {
+    std::string key = key_number(i);
+    key.resize(24, '.');
+    const std::uint64_t position = good_position(nullptr, key);
+    if (arc.contains(position)) ascending.emplace_back(position, std::move(key));
+  }
+  std::sort(ascending.begin(), ascending.end());
+  const Records descending(ascending.rbegin(), ascending.rend());
+  Records outwards;
+  for (std::size_t i = 0; i < ascending.size(); ++i) {
+    const std::size_t half = ascending.size() / 2;
+    outwards.push_back(ascending[i % 2 == 0 ? half + i / 2 : half - 1 - i / 2]);
+  }
+  const Records* const orders[] = {&ascending, &descending, &outwards};
+  for (const Records* records : orders) {
+    TestTable t(good_positions, {}, arc);
+    for (const auto& [position, key] : *records) {
+      BOOST_REQUIRE(t.put(key, "01234567890123456789012345678901") == PutResult::created);
+    }
+    t.table.audit();
+    BOOST_TEST(t.table.size() == records->size());
+    BOOST_TEST(t.table.spilled() <= 10u);
+    BOOST_TEST(t.table.work().records_moved_max <= 1024u);
+    const double count = static_cast<double>(records->size());
+    BOOST_TEST(static_cast<double>(t.pool.resident_bytes()) / count - 56 <= 16.0);
+  }
+}
+
 // Goal: what overwrites and deletes leave behind is won back.
 // Method: 20,000 records overwritten eight times by values of other sizes; then nine in ten erased.
 BOOST_AUTO_TEST_CASE(overwrites_and_deletes_win_space_back) {
