@@ -26,6 +26,12 @@ struct PeerRef {
   friend constexpr auto operator<=>(const PeerRef&, const PeerRef&) = default;
 };
 
+// Do two peers live, and fail, together? A host is an address; of two peers of one endpoint one is
+// dead.
+constexpr bool share_host(const PeerRef& a, const PeerRef& b) {
+  return a.endpoint.address == b.endpoint.address && a.endpoint.port != b.endpoint.port;
+}
+
 // "127.0.0.1:7000#1f0c5a7e00c0ffee", as it stands in logs.
 std::string to_string(const PeerRef& peer);
 

@@ -11,6 +11,22 @@ std::string to_string(const PeerRef& peer) {
   return to_string(peer.endpoint) + incarnation;
 }
 
+std::size_t crowding(std::span<const PeerRef> members) {
+  std::size_t crowded = 0;
+  for (std::size_t i = 1; i < members.size(); ++i) {
+    const auto before = members.first(i);
+    const auto is_near = [&](const PeerRef& each) { return share_host(each, members[i]); };
+    crowded += std::any_of(before.begin(), before.end(), is_near) ? 1 : 0;
+  }
+  return crowded;
+}
+
+bool crowds(std::span<const PeerRef> members, const PeerRef& from, const PeerRef& to) {
+  Members after(members.begin(), members.end());
+  std::replace(after.begin(), after.end(), from, to);
+  return crowding(after) > crowding(members);
+}
+
 bool is_well_formed(const View& view) {
   if (view.members.empty() || view.members.size() > members_max) return false;
   for (std::size_t i = 0; i < view.members.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "routing/arc.hpp"
@@ -72,6 +73,11 @@ void erase_if(Members& members, Predicate&& predicate) {
 inline bool is_member(const View& view, const PeerRef& peer) {
   return contains(view.members, peer);
 }
+
+// How many of the members share a host with one before them: 0 if they live on distinct hosts.
+std::size_t crowding(std::span<const PeerRef> members);
+// Would more of them do so if `to` stood in the place of `from`?
+bool crowds(std::span<const PeerRef> members, const PeerRef& from, const PeerRef& to);
 
 // Does a view that came from elsewhere keep the rules above?
 bool is_well_formed(const View& view);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include "client/cli/context.hpp"
@@ -30,6 +31,9 @@ struct Summary {
   std::size_t arcs = 0;
   std::size_t copies_wanted = 1;  // of each arc: by the ring's rule, and by the peers there are
   std::size_t arcs_lacking_copies = 0;
+  std::size_t hosts = 1;
+  // Members of one arc can live on distinct hosts only if there are as many hosts as copies.
+  std::optional<std::size_t> arcs_sharing_a_host;
   std::vector<std::string> faults;  // of the tiling
   double share_taken_over = 0;
   std::uint64_t records_dropped = 0;
@@ -46,6 +50,10 @@ Summary summarize(const Survey& survey) {
   summary.copies_wanted =
       std::min<std::size_t>(survey.reports.front().ring.replicas, survey.reports.size());
   summary.arcs_lacking_copies = arcs_lacking_copies(survey.reports, summary.copies_wanted);
+  summary.hosts = hosts_of(survey.reports);
+  if (summary.hosts >= summary.copies_wanted) {
+    summary.arcs_sharing_a_host = arcs_sharing_a_host(survey.reports);
+  }
   summary.faults = tiling_faults(survey.reports);
   summary.share_taken_over = share_taken_over(survey.reports);
   summary.records_dropped = counter_sum(survey.reports, "records_dropped");
@@ -97,6 +105,13 @@ void print_copies(const Survey& survey, const Summary& summary) {
     std::printf("copies: %zu of each arc, all there; any %zu peers may crash at one time\n",
                 summary.copies_wanted, may_crash);
   }
+  if (summary.arcs_sharing_a_host.value_or(0) > 0) {
+    std::printf("hosts: %zu of %zu arcs have members that share one of %zu; they move by "
+                "themselves\n",
+                *summary.arcs_sharing_a_host, summary.arcs, summary.hosts);
+  } else if (summary.arcs_sharing_a_host && summary.copies_wanted > 1) {
+    std::printf("hosts: the members of each arc live on distinct ones of %zu\n", summary.hosts);
+  }
   if (summary.copies_wanted < replicas) {
     std::printf("copies: %u are wanted, but there are only %zu peers: start more\n", replicas,
                 survey.reports.size());
@@ -124,6 +139,10 @@ void print_verdict(const Survey& survey, const Summary& summary) {
     std::printf("silent: %s: %s\n", to_string(peer.endpoint).c_str(), failure.text.c_str());
   }
   print_copies(survey, summary);
+}
+
+boost::json::value optional_number(const std::optional<std::size_t>& number) {
+  return number ? boost::json::value(*number) : boost::json::value(nullptr);
 }
 
 void print_json(const Survey& survey, const Summary& summary) {
@@ -156,6 +175,8 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"whole", summary.faults.empty()},
          {"healthy", is_healthy(summary)},
          {"arcs_lacking_copies", summary.arcs_lacking_copies},
+         {"hosts", summary.hosts},
+         {"arcs_sharing_a_host", optional_number(summary.arcs_sharing_a_host)},
          {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
          {"share_taken_over", summary.share_taken_over},
          {"records_dropped", summary.records_dropped},

@@ -135,6 +135,20 @@ std::size_t arcs_lacking_copies(const std::vector<PeerReport>& reports, std::siz
   return arcs;
 }
 
+std::size_t hosts_of(const std::vector<PeerReport>& reports) {
+  std::set<decltype(Endpoint::address)> hosts;
+  for (const PeerReport& report : reports) hosts.insert(report.self.endpoint.address);
+  return hosts.size();
+}
+
+std::size_t arcs_sharing_a_host(const std::vector<PeerReport>& reports) {
+  std::size_t arcs = 0;
+  for (const PeerReport& report : reports) {
+    for (const ArcReport& arc : report.arcs) arcs += crowding(arc.view.members) > 0 ? 1 : 0;
+  }
+  return arcs;
+}
+
 double share_of(const PeerReport& report) {
   double share = 0;
   for (const ArcReport& arc : report.arcs) share += ring_share(arc.view.arc);

@@ -36,6 +36,11 @@ std::size_t copies_at(const std::vector<PeerReport>& reports, const PeerRef& pee
 // has members.
 std::size_t arcs_lacking_copies(const std::vector<PeerReport>& reports, std::size_t wanted);
 
+// Addresses, without ports, at which peers answer.
+std::size_t hosts_of(const std::vector<PeerReport>& reports);
+// Arcs of which two members live on one host.
+std::size_t arcs_sharing_a_host(const std::vector<PeerReport>& reports);
+
 // How much of the ring, in [0, 1], has ever been taken over from peers that had died, as the views
 // say: at one copy, what was stored there at that time is lost.
 double share_taken_over(const std::vector<PeerReport>& reports);

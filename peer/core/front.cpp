@@ -150,6 +150,7 @@ void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Out
   membership_.reset();
   directory_ = {};
   passing_.clear();
+  mending_.clear();
   command_all(LeaveRing{});
   member_ = RingMember(options_.self, options_.limits, rng_.fork());
   member_.sync(now, {});
@@ -398,17 +399,6 @@ void Front::on_each(Now, ArcLost&& news, Outbox& out) {
   directory_.erase(news.view.arc.end);
   directory_.erase_copy(news.view.arc.end);
   arcs_changed_ = true;
-}
-
-void Front::on_each(Now now, MoveEnded&& news, Outbox& out) {
-  directory_.end_move(news.end);
-  membership_->on_move_ended(now, news.to, news.done);
-  const auto passing = passing_.find(news.end);
-  if (!news.done) {
-    tell_not_given(news.to, news.end, out);
-    if (passing != passing_.end()) tell_not_given(passing->second, news.end, out);
-  }
-  if (passing != passing_.end()) passing_.erase(passing);
 }
 
 void Front::on_each(Now, CopyKept&& news, Outbox&) {

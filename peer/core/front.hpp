@@ -115,6 +115,7 @@ class Front {
   void on_each(Now now, ArcFollowed&& news, Outbox& out);
   void on_each(Now now, Answered&& news, Outbox& out);
   void place_copies(Now now);
+  void mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others);
   void seek_primaries(Now now, Outbox& out);
   void sync(Now now);
   void become_ready(Outbox& out);
@@ -145,6 +146,9 @@ class Front {
   std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
   // Arcs that members are being changed of since one of them has asked to pass its copy on: who.
   std::map<Position, PeerRef> passing_;
+  // Arcs of which a member is being replaced because it shares a host with another.
+  std::set<Position> mending_;
+  Time next_mending_{};  // no other is, before
   std::map<Endpoint, Unreachable> dial_ends_;  // of contacts, while dialling
   std::uint64_t arcs_taken_over_ = 0;
 };

@@ -9,6 +9,11 @@ namespace hopring {
 
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr std::size_t mending_max = 4;  // arcs at a time: nothing is lost meanwhile
+constexpr auto mending_pause = 10s;     // after one has failed: the other host may be full
+
 bool has(const std::vector<PeerRef>& peers, const PeerRef& peer) {
   return std::find(peers.begin(), peers.end(), peer) != peers.end();
 }
@@ -34,19 +39,59 @@ void Front::place_copies(Now now) {
     const std::size_t before = next.size();
     std::vector<PeerRef> taken(present.begin(), present.end());
     while (next.size() < ring_->replicas) {
-      const auto newcomer = membership_->newcomer(now, taken, others);
+      const auto newcomer = membership_->newcomer(now, {taken, next}, others);
       if (!newcomer) break;
       next.push_back(*newcomer);
       taken.push_back(*newcomer);
     }
     const bool is_better = next.size() > before;
-    if (!is_better && !has_dead) continue;
+    if (!is_better && !has_dead) {
+      mend_hosts(now, each, others);
+      continue;
+    }
     for (const PeerRef& member : silent) {
       if (next.size() < ring_->replicas) next.push_back(member);
     }
     directory_.begin_move(each.view.arc.end);
     command(each.view.arc.end, SetMembers{each.view.arc.end, std::move(next)});
   }
+}
+
+// Of an arc that lacks nothing, one of two members on one host is replaced if there is a host with
+// none. That leaves fewer that share one, and no move for balance makes them more: it comes to an
+// end.
+void Front::mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others) {
+  const Members& present = arc.view.members;
+  const bool is_free = mending_.size() < mending_max && next_mending_ <= now.monotonic;
+  if (!is_free || membership_->leaving() || crowding(present) == 0) return;
+  if (arc.copies < present.size() || !arc.silent.empty()) return;
+  const auto is_crowded = [&](const PeerRef& member) {
+    return member != options_.self &&
+           std::any_of(present.begin(), present.end(),
+                       [&](const PeerRef& each) { return share_host(each, member); });
+  };
+  const auto victim = std::find_if(present.rbegin(), present.rend(), is_crowded);
+  if (victim == present.rend()) return;
+  std::vector<PeerRef> next(present.begin(), present.end());
+  std::erase(next, *victim);
+  const auto newcomer = membership_->newcomer_elsewhere(now, {present, next}, others);
+  if (!newcomer) return;
+  next.push_back(*newcomer);
+  mending_.insert(arc.view.arc.end);
+  directory_.begin_move(arc.view.arc.end);
+  command(arc.view.arc.end, SetMembers{arc.view.arc.end, std::move(next)});
+}
+
+void Front::on_each(Now now, MoveEnded&& news, Outbox& out) {
+  directory_.end_move(news.end);
+  membership_->on_move_ended(now, news.to, news.done);
+  if (mending_.erase(news.end) > 0 && !news.done) next_mending_ = now.monotonic + mending_pause;
+  const auto passing = passing_.find(news.end);
+  if (!news.done) {
+    tell_not_given(news.to, news.end, out);
+    if (passing != passing_.end()) tell_not_given(passing->second, news.end, out);
+  }
+  if (passing != passing_.end()) passing_.erase(passing);
 }
 
 // Copies that have heard of no primary for long: the ring may know better than their groups.
@@ -68,7 +113,8 @@ void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& 
   const bool is_welcome =
       arc != nullptr && is_member(arc->view, from) && from != options_.self &&
       !directory_.is_moving(pass.end) &&
-      !(pass.to && (is_member(arc->view, *pass.to) || member_.health().is_dead(*pass.to)));
+      !(pass.to && (is_member(arc->view, *pass.to) || member_.health().is_dead(*pass.to) ||
+                    crowds(arc->view.members, from, *pass.to)));
   if (!is_welcome) {
     tell_not_given(from, pass.end, out);
     if (pass.to) tell_not_given(*pass.to, pass.end, out);
@@ -76,10 +122,10 @@ void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& 
   }
   const Members& members = arc->view.members;
   std::vector<PeerRef> next(members.begin(), members.end());
-  std::optional<PeerRef> to = pass.to;
-  if (leaves) to = membership_->newcomer(now, next, living_peers());
   std::erase(next, from);
   std::erase_if(next, [&](const PeerRef& each) { return member_.health().is_dead(each); });
+  std::optional<PeerRef> to = pass.to;
+  if (leaves) to = membership_->newcomer(now, {members, next}, living_peers());
   if (to && !has(next, *to)) next.push_back(*to);
   passing_[pass.end] = from;
   directory_.begin_move(pass.end);

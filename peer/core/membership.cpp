@@ -81,8 +81,9 @@ void Membership::on_gone(const PeerRef& peer) {
 
 // Copies that are placed.
 
-std::optional<PeerRef> Membership::newcomer(Now now, std::span<const PeerRef> members,
-                                            std::span<const PeerRef> others) {
+// All that may have a copy beside the members.
+std::vector<PeerRef> Membership::candidates(Now now, std::span<const PeerRef> members,
+                                            std::span<const PeerRef> others) const {
   const auto may_have = [&](const PeerRef& peer) {
     if (peer == self_ || std::find(members.begin(), members.end(), peer) != members.end()) {
       return false;
@@ -95,6 +96,27 @@ std::optional<PeerRef> Membership::newcomer(Now now, std::span<const PeerRef> me
     if (std::find(choice.begin(), choice.end(), each) == choice.end()) choice.push_back(each);
   }
   std::erase_if(choice, [&](const PeerRef& each) { return !may_have(each); });
+  return choice;
+}
+
+// Those on hosts where nobody stays. If that is not all of them, who has just refused is not asked
+// again before the others: the host may be full.
+std::vector<PeerRef> Membership::elsewhere(Now now, const std::vector<PeerRef>& choice,
+                                           std::span<const PeerRef> staying) const {
+  std::vector<PeerRef> apart = choice;
+  std::erase_if(apart, [&](const PeerRef& peer) {
+    return std::any_of(staying.begin(), staying.end(),
+                       [&](const PeerRef& each) { return share_host(each, peer); });
+  });
+  if (apart.size() == choice.size()) return apart;
+  std::erase_if(apart, [&](const PeerRef& peer) {
+    const auto refused = refused_.find(peer);
+    return refused != refused_.end() && refused->second > now.monotonic;
+  });
+  return apart;
+}
+
+std::optional<PeerRef> Membership::draw(Now now, const std::vector<PeerRef>& choice) {
   if (choice.empty()) return std::nullopt;
   const PeerRef& one = choice[rng_.below(choice.size())];
   const PeerRef& other = choice[rng_.below(choice.size())];
@@ -102,6 +124,18 @@ std::optional<PeerRef> Membership::newcomer(Now now, std::span<const PeerRef> me
   const PeerLoad* other_load = balancer_.known(now.monotonic, other);
   if (load == nullptr || other_load == nullptr) return one;
   return load_of(*load) <= load_of(*other_load) ? one : other;
+}
+
+std::optional<PeerRef> Membership::newcomer(Now now, const Vacancy& vacancy,
+                                            std::span<const PeerRef> others) {
+  const std::vector<PeerRef> choice = candidates(now, vacancy.members, others);
+  const std::vector<PeerRef> apart = elsewhere(now, choice, vacancy.staying);
+  return draw(now, apart.empty() ? choice : apart);
+}
+
+std::optional<PeerRef> Membership::newcomer_elsewhere(Now now, const Vacancy& vacancy,
+                                                      std::span<const PeerRef> others) {
+  return draw(now, elsewhere(now, candidates(now, vacancy.members, others), vacancy.staying));
 }
 
 void Membership::on_leaver(Now now, const PeerRef& peer) {
@@ -126,7 +160,10 @@ std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantAr
     const bool has_copy = is_member(each.view, from);
     const bool is_passable =
         is_led || primary_of(each.view) != self_;  // it may just have been ours
-    if (has_copy == (message.measure == Measure::lead) && is_passable && !arcs.is_moving(arc.end)) {
+    const bool in_our_place = !has_copy && (!is_led || each.view.members.size() >= replicas_);
+    const bool is_wanted = has_copy == (message.measure == Measure::lead) &&
+                           !(in_our_place && crowds(each.view.members, self_, from));
+    if (is_wanted && is_passable && !arcs.is_moving(arc.end)) {
       candidates.push_back({arc, each.bytes, is_led});
     }
     if (!arcs.is_moving(arc.end)) return;
@@ -288,9 +325,19 @@ void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gi
     const Position end = each.view.arc.end;
     if (takers.empty() || arcs.moves() >= giving_max) break;
     if (arcs.is_moving(end)) continue;
-    gifts.push_back(GiveArc{end, end, takers[turn++ % takers.size()]});
+    gifts.push_back(GiveArc{end, end, taker(each.view, takers, turn++), true});
     arcs.begin_move(end);
   }
+}
+
+// The one whose turn it is, unless the next ones suit the other members' hosts better.
+const PeerRef& Membership::taker(const View& view, const std::vector<PeerRef>& takers,
+                                 std::size_t turn) const {
+  for (std::size_t i = 0; i < takers.size(); ++i) {
+    const PeerRef& each = takers[(turn + i) % takers.size()];
+    if (is_member(view, each) || !crowds(view.members, self_, each)) return each;
+  }
+  return takers[turn % takers.size()];
 }
 
 // Their primaries find somebody else for them, in their own time.

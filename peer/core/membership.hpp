@@ -4,6 +4,9 @@
 // asking heavier peers for arcs, giving to lighter ones that ask, and handing everything over at
 // the end (design D5). A joiner is a peer with no load that asks; nothing else is special about it.
 //
+// Members of an arc live on distinct hosts where there is a choice: an arc is not given where it
+// would have more members on one host than before, whatever balance says.
+//
 // Where arcs have several copies these are asked for, and apart from that the lead of arcs of which
 // there is a copy here already. An arc that is followed here is given by asking its primary.
 //
@@ -59,10 +62,18 @@ class Membership {
                    Outbox& out, RingEvents& events);
   Time next_deadline() const;
 
-  // Who should have a copy of an arc beside `members`: the lighter of two that are drawn from
-  // `others` and from the peers whose loads are known. nullopt: there is nobody.
-  std::optional<PeerRef> newcomer(Now now, std::span<const PeerRef> members,
-                                  std::span<const PeerRef> others);
+  // An arc that is to have another member: none of `members`, beside those that stay.
+  struct Vacancy {
+    std::span<const PeerRef> members;
+    std::span<const PeerRef> staying;
+  };
+  // The lighter of two that are drawn from `others` and from the peers whose loads are known; of
+  // those on hosts where nobody stays, if there are any that have not just refused. nullopt: there
+  // is nobody.
+  std::optional<PeerRef> newcomer(Now now, const Vacancy& vacancy, std::span<const PeerRef> others);
+  // The same, on such a host or nowhere.
+  std::optional<PeerRef> newcomer_elsewhere(Now now, const Vacancy& vacancy,
+                                            std::span<const PeerRef> others);
   // It has said that it wants to have no copy any more.
   void on_leaver(Now now, const PeerRef& peer);
 
@@ -83,9 +94,16 @@ class Membership {
     PeerRef from;
   };
 
+  std::vector<PeerRef> candidates(Now now, std::span<const PeerRef> members,
+                                  std::span<const PeerRef> others) const;
+  std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
+                                 std::span<const PeerRef> staying) const;
+  std::optional<PeerRef> draw(Now now, const std::vector<PeerRef>& choice);
   void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);
   bool ask_giver(Now now, const ArcDirectory& arcs, Measure measure, Outbox& out);
   void hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts, Outbox& out);
+  const PeerRef& taker(const View& view, const std::vector<PeerRef>& takers,
+                       std::size_t turn) const;
   void pass_copies_on(Now now, const ArcDirectory& arcs, Outbox& out);
   void forget_passed(Now now, ArcDirectory& arcs);
   PeerLoad expected(const ArcDirectory& arcs, const Balancer::Estimate& estimate) const;
@@ -113,8 +131,8 @@ class Membership {
   std::uint32_t last_nonce_ = 0;
   bool leaving_ = false;
   Time last_progress_{};
-  std::map<PeerRef, Time>
-      refused_;  // leaving: who did not take an arc, and until when to pass over
+  // Who did not take an arc, and until when to pass over.
+  std::map<PeerRef, Time> refused_;
 };
 
 }  // namespace hopring

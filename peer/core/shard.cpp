@@ -100,7 +100,7 @@ void Shard::go_on_cutting(Now now, GroupOutbox& news) {
   }
 }
 
-// Has the move begun? Otherwise it may be cut by one more step.
+// Has the move begun, or ended? Otherwise it may be cut by one more step.
 bool Shard::give_copied(Now now, const GiveArc& gift, GroupOutbox& news) {
   const Replica* replica = replicas_->find(gift.part);
   if (replica == nullptr || !replica->leads()) return false;
@@ -111,6 +111,10 @@ bool Shard::give_copied(Now now, const GiveArc& gift, GroupOutbox& news) {
   Members members = replica->view().members;
   if (!is_member(replica->view(), gift.to)) {
     if (members.size() >= ring_.replicas) {
+      if (!gift.may_crowd && crowds(members, self_, gift.to)) {  // they have changed since
+        news.push_back(MoveEnded{gift.part, gift.to, false});
+        return true;
+      }
       erase_if(members, [&](const PeerRef& each) { return each == self_; });
     }
     members.push_back(gift.to);

@@ -77,6 +77,7 @@ struct GiveArc {
   Position end;
   Position part;
   PeerRef to;
+  bool may_crowd = false;  // also if that puts more members on one host
 };
 // The arc that ends here should be held by these peers. In a ring of several copies alone. Always
 // followed by MoveEnded, unless the ring is left.

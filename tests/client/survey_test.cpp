@@ -68,6 +68,20 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_if_its_peer_answers_and_its_primary_counts_it
   BOOST_TEST(arcs_lacking_copies(reports, 2) == 1u, "nobody has heard of peer 3");
 }
 
+BOOST_AUTO_TEST_CASE(members_at_one_address_share_a_host) {
+  const auto at_host = [](std::uint32_t host, std::uint16_t port) {
+    return PeerRef{ipv4_endpoint(0x0a000000 + host, port), port};
+  };
+  std::vector<PeerReport> reports{report_of(1, {first, second}), report_of(2, {third})};
+  reports[0].self = at_host(1, 7001);
+  reports[1].self = at_host(2, 7002);
+  reports[0].arcs[0].view.members = {at_host(1, 7001), at_host(2, 7002), at_host(3, 7003)};
+  reports[0].arcs[1].view.members = {at_host(1, 7001), at_host(2, 7002), at_host(2, 7004)};
+  reports[1].arcs[0].view.members = {at_host(2, 7002)};
+  BOOST_TEST(hosts_of(reports) == 2u);
+  BOOST_TEST(arcs_sharing_a_host(reports) == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(loads_are_added_up_and_compared) {
   PeerReport report = report_of(2, {first, second});
   report.load.bytes = 500;  // it holds copies of other arcs, too

@@ -100,6 +100,27 @@ BOOST_AUTO_TEST_CASE(of_two_views_with_different_numbers_exactly_one_beats_the_o
   }
 }
 
+// Hosts.
+
+BOOST_AUTO_TEST_CASE(members_crowd_where_several_live_at_one_address) {
+  const auto at_host = [](std::uint32_t host, std::uint16_t port) {
+    return PeerRef{ipv4_endpoint(0x0a000000 + host, port), port};
+  };
+  const PeerRef a1 = at_host(1, 1);
+  const PeerRef a2 = at_host(1, 2);
+  const PeerRef a3 = at_host(1, 3);
+  const PeerRef b1 = at_host(2, 4);
+  BOOST_TEST(crowding(Members{}) == 0u);
+  BOOST_TEST(crowding(Members{a1, b1}) == 0u);
+  BOOST_TEST(crowding(Members{a1, b1, a2}) == 1u);
+  BOOST_TEST(crowding(Members{a1, a2, a3}) == 2u);
+  BOOST_TEST(crowds(Members{a1, b1}, b1, a2));
+  BOOST_TEST(!crowds(Members{a1, b1}, a1, a2));
+  BOOST_TEST(!crowds(Members{a1, a2}, a2, b1));
+  const PeerRef former{a1.endpoint, 77};  // another run of the process: one of them is dead
+  BOOST_TEST(crowding(Members{a1, former}) == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_view_without_members_or_with_too_many_is_malformed) {
   View none = view(0, 9, a);
   none.members.clear();

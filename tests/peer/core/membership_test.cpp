@@ -1,0 +1,160 @@
+// Who is given copies, and who is asked to have them: on distinct hosts where there is a choice.
+
+#include "peer/core/membership.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+#include "tests/peer/core/core_support.hpp"
+
+namespace hopring {
+namespace {
+
+PeerRef at_host(std::uint32_t host, std::uint16_t n) {
+  return {ipv4_endpoint(0x0a000000 + host, n), n};
+}
+
+RingConfig three_copies() {
+  RingConfig ring;
+  ring.nodes_per_peer = 1;
+  ring.replicas = 3;
+  return ring;
+}
+
+struct Fixture {
+  PeerRef self = at_host(1, 1);
+  PeerRef a2 = at_host(1, 2);
+  PeerRef b1 = at_host(2, 3);
+  PeerRef b2 = at_host(2, 4);
+  PeerRef c1 = at_host(3, 5);
+  PeerRef c2 = at_host(3, 6);
+  PeerRef d1 = at_host(4, 7);
+  Now now{Time{100s}, {1'700'000'000'000}};
+  Membership membership{self, Limits{}, three_copies(), 1, Rng(1)};
+  ArcDirectory arcs;
+  Outbox out;
+
+  void lead(std::uint64_t end, const Members& members) {
+    arcs.set(View{Arc{Position{end - 100}, Position{end}}, {1, 0, 1}, 0, members});
+    arcs.set_size({Position{end}, 1000, 100000});
+  }
+  void follow(std::uint64_t end, const Members& members) {
+    arcs.set_copy(View{Arc{Position{end - 100}, Position{end}}, {1, 0, 1}, 0, members});
+    arcs.set_size({Position{end}, 1000, 100000});
+  }
+  // Of a peer with nothing at all; a fair share is one arc.
+  std::optional<GiveArc> ask(const PeerRef& from) {
+    WantArc want;
+    want.nonce = 1;
+    want.fair.bytes = 100000;
+    want.peers = 3;
+    want.arcs = 100;
+    out.clear();
+    return membership.on(now, from, want, arcs, out);
+  }
+  WantArcAnswer::Verdict verdict() const { return sent<WantArcAnswer>(out).at(0).second.verdict; }
+  std::set<PeerRef> newcomers(const Members& members, const Members& staying,
+                              const std::vector<PeerRef>& others) {
+    std::set<PeerRef> drawn;
+    for (int i = 0; i < 100; ++i) {
+      if (const auto each = membership.newcomer(now, {members, staying}, others)) {
+        drawn.insert(*each);
+      }
+    }
+    return drawn;
+  }
+};
+
+using Peers = std::set<PeerRef>;
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(membership_and_hosts, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_new_member_is_drawn_from_the_hosts_that_have_none) {
+  const Members members{self, b1};
+  BOOST_TEST((newcomers(members, members, {a2, b1, b2, c1, d1}) == Peers{c1, d1}));
+  BOOST_TEST((newcomers(members, members, {a2, b2}) == Peers{a2, b2}), "there is no such host");
+  BOOST_TEST(newcomers(members, members, {self, b1}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_host_of_a_member_that_goes_is_free) {
+  const Members members{self, b1, c1};
+  BOOST_TEST((newcomers(members, Members{self, c1}, {a2, b2, c2}) == Peers{b2}));
+}
+
+// Goal: a full host does not leave an arc without its copies.
+BOOST_AUTO_TEST_CASE(who_has_just_refused_gives_way_to_others_on_any_host) {
+  const Members members{self, b1};
+  membership.on_move_ended(now, c1, false);
+  BOOST_TEST((newcomers(members, members, {a2, b2, c1}) == Peers{a2, b2, c1}));
+  BOOST_TEST((newcomers(members, members, {a2, b2, c1, d1}) == Peers{d1}));
+  now.monotonic = now.monotonic + 2s;
+  BOOST_TEST((newcomers(members, members, {a2, b2, c1}) == Peers{c1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_shares_a_host_is_replaced_on_a_free_one_or_not_at_all) {
+  const Members members{self, a2, b1};
+  const Members staying{self, b1};
+  const std::vector<PeerRef> near{b2};
+  BOOST_TEST(!membership.newcomer_elsewhere(now, {members, staying}, near));
+  const std::vector<PeerRef> far{b2, c1};
+  BOOST_TEST(membership.newcomer_elsewhere(now, {members, staying}, far).value() == c1);
+}
+
+BOOST_AUTO_TEST_CASE(an_arc_is_not_given_where_two_of_its_members_would_share_a_host) {
+  lead(100, {self, b1, c1});
+  lead(200, {self, b1, c1});
+  lead(300, {self, b1, c1});
+  BOOST_TEST(!ask(b2));
+  BOOST_TEST((verdict() == WantArcAnswer::Verdict::nothing));
+  BOOST_REQUIRE(ask(d1));
+  BOOST_TEST((verdict() == WantArcAnswer::Verdict::coming));
+}
+
+BOOST_AUTO_TEST_CASE(another_peer_of_our_host_may_have_our_copy) {
+  for (std::uint64_t end = 100; end <= 300; end += 100) lead(end, {self, b1, c1});
+  BOOST_TEST(ask(a2).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(an_arc_whose_members_share_a_host_may_go_where_they_still_do) {
+  for (std::uint64_t end = 100; end <= 300; end += 100) lead(end, {self, a2, b1});
+  BOOST_TEST(ask(b2).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(where_a_member_is_missing_anybody_is_welcome) {
+  for (std::uint64_t end = 100; end <= 300; end += 100) lead(end, {self, b1});
+  BOOST_TEST(ask(b2).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_is_not_passed_on_to_the_host_of_another_member) {
+  for (std::uint64_t end = 100; end <= 300; end += 100) follow(end, {b1, self, c1});
+  BOOST_TEST(!ask(c2));
+  BOOST_TEST(sent<PassCopy>(out).empty());
+  BOOST_TEST(!ask(d1));
+  BOOST_REQUIRE(sent<PassCopy>(out).size() == 1u);
+  BOOST_TEST(sent<PassCopy>(out)[0].first == b1);
+}
+
+BOOST_AUTO_TEST_CASE(who_leaves_hands_over_to_hosts_without_a_member) {
+  RingMember ring(self, Limits{}, Rng(2));
+  ring.sync(now, {});
+  for (const PeerRef& each : {b2, c2, a2}) {
+    ArcFound found;
+    found.load.ring_parts = ring_parts_whole / 3;
+    found.view = View{Arc{Position{1}, Position{2}}, {1, 0, 1}, 0, {each}};
+    membership.on_lookup(now, LookupDone{membership_lookup, found});
+  }
+  for (std::uint64_t end = 100; end <= 300; end += 100) lead(end, {self, b1, c1});
+  membership.leave(now);
+  std::vector<GiveArc> gifts;
+  RingEvents events;
+  membership.on_deadline(now, ring, arcs, gifts, out, events);
+  BOOST_REQUIRE(gifts.size() == 3u);
+  for (const GiveArc& each : gifts) BOOST_TEST(each.to == a2);
+  for (const GiveArc& each : gifts) BOOST_TEST(each.may_crowd);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace hopring
