@@ -70,6 +70,16 @@ Problem take_bytes(std::string text, std::uint64_t& bytes) {
   return std::nullopt;
 }
 
+Problem take_copy_rate(const std::string& text, std::uint64_t& rate) {
+  rate = 0;
+  if (text == "0") return std::nullopt;
+  Problem problem = take_bytes(text, rate);
+  if (problem || rate < copy_rate_min) {
+    return "must be 0, which is no limit, or at least 1M: bytes, or a number with K, M or G";
+  }
+  return std::nullopt;
+}
+
 Problem take_log_level(const std::string& text, LogLevel& level) {
   constexpr std::array<std::string_view, 4> names{"debug", "info", "warning", "error"};
   const auto* const found = std::find(names.begin(), names.end(), text);
@@ -217,6 +227,11 @@ constexpr Option option_table[] = {
      "what a write at --max-memory does: none: it is refused; lru: it replaces "
      "what was used least recently (none)",
      [](const std::string& text, Config& config) { return take_eviction(text, config.evicts); }},
+    {"copy-rate", "BYTES",
+     "of copies for peers that lack them, so many a second at most; 0: no limit (64M)",
+     [](const std::string& text, Config& config) {
+       return take_copy_rate(text, config.copy_rate);
+     }},
     {"weight", "NUMBER", "its share of the ring, relative to that of others (1)",
      [](const std::string& text, Config& config) {
        return take_number(text, 1, weight_max, config.weight);

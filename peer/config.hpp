@@ -13,6 +13,7 @@
 #include "peer/core/effects.hpp"
 #include "peer/core/limits.hpp"
 #include "routing/ring_config.hpp"
+#include "storage/group/options.hpp"
 
 namespace hopring {
 
@@ -28,8 +29,9 @@ struct Config {
   std::uint32_t replicas = 3;
   bool replicas_given = false;
   std::uint32_t threads = 1;
-  std::uint64_t memory_bytes_max = 0;  // 0: no limit
-  bool evicts = false;                 // --evict lru; then there is a limit
+  std::uint64_t memory_bytes_max = 0;           // 0: no limit
+  bool evicts = false;                          // --evict lru; then there is a limit
+  std::uint64_t copy_rate = copy_rate_default;  // bytes a second; 0: no limit
   std::uint32_t weight = 1;
   Limits limits;
   LogLevel log_level = LogLevel::info;

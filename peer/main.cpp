@@ -70,6 +70,7 @@ int run(const Config& config) {
                    .limits = within_descriptors(config.limits),
                    .memory_bytes_max = table_bytes_of(config.memory_bytes_max),
                    .evicts = config.evicts,
+                   .copy_rate = config.copy_rate,
                    .weight = config.weight,
                    .shards = config.threads};
   Driver driver(io, std::move(*acceptor), {.peer = std::move(peer), .log_level = config.log_level});

@@ -22,6 +22,7 @@ constexpr int looks_max = 5;
 
 // --wait-healthy: between two looks, and how long it waits unless told.
 constexpr std::chrono::milliseconds look_pause{250};
+constexpr std::chrono::seconds progress_pause{3};
 constexpr unsigned wait_healthy_default_s = 60;
 
 struct Summary {
@@ -30,7 +31,7 @@ struct Summary {
   std::vector<std::uint64_t> copies;  // by peer
   std::size_t arcs = 0;
   std::size_t copies_wanted = 1;  // of each arc: by the ring's rule, and by the peers there are
-  std::size_t arcs_lacking_copies = 0;
+  Lack lack;
   std::size_t hosts = 1;
   // Members of one arc can live on distinct hosts only if there are as many hosts as copies.
   std::optional<std::size_t> arcs_sharing_a_host;
@@ -49,7 +50,7 @@ Summary summarize(const Survey& survey) {
   }
   summary.copies_wanted =
       std::min<std::size_t>(survey.reports.front().ring.replicas, survey.reports.size());
-  summary.arcs_lacking_copies = arcs_lacking_copies(survey.reports, summary.copies_wanted);
+  summary.lack = lack_of_copies(survey.reports, summary.copies_wanted);
   summary.hosts = hosts_of(survey.reports);
   if (summary.hosts >= summary.copies_wanted) {
     summary.arcs_sharing_a_host = arcs_sharing_a_host(survey.reports);
@@ -61,9 +62,7 @@ Summary summarize(const Survey& survey) {
 }
 
 // Is the ring whole, and has each arc all the copies that there are peers for?
-bool is_healthy(const Summary& summary) {
-  return summary.faults.empty() && summary.arcs_lacking_copies == 0;
-}
+bool is_healthy(const Summary& summary) { return summary.faults.empty() && summary.lack.arcs == 0; }
 
 std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
   std::uint64_t sum = 0;
@@ -98,17 +97,18 @@ void print_copies(const Survey& survey, const Summary& summary) {
     return;
   }
   const std::size_t may_crash = (summary.copies_wanted - 1) / 2;
-  if (summary.arcs_lacking_copies > 0) {
+  if (summary.lack.arcs > 0) {
     std::printf("copies: %zu of %zu arcs lack some of their %zu; they come by themselves\n",
-                summary.arcs_lacking_copies, summary.arcs, summary.copies_wanted);
+                summary.lack.arcs, summary.arcs, summary.copies_wanted);
   } else {
     std::printf("copies: %zu of each arc, all there; any %zu peers may crash at one time\n",
                 summary.copies_wanted, may_crash);
   }
   if (summary.arcs_sharing_a_host.value_or(0) > 0) {
-    std::printf("hosts: %zu of %zu arcs have members that share one of %zu; they move by "
-                "themselves\n",
-                *summary.arcs_sharing_a_host, summary.arcs, summary.hosts);
+    std::printf(
+        "hosts: %zu of %zu arcs have members that share one of %zu; they move by "
+        "themselves\n",
+        *summary.arcs_sharing_a_host, summary.arcs, summary.hosts);
   } else if (summary.arcs_sharing_a_host && summary.copies_wanted > 1) {
     std::printf("hosts: the members of each arc live on distinct ones of %zu\n", summary.hosts);
   }
@@ -174,7 +174,8 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"skew_bytes", peak_over_mean(summary.bytes)},
          {"whole", summary.faults.empty()},
          {"healthy", is_healthy(summary)},
-         {"arcs_lacking_copies", summary.arcs_lacking_copies},
+         {"arcs_lacking_copies", summary.lack.arcs},
+         {"copy_bytes_lacking", summary.lack.bytes},
          {"hosts", summary.hosts},
          {"arcs_sharing_a_host", optional_number(summary.arcs_sharing_a_host)},
          {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
@@ -190,16 +191,31 @@ void add_ring_options(po::options_description& options) {
                         "seconds at most (60)");
 }
 
+// Somebody may look on.
+void print_progress(const Summary& summary) {
+  std::fprintf(stderr, "waiting: %zu of %zu arcs lack copies, of %s bytes", summary.lack.arcs,
+               summary.arcs, with_commas(summary.lack.bytes).c_str());
+  if (!summary.faults.empty()) {
+    std::fprintf(stderr, "; the ring is not whole: %s", summary.faults.front().c_str());
+  }
+  std::fprintf(stderr, "\n");
+}
+
 Result<Survey> look(Context& context) {
   const bool waits = context.has("wait-healthy");
   const auto patience =
       std::chrono::seconds(waits ? context.options["wait-healthy"].as<unsigned>() : 0);
   const Time end = read_clocks().monotonic + patience;
+  Time next_progress = read_clocks().monotonic + progress_pause;
   auto seen = survey(context.map);
   for (int looks = 1; seen; ++looks) {
     const Summary summary = summarize(*seen);
     if (waits ? is_healthy(summary) : summary.faults.empty()) break;
     if (waits ? read_clocks().monotonic >= end : looks >= looks_max) break;
+    if (waits && read_clocks().monotonic >= next_progress) {
+      print_progress(summary);
+      next_progress = next_progress + progress_pause;
+    }
     if (waits) std::this_thread::sleep_for(look_pause);
     seen = survey(context.map);
   }

@@ -118,10 +118,10 @@ std::size_t copies_at(const std::vector<PeerReport>& reports, const PeerRef& pee
 
 // A primary may not have noticed yet that a member has died: whoever does not answer here does not
 // count.
-std::size_t arcs_lacking_copies(const std::vector<PeerReport>& reports, std::size_t wanted) {
+Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted) {
   std::set<PeerRef> answering;
   for (const PeerReport& report : reports) answering.insert(report.self);
-  std::size_t arcs = 0;
+  Lack lack;
   for (const PeerReport& report : reports) {
     for (const ArcReport& arc : report.arcs) {
       const Members& members = arc.view.members;
@@ -129,10 +129,12 @@ std::size_t arcs_lacking_copies(const std::vector<PeerReport>& reports, std::siz
         return answering.contains(each);
       });
       const auto copies = std::min<std::size_t>(arc.copies, static_cast<std::size_t>(there));
-      arcs += copies < std::max(members.size(), wanted) ? 1 : 0;
+      const std::size_t lacking = std::max(members.size(), wanted) - copies;
+      lack.arcs += lacking > 0 ? 1 : 0;
+      lack.bytes += lacking * arc.bytes;
     }
   }
-  return arcs;
+  return lack;
 }
 
 std::size_t hosts_of(const std::vector<PeerReport>& reports) {

@@ -151,6 +151,7 @@ void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Out
   directory_ = {};
   passing_.clear();
   mending_.clear();
+  burst_ = {};
   command_all(LeaveRing{});
   member_ = RingMember(options_.self, options_.limits, rng_.fork());
   member_.sync(now, {});
@@ -264,7 +265,7 @@ void Front::on_deadline(Now now, Outbox& out) {
   }
   if (ring_) {
     if (next_placement_ <= now.monotonic) {
-      place_copies(now);
+      place_copies(now, out);
       seek_primaries(now, out);
     }
     if (member_.next_deadline() <= now.monotonic) member_.on_deadline(now, out, events_);
@@ -573,13 +574,23 @@ ReportReply Front::report() const {
     sum += status.counters;
     table_bytes += status.table_bytes;
   }
-  reply.counters = {
-      {"arcs_taken_over", arcs_taken_over_},    {"settled", membership_->settled() ? 1u : 0u},
-      {"moves_begun", sum.moves_begun},         {"moves_done", sum.moves_done},
-      {"moves_given_up", sum.moves_given_up},   {"arcs_received", sum.arcs_received},
-      {"copies_used", sum.copies_used},         {"splits", sum.splits},
-      {"records_expired", sum.records_expired}, {"records_evicted", sum.records_evicted},
-      {"records_dropped", sum.records_dropped}, {"table_bytes", table_bytes}};
+  reply.counters = {{"arcs_taken_over", arcs_taken_over_},
+                    {"settled", membership_->settled() ? 1u : 0u},
+                    {"moves_begun", sum.moves_begun},
+                    {"moves_done", sum.moves_done},
+                    {"moves_given_up", sum.moves_given_up},
+                    {"arcs_received", sum.arcs_received},
+                    {"copies_begun", sum.copies_begun},
+                    {"copies_done", sum.copies_done},
+                    {"copies_given_up", sum.copies_given_up},
+                    {"copies_under_way", sum.copies_under_way()},
+                    {"copy_bytes_sent", sum.copy_bytes_sent},
+                    {"copies_used", sum.copies_used},
+                    {"splits", sum.splits},
+                    {"records_expired", sum.records_expired},
+                    {"records_evicted", sum.records_evicted},
+                    {"records_dropped", sum.records_dropped},
+                    {"table_bytes", table_bytes}};
   return reply;
 }
 

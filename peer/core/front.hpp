@@ -16,6 +16,7 @@
 
 #include "base/rng.hpp"
 #include "peer/core/arc_directory.hpp"
+#include "peer/core/copy_burst.hpp"
 #include "peer/core/effects.hpp"
 #include "peer/core/errands.hpp"
 #include "peer/core/membership.hpp"
@@ -114,7 +115,8 @@ class Front {
   void on_each(Now now, CopyKept&& news, Outbox& out);
   void on_each(Now now, ArcFollowed&& news, Outbox& out);
   void on_each(Now now, Answered&& news, Outbox& out);
-  void place_copies(Now now);
+  void place_copies(Now now, Outbox& out);
+  void tell_of_burst(Now now, Outbox& out);
   void mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others);
   void seek_primaries(Now now, Outbox& out);
   void sync(Now now);
@@ -149,6 +151,7 @@ class Front {
   // Arcs of which a member is being replaced because it shares a host with another.
   std::set<Position> mending_;
   Time next_mending_{};  // no other is, before
+  CopyBurst burst_;
   std::map<Endpoint, Unreachable> dial_ends_;  // of contacts, while dialling
   std::uint64_t arcs_taken_over_ = 0;
 };

@@ -23,7 +23,7 @@ bool has(const std::vector<PeerRef>& peers, const PeerRef& peer) {
 // An arc that is served here should have all its copies, at peers that live and answer. A member
 // that is dead is let go for another, or where there is no other; one that is silent only for
 // another.
-void Front::place_copies(Now now) {
+void Front::place_copies(Now now, Outbox& out) {
   next_placement_ = now.monotonic + rng_.jittered(options_.limits.placement_interval);
   const std::vector<PeerRef> others = living_peers();
   for (const ArcEntry& each : directory_.entries()) {
@@ -52,9 +52,27 @@ void Front::place_copies(Now now) {
     for (const PeerRef& member : silent) {
       if (next.size() < ring_->replicas) next.push_back(member);
     }
+    if (is_better && (has_dead || !silent.empty())) {
+      burst_.on_begun(each.view.arc.end, each.bytes * (taken.size() - present.size()));
+    }
     directory_.begin_move(each.view.arc.end);
     command(each.view.arc.end, SetMembers{each.view.arc.end, std::move(next)});
   }
+  tell_of_burst(now, out);
+}
+
+void Front::tell_of_burst(Now now, Outbox& out) {
+  std::uint64_t bytes_sent = 0;
+  for (const ShardStatus& status : statuses_) bytes_sent += status.counters.copy_bytes_sent;
+  const auto tell = [&](const std::string& event, const CopyBurst::Totals& totals) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(totals.took).count();
+    out.push_back(LogLine{LogLevel::info, "event=" + event +
+                                              " arcs=" + std::to_string(totals.arcs) +
+                                              " bytes=" + std::to_string(totals.bytes) +
+                                              (ms > 0 ? " ms=" + std::to_string(ms) : "")});
+  };
+  if (const auto begun = burst_.just_begun(now.monotonic, bytes_sent)) tell("copies_lost", *begun);
+  if (const auto ended = burst_.just_ended(now.monotonic, bytes_sent)) tell("copies_made", *ended);
 }
 
 // Of an arc that lacks nothing, one of two members on one host is replaced if there is a host with
@@ -85,6 +103,7 @@ void Front::mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>&
 void Front::on_each(Now now, MoveEnded&& news, Outbox& out) {
   directory_.end_move(news.end);
   membership_->on_move_ended(now, news.to, news.done);
+  burst_.on_ended(news.end, news.done);
   if (mending_.erase(news.end) > 0 && !news.done) next_mending_ = now.monotonic + mending_pause;
   const auto passing = passing_.find(news.end);
   if (!news.done) {

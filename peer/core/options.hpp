@@ -10,6 +10,7 @@
 #include "peer/core/limits.hpp"
 #include "routing/peer_ref.hpp"
 #include "routing/ring_config.hpp"
+#include "storage/group/options.hpp"
 #include "storage/raft/planted_bug.hpp"
 
 namespace hopring {
@@ -25,6 +26,9 @@ constexpr std::uint64_t table_bytes_of(std::uint64_t memory_bytes) {
   return memory_bytes == 0 ? 0 : memory_bytes - memory_bytes / 80 - process_bytes;
 }
 
+// --copy-rate at least; below it a busy arc might never get its copies.
+inline constexpr std::uint64_t copy_rate_min = std::uint64_t{1} << 20;
+
 struct PeerOptions {
   PeerRef self;  // where others reach it; a random incarnation
   // Creates this ring; or, with contacts, joins theirs and takes over their configuration.
@@ -37,6 +41,8 @@ struct PeerOptions {
   std::uint64_t memory_bytes_max = 0;  // of all tables: what --max-memory leaves; 0: no limit
   // --evict lru: at the limit writes replace what was used least recently. REQUIRES: a limit.
   bool evicts = false;
+  // Bytes a second of copies that go to peers that have none; 0: no limit.
+  std::uint64_t copy_rate = copy_rate_default;
   std::size_t block_bytes = 32768;    // what tables borrow memory in; small in a simulation
   PlantedBug bug = PlantedBug::none;  // for tests of the judges
   std::uint32_t weight = 1;

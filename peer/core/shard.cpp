@@ -12,6 +12,11 @@ GroupOptions group_options(const PeerOptions& options) {
   groups.pool.bytes_max = options.memory_bytes_max / options.shards;
   groups.pool.keeps_ages = options.evicts;
   groups.pool.block_bytes = options.block_bytes;
+  if (options.copy_rate != 0) {
+    groups.copy_rate = std::max<std::uint64_t>(options.copy_rate / options.shards, 1);
+  } else {
+    groups.copy_rate = 0;
+  }
   groups.moves_max = Membership::giving_max;
   groups.raft.bug = options.bug;
   return groups;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "storage/group/walks.hpp"
 
 namespace hopring {
 namespace {
@@ -19,9 +20,10 @@ bool is_further(const std::optional<Position>& a, const std::optional<Position>&
 
 }  // namespace
 
-CopySource::CopySource(const GroupOptions& options, TransferId transfer, const PeerRef& to, Now now,
-                       Replica& replica, GroupOutbox& out)
+CopySource::CopySource(const GroupOptions& options, ByteBucket& budget, TransferId transfer,
+                       const PeerRef& to, Now now, Replica& replica, GroupOutbox& out)
     : options_(&options),
+      budget_(&budget),
       transfer_(transfer),
       to_(to),
       offer_(replica.offer(transfer)),
@@ -38,6 +40,7 @@ void CopySource::send(GroupMessage message, GroupOutbox& out) const {
 }
 
 void CopySource::on_progress(Now now) {
+  idle_since_.reset();
   progress_at_ = now.monotonic;
   resend_at_ = now.monotonic + options_->resend_interval;
 }
@@ -53,7 +56,7 @@ void CopySource::on_message(Now now, const OfferAnswer& message, Replica& replic
   phase_ = Phase::copying;
   // What it answered before it had the offer (NoCopy) holds no more.
   replica.add_learner(now, to_, offer_.index);
-  send_results(replica, out);
+  go_on(now, replica, out);
 }
 
 void CopySource::on_message(Now now, const CopyResultsAnswer& message, Replica& replica,
@@ -63,8 +66,7 @@ void CopySource::on_message(Now now, const CopyResultsAnswer& message, Replica& 
   on_progress(now);
   results_upto_ = message.after;
   has_results_ = message.has_all;
-  if (has_results_) return send_chunks(replica, out);
-  send_results(replica, out);
+  go_on(now, replica, out);
 }
 
 void CopySource::on_message(Now now, const ChunkAnswer& message, Replica& replica,
@@ -81,44 +83,75 @@ void CopySource::on_message(Now now, const ChunkAnswer& message, Replica& replic
   while (!chunks_.empty() && !is_further(chunks_.front().next, missing_)) chunks_.pop_front();
   if (!chunks_.empty() && chunks_.front().first != missing_) chunks_.clear();
   if (chunks_.empty()) next_read_ = missing_;
-  send_chunks(replica, out);
+  go_on(now, replica, out);
 }
 
-void CopySource::send_results(const Replica& replica, GroupOutbox& out) const {
+// Sends what may be sent.
+void CopySource::go_on(Now now, const Replica& replica, GroupOutbox& out) {
+  waits_ = false;
+  if (has_results_) {
+    send_chunks(now, replica, out);
+  } else {
+    send_results(now, replica, out);
+  }
+  const bool is_idle = waits_ && chunks_.empty();
+  if (is_idle && !idle_since_) idle_since_ = now.monotonic;
+  if (is_idle || !idle_since_) return;
+  progress_at_ = progress_at_ + (now.monotonic - *idle_since_);
+  resend_at_ = now.monotonic + options_->resend_interval;
+  idle_since_.reset();
+}
+
+bool CopySource::may_send(Now now) {
+  waits_ = !budget_->has(now.monotonic, options_->chunk_bytes);
+  return !waits_;
+}
+
+void CopySource::send_results(Now now, const Replica& replica, GroupOutbox& out) {
+  if (!may_send(now)) return;
   const std::size_t count = std::max<std::size_t>(options_->chunk_bytes / result_bytes, 1);
   CopyResults part = replica.read_results(results_upto_, count);
   part.transfer = transfer_;
+  budget_->take(now.monotonic, part.results.size() * result_bytes);
   send(std::move(part), out);
 }
 
-void CopySource::send_chunks(const Replica& replica, GroupOutbox& out) {
-  while (next_read_ && chunks_.size() < options_->chunks_inflight_max) {
+void CopySource::send_chunks(Now now, const Replica& replica, GroupOutbox& out) {
+  while (next_read_ && chunks_.size() < options_->chunks_inflight_max && may_send(now)) {
     Chunk chunk = replica.read_chunk(*next_read_, options_->chunk_bytes);
     chunk.transfer = transfer_;
     std::optional<Position> next;
     if (chunk.interval.end != replica.arc().end) next = advance(chunk.interval.end, 1);
     chunks_.push_back({*next_read_, next});
     next_read_ = next;
+    budget_->take(now.monotonic, wire_bytes(chunk));
     send(std::move(chunk), out);
   }
 }
 
 void CopySource::on_deadline(Now now, const Replica& replica, GroupOutbox& out) {
+  if (idle_since_) return go_on(now, replica, out);
   if (now.monotonic >= progress_at_ + options_->transfer_timeout) {
     phase_ = Phase::given_up;
     return;
   }
-  if (now.monotonic < resend_at_) return;
+  if (now.monotonic < resend_at_) {
+    if (waits_) go_on(now, replica, out);
+    return;
+  }
   resend_at_ = now.monotonic + options_->resend_interval;
   if (phase_ == Phase::offering) return send(offer_, out);
-  if (!has_results_) return send_results(replica, out);
-  chunks_.clear();
-  next_read_ = missing_;
-  send_chunks(replica, out);
+  if (has_results_) {
+    chunks_.clear();
+    next_read_ = missing_;
+  }
+  go_on(now, replica, out);
 }
 
 Time CopySource::next_deadline() const noexcept {
-  return std::min(resend_at_, progress_at_ + options_->transfer_timeout);
+  const Time ready_at = waits_ ? budget_->ready_at(options_->chunk_bytes) : Time::never();
+  if (idle_since_) return ready_at;
+  return std::min({ready_at, resend_at_, progress_at_ + options_->transfer_timeout});
 }
 
 }  // namespace hopring

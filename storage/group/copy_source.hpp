@@ -10,6 +10,9 @@
 // not fit (replica.hpp), so what is not acknowledged is sent again from the last acknowledged place
 // on.
 //
+// All copies that leave a shard share a budget of bytes. Where it has none left a copy waits, and
+// nobody counts as silent meanwhile of whom no answer is awaited.
+//
 // Not thread-safe. Sans-IO.
 //
 // Invariant: chunks_ is empty until the window has been taken; it holds at most chunks_inflight_max
@@ -20,6 +23,7 @@
 #include <optional>
 
 #include "base/time.hpp"
+#include "storage/group/byte_bucket.hpp"
 #include "storage/group/replica.hpp"
 
 namespace hopring {
@@ -28,10 +32,9 @@ class CopySource {
  public:
   enum class Phase : std::uint8_t { offering, copying, done, given_up };
 
-  // Sends the offer. REQUIRES: the replica is primary; `options` outlive the
-  // source.
-  CopySource(const GroupOptions& options, TransferId transfer, const PeerRef& to, Now now,
-             Replica& replica, GroupOutbox& out);
+  // Sends the offer. REQUIRES: the replica is primary; `options` and `budget` outlive the source.
+  CopySource(const GroupOptions& options, ByteBucket& budget, TransferId transfer,
+             const PeerRef& to, Now now, Replica& replica, GroupOutbox& out);
 
   TransferId transfer() const noexcept { return transfer_; }
   const PeerRef& to() const noexcept { return to_; }
@@ -47,7 +50,7 @@ class CopySource {
   Time next_deadline() const noexcept;
   // Nothing has been heard of it for long.
   bool is_stale(Now now) const noexcept {
-    return now.monotonic >= progress_at_ + options_->transfer_timeout;
+    return !idle_since_ && now.monotonic >= progress_at_ + options_->transfer_timeout;
   }
   void give_up() { phase_ = Phase::given_up; }
 
@@ -58,11 +61,14 @@ class CopySource {
   };
 
   void send(GroupMessage message, GroupOutbox& out) const;
-  void send_results(const Replica& replica, GroupOutbox& out) const;
-  void send_chunks(const Replica& replica, GroupOutbox& out);
+  void go_on(Now now, const Replica& replica, GroupOutbox& out);
+  void send_results(Now now, const Replica& replica, GroupOutbox& out);
+  void send_chunks(Now now, const Replica& replica, GroupOutbox& out);
+  bool may_send(Now now);
   void on_progress(Now now);
 
   const GroupOptions* options_;
+  ByteBucket* budget_;
   TransferId transfer_;
   PeerRef to_;
   OfferCopy offer_;
@@ -72,7 +78,9 @@ class CopySource {
   std::optional<Position> missing_;    // the first position that the copy lacks
   std::optional<Position> next_read_;  // the first position of the next chunk
   std::deque<ChunkInFlight> chunks_;
-  Time progress_at_;  // when something was last acknowledged
+  bool waits_ = false;              // for the budget
+  std::optional<Time> idle_since_;  // ... and nothing is on its way: time stands still
+  Time progress_at_;                // when something was last acknowledged
   Time resend_at_;
 };
 

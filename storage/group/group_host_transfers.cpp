@@ -186,7 +186,7 @@ void GroupHost::on_each(Now, const PeerRef& from, Serving&& message, GroupOutbox
 
 void GroupHost::on_each(Now, const PeerRef& from, Abandon&& message, GroupOutbox& out) {
   if (const Learner* learner = learner_of(message.transfer, from)) {
-    ++counters_.copies_given_up;
+    ++counters_.learners_given_up;
     forget_learner(*learner);
   }
   if (Move* move = move_of(message.transfer, from)) {
@@ -207,7 +207,7 @@ void GroupHost::forget_learner(const Learner& learner) {
 }
 
 void GroupHost::give_up_learner(const Learner& learner, GroupOutbox& out) {
-  ++counters_.copies_given_up;
+  ++counters_.learners_given_up;
   out.push_back(SendGroup{learner.from(), Abandon{learner.transfer()}});
   forget_learner(learner);
 }
@@ -226,7 +226,7 @@ void GroupHost::on_peer_gone(Now, const PeerRef& peer, GroupOutbox& out) {
       out.push_back(MoveEnded{move->group->view().arc.end, peer, false});
     }
   }
-  counters_.copies_given_up += std::erase_if(learners_, [&](const auto& learner) {
+  counters_.learners_given_up += std::erase_if(learners_, [&](const auto& learner) {
     return learner->from() == peer && !learner->is_prepared();
   });
   for (const auto& learner : learners_) {

@@ -15,6 +15,10 @@
 
 namespace hopring {
 
+// Of all shards of a peer. A peer that has lost one of six others makes anew a sixth of what a peer
+// holds: at this rate a GiB in three seconds.
+inline constexpr std::uint64_t copy_rate_default = std::uint64_t{64} << 20;
+
 struct GroupOptions {
   // Memory of all tables of the shard; bytes_max 0 is unbounded. Beyond it: `out of memory`; or, if
   // the pool keeps ages, the least recently used records are evicted.
@@ -30,6 +34,11 @@ struct GroupOptions {
   std::size_t chunk_bytes = std::size_t{64} << 10;
   // Chunks sent and not acknowledged, per transfer: a quarter of a MiB fills a local network.
   std::size_t chunks_inflight_max = 4;
+  // Bytes a second of copies that this shard sends to peers that have none, where arcs have several
+  // copies; 0: no limit. Beyond it a copy waits. A burst lasts for no more than copy_burst at that
+  // rate, or is one chunk.
+  std::uint64_t copy_rate = copy_rate_default;
+  Duration copy_burst = std::chrono::milliseconds(50);
   // Entries of one Append, one Append in flight per transfer. The last one carries the change of
   // view: a transfer switches when what the learner lacks fits in it.
   std::size_t append_bytes_max = std::size_t{256} << 10;
@@ -86,6 +95,7 @@ struct GroupOptions {
 constexpr std::optional<std::string_view> problem(const GroupOptions& options) {
   if (options.chunk_bytes == 0) return "chunk_bytes must be positive";
   if (options.chunks_inflight_max == 0) return "chunks_inflight_max must be positive";
+  if (options.copy_burst < Duration::zero()) return "copy_burst must not be negative";
   if (options.pool.keeps_ages && options.pool.bytes_max == 0) {
     return "without a bound of memory nothing is evicted";
   }

@@ -9,9 +9,24 @@
 
 namespace hopring {
 
+namespace {
+
+ByteBucket copy_budget(const GroupOptions& options) {
+  const auto seconds = std::chrono::duration<double>(options.copy_burst).count();
+  const auto burst = static_cast<std::uint64_t>(static_cast<double>(options.copy_rate) * seconds);
+  return {options.copy_rate, std::max<std::uint64_t>(burst, options.chunk_bytes)};
+}
+
+}  // namespace
+
 ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const GroupOptions& options,
                          Rng rng)
-    : self_(self), hash_(hash_key), options_(options), rng_(rng), pool_(options.pool) {
+    : self_(self),
+      hash_(hash_key),
+      options_(options),
+      rng_(rng),
+      pool_(options.pool),
+      copy_budget_(copy_budget(options)) {
   HOPRING_CHECK(!problem(options) && !problem(options.raft));
 }
 
@@ -307,12 +322,13 @@ ReplicaHost::Copies ReplicaHost::supersede(Replica& replica, const Members& memb
   for (Job& job : jobs_) {
     if (job.group != replica.raft().group() || job.is_asked || job.is_proposed) continue;
     for (auto& copy : std::exchange(job.copies, {})) {
-      if (copy->phase() == CopySource::Phase::given_up) continue;
-      if (std::find(members.begin(), members.end(), copy->to()) != members.end()) {
+      const bool is_given_up = copy->phase() == CopySource::Phase::given_up;
+      if (!is_given_up && std::find(members.begin(), members.end(), copy->to()) != members.end()) {
         kept.push_back(std::move(copy));
-      } else {
-        replica.remove_learner(copy->to());
+        continue;
       }
+      count_end(*copy);
+      if (!is_given_up) replica.remove_learner(copy->to());
     }
   }
   std::erase_if(jobs_, [&](const Job& job) {
@@ -411,6 +427,11 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     const bool is_stuck = !replica->raft().has_copy(now, copy->to()) && copy->is_stale(now);
     return copy->phase() == CopySource::Phase::given_up || is_useless || is_stuck;
   });
+  // A copy that goes on may take its time; one that stands still ends by itself.
+  const auto is_over = [](const auto& copy) { return copy->is_over(); };
+  if (now.monotonic >= job.ends_at && !std::all_of(job.copies.begin(), job.copies.end(), is_over)) {
+    job.ends_at = now.monotonic + options_.change_timeout;
+  }
   if (!job.is_proposed && (failed || now.monotonic >= job.ends_at)) {
     return give_up(job, *replica, out);
   }
@@ -420,7 +441,10 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
              replica->raft().has_copy(now, copy->to()) && is_near(*replica, copy->to());
     });
     if (!copied) return false;
-    if (job.members.empty()) return true;
+    if (job.members.empty()) {
+      end_job(job, true, out);
+      return true;
+    }
     // Who was admitted just now has not answered yet; if the others do not, this ends with the
     // lead.
     if (!replica->can_change_members() || !replica->raft().decides_without_lost(now)) return false;
@@ -448,6 +472,7 @@ bool ReplicaHost::give_up(const Job& job, Replica& replica, GroupOutbox& out) {
 }
 
 void ReplicaHost::end_job(const Job& job, bool done, GroupOutbox& out) {
+  for (const auto& copy : job.copies) count_end(*copy);
   if (job.members.empty()) return;
   ++(done ? counters_.moves_done : counters_.moves_given_up);
   out.push_back(MoveEnded{job.group.end, job.newcomer, done});

@@ -82,7 +82,7 @@ class ReplicaHost {
   // The copy of the arc that holds the position; nullptr if there is none.
   const Replica* find(Position position) const noexcept;
   const std::vector<std::unique_ptr<Replica>>& replicas() const noexcept { return replicas_; }
-  const GroupCounters& counters() const noexcept { return counters_; }
+  GroupCounters counters() const;
   std::size_t resident_bytes() const noexcept { return pool_.resident_bytes(); }
   // Changes of members, and copies of arcs that others serve or that are still coming: while there
   // are any, other peers may count on this one.
@@ -131,6 +131,7 @@ class ReplicaHost {
   void advance_jobs(Now now, GroupOutbox& out);
   bool advance_job(Now now, Job& job, GroupOutbox& out);  // is it over?
   void end_job(const Job& job, bool done, GroupOutbox& out);
+  void count_end(const CopySource& copy);
   bool give_up(const Job& job, Replica& replica, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;
   bool can_decide(Now now, const Replica& replica, const Members& members) const;
@@ -158,6 +159,7 @@ class ReplicaHost {
   GroupOptions options_;
   Rng rng_;
   BlockPool pool_;
+  ByteBucket copy_budget_;
   std::vector<std::unique_ptr<Replica>> replicas_;  // by their arcs' ends
   std::vector<Job> jobs_;
   std::vector<Incoming> incoming_;

@@ -142,7 +142,19 @@ void ReplicaHost::on_each(Now, const PeerRef& from, Abandon&& message, GroupOutb
 void ReplicaHost::begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to,
                              GroupOutbox& out) {
   const TransferId transfer{replica.arc().end, rng_.next()};
-  job.copies.push_back(std::make_unique<CopySource>(options_, transfer, to, now, replica, out));
+  job.copies.push_back(
+      std::make_unique<CopySource>(options_, copy_budget_, transfer, to, now, replica, out));
+  ++counters_.copies_begun;
+}
+
+void ReplicaHost::count_end(const CopySource& copy) {
+  ++(copy.phase() == CopySource::Phase::done ? counters_.copies_done : counters_.copies_given_up);
+}
+
+GroupCounters ReplicaHost::counters() const {
+  GroupCounters counters = counters_;
+  counters.copy_bytes_sent = copy_budget_.taken();
+  return counters;
 }
 
 }  // namespace hopring

@@ -90,4 +90,12 @@ Chunk read_chunk(const ArcRecords& records, const Arc& arc, std::uint64_t index,
   return chunk;
 }
 
+std::size_t wire_bytes(const Chunk& chunk) {
+  std::size_t bytes = 0;
+  for (const Record& each : chunk.records) {
+    bytes += each.key.size() + each.value.bytes.size() + record_overhead_bytes;
+  }
+  return bytes;
+}
+
 }  // namespace hopring

@@ -30,4 +30,7 @@ ScanStep scan_step(const ArcRecords& records, const Arc& arc, WallTime now, cons
 Chunk read_chunk(const ArcRecords& records, const Arc& arc, std::uint64_t index, Position first,
                  std::size_t bytes_max);
 
+// About so many bytes of its records on the wire.
+std::size_t wire_bytes(const Chunk& chunk);
+
 }  // namespace hopring

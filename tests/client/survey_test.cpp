@@ -59,13 +59,15 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_if_its_peer_answers_and_its_primary_counts_it
     each.view.members = {peer(1), peer(2)};
     each.copies = 2;
   }
-  BOOST_TEST(arcs_lacking_copies(reports, 2) == 0u);
-  BOOST_TEST(arcs_lacking_copies(reports, 3) == 2u);
+  BOOST_TEST(lack_of_copies(reports, 2).arcs == 0u);
+  BOOST_TEST(lack_of_copies(reports, 3).arcs == 2u);
+  BOOST_TEST(lack_of_copies(reports, 3).bytes ==
+             reports[0].arcs[0].bytes + reports[0].arcs[1].bytes);
   reports[0].arcs[1].copies = 1;
-  BOOST_TEST(arcs_lacking_copies(reports, 1) == 1u, "the member's copy is still coming");
+  BOOST_TEST(lack_of_copies(reports, 1).arcs == 1u, "the member's copy is still coming");
   reports[0].arcs[1].copies = 2;
   reports[0].arcs[1].view.members = {peer(1), peer(3)};
-  BOOST_TEST(arcs_lacking_copies(reports, 2) == 1u, "nobody has heard of peer 3");
+  BOOST_TEST(lack_of_copies(reports, 2).arcs == 1u, "nobody has heard of peer 3");
 }
 
 BOOST_AUTO_TEST_CASE(members_at_one_address_share_a_host) {

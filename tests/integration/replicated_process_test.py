@@ -114,5 +114,50 @@ class ReplicatedProcessTest(ring.RingTest):
             self.check_keys()
 
 
+
+class HostsProcessTest(ring.RingTest):
+    """Six peers on three hosts, of which this machine is all: 127.0.0.2, 3 and 4."""
+
+    PEERS = 6
+    HOSTS = 3
+
+    def start_peer(self) -> ring.Peer:
+        index = len(self.peers)
+        join = ["--join", self.peers[0].address] if self.peers else []
+        listen = ["--listen", f"127.0.0.{2 + index % self.HOSTS}:0"]
+        self.peers.append(ring.Peer(self.bin_dir, *ring.threads_of(index), *listen, *join))
+        return self.peers[-1]
+
+    def look_until(self, condition) -> None:
+        """Looks at the ring again and again: each look asks all peers."""
+        ends = time.monotonic() + ring.PATIENCE_S
+        while time.monotonic() < ends:
+            if condition(json.loads(self.expect(0, "ring", "--json", "--wait-healthy"))):
+                return
+        self.fail("the ring does not become what it should")
+
+    def test_members_move_to_distinct_hosts_and_lost_copies_are_logged_once(self) -> None:
+        words = "".join(f"word-{i}\n" for i in range(KEYS)).encode()
+        self.expect(0, "import", "--format", "words", "-", input=words)
+        self.look_until(lambda seen: seen["arcs_sharing_a_host"] == 0)
+        victim = self.peers.pop()
+        victim.kill()
+        victim.close()
+
+        def is_told(seen: dict) -> bool:
+            logs = [peer.log_text() for peer in self.peers]
+            return all("event=copies_made" in log for log in logs if "event=copies_lost" in log) \
+                and any("event=copies_lost" in log for log in logs)
+
+        self.look_until(is_told)
+        self.look_until(lambda seen: seen["arcs_sharing_a_host"] == 0)
+        for peer in self.peers:
+            self.assertLessEqual(peer.log_text().count("event=copies_lost"), 3)
+        counters = self.expect(0, "stats", "--all").decode()
+        for each in ("copies_begun", "copies_done", "copies_given_up", "copy_bytes_sent",
+                     "copies_under_way"):
+            self.assertIn(each, counters)
+
+
 if __name__ == "__main__":
     ring.main()

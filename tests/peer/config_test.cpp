@@ -50,6 +50,7 @@ BOOST_AUTO_TEST_CASE(without_options_it_listens_on_loopback_and_creates_a_ring) 
   BOOST_TEST(defaults.nodes_per_peer == 32);
   BOOST_TEST(defaults.memory_bytes_max == 0);
   BOOST_TEST(!defaults.evicts);
+  BOOST_TEST(defaults.copy_rate == std::uint64_t{64} << 20);
   BOOST_TEST(!defaults.nodes_given);
 }
 
@@ -70,6 +71,8 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
                              "2G",
                              "--evict",
                              "lru",
+                             "--copy-rate",
+                             "10M",
                              "--takeover-after",
                              "5",
                              "--log-level",
@@ -88,6 +91,7 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
   BOOST_TEST(all.replicas == 5u);
   BOOST_TEST(all.memory_bytes_max == std::uint64_t{2} << 30);
   BOOST_TEST(all.evicts);
+  BOOST_TEST(all.copy_rate == std::uint64_t{10} << 20);
   BOOST_TEST((all.limits.takeover_after == 5s));
   BOOST_TEST((all.log_level == LogLevel::debug));
   BOOST_TEST(all.weight == 3);
@@ -100,6 +104,14 @@ BOOST_AUTO_TEST_CASE(bytes_take_suffixes) {
   BOOST_TEST(config({"--max-memory", "50M"}).memory_bytes_max == 50u << 20);
   for (const char* bad : {"", "G", "2T", "-1", "2GG", "1.5G", "0", "99999999999G"}) {
     check_problem({"--max-memory", bad}, "--max-memory");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_rate_of_copies_is_none_or_not_tiny) {
+  BOOST_TEST(config({"--copy-rate", "0"}).copy_rate == 0u);
+  BOOST_TEST(config({"--copy-rate", "1M"}).copy_rate == 1u << 20);
+  for (const char* bad : {"", "1023K", "fast", "-1"}) {
+    check_problem({"--copy-rate", bad}, "--copy-rate");
   }
 }
 
