@@ -125,6 +125,8 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
     sum.done += figures.done;
     sum.refused += figures.refused;
     sum.unknown += figures.unknown;
+    sum.scans += figures.scans;
+    sum.scanned += figures.scanned;
     sum.crashes += figures.crashes;
     sum.pauses += figures.pauses;
     sum.cuts += figures.cuts;
@@ -148,6 +150,8 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
               " of them void, in %.1f s for %.0f "
               "virtual s\n",
               seed - first, first, voids, passed(), sum.virtual_seconds);
+  std::printf("scans: %" PRIu64 " ended, of %" PRIu64 " keys that stayed meanwhile\n", sum.scans,
+              sum.scanned);
   std::printf("operations: %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64 " of unknown outcome\n",
               sum.done, sum.refused, sum.unknown);
   std::printf("faults: %" PRIu64 " crashes, %" PRIu64 " pauses, %" PRIu64 " cuts, %" PRIu64

@@ -9,6 +9,7 @@
 
 #include "sim/history_checker.hpp"
 #include "sim/ring_checker.hpp"
+#include "sim/scanner.hpp"
 #include "sim/world.hpp"
 #include "storage/operation/value.hpp"
 
@@ -31,14 +32,19 @@ constexpr std::size_t peers_most = 9;  // alive
 constexpr std::uint32_t plain_keys = 12;
 constexpr std::uint32_t sum_keys = 3;
 constexpr std::uint32_t brief_keys = 3;
-constexpr std::uint64_t done_least = 300;  // with fewer operations the seed proves nothing
+constexpr auto scan_pause = 100ms;
+constexpr std::uint32_t scan_records_max = 4;  // of a step: an arc holds a few keys
+constexpr std::uint64_t done_least = 300;      // with fewer operations the seed proves nothing
 constexpr std::uint64_t faults_least = 5;
 constexpr std::size_t violations_kept = 20;
 
 class Soak {
  public:
   explicit Soak(const SoakOptions& options)
-      : options_(options), world_(world_options(options)), rng_(world_.rng().fork()) {}
+      : options_(options),
+        world_(world_options(options)),
+        rng_(world_.rng().fork()),
+        scan_rng_(Rng(options.seed).fork()) {}
 
   SoakFigures go();
 
@@ -84,12 +90,15 @@ class Soak {
   Operation brief_operation();
   void on_finish(Client& client, const OpResult& result);
   void judge_brief(const Client& client, const OpResult& result);
+  void watch(const Client& client, const OpResult* result);
+  void judge(const Seen& seen);
 
   void end();
 
   SoakOptions options_;
   World world_;
   Rng rng_;
+  Rng scan_rng_;
   SoakFigures figures_;
   Duration fault_interval_{};
   bool has_faults_ = false;
@@ -97,6 +106,9 @@ class Soak {
   Duration calm_at_ = Duration::max();
   std::vector<std::unique_ptr<Client>> clients_;
   std::uint64_t values_made_ = 0;
+  std::unique_ptr<Scanner> scanner_;
+  Duration scan_began_{};
+  std::map<std::string, KeyWatch> watched_;
   HistoryChecker history_;
   std::map<std::string, Duration> brief_until_;  // value -> when nobody may see it any more
 };
@@ -170,6 +182,11 @@ bool Soak::begin() {
     });
     next_operation(client);
   }
+  Scanner::Options scans{scan_pause, operation_deadline, scan_records_max};
+  scans.on_begun = [this] { scan_began_ = now(); };
+  scans.on_ended = [this](const Seen& seen) { judge(seen); };
+  scanner_ = std::make_unique<Scanner>(world_, scan_rng_, std::move(scans), contacts);
+  scanner_->start();
   look();
   return true;
 }
@@ -297,6 +314,7 @@ void Soak::start_operation(Client& client) {
   client.operation = rng_.chance(1, 8) ? brief_operation() : random_operation();
   client.called = now();
   client.busy = true;
+  watch(client, nullptr);
   const Now read = world_.clock(client.process);
   world_.client(client.process)
       .start(read, Token{++client.token}, client.operation, read.monotonic + operation_deadline);
@@ -331,6 +349,7 @@ Operation Soak::brief_operation() {
 
 void Soak::on_finish(Client& client, const OpResult& result) {
   client.busy = false;
+  watch(client, &result);
   const bool is_read = std::holds_alternative<Get>(client.operation);
   const bool is_brief = key_of(client.operation).starts_with("brief");
   HistoryEntry entry{client.operation, client.called, now(), result};
@@ -367,6 +386,38 @@ void Soak::judge_brief(const Client& client, const OpResult& result) {
   }
 }
 
+// Scans. A call begins, or ends with a result. What expires may go at any time.
+void Soak::watch(const Client& client, const OpResult* result) {
+  using Effect = KeyWatch::Effect;
+  if (std::holds_alternative<Get>(client.operation)) return;
+  const std::string key(key_of(client.operation));
+  const bool is_brief = key.starts_with("brief");
+  const bool is_erase = std::holds_alternative<Erase>(client.operation);
+  const Effect effect = is_brief   ? Effect::either
+                        : is_erase ? Effect::makes_absent
+                                   : Effect::makes_present;
+  if (result == nullptr) return watched_[key].on_called(effect);
+  const bool happened = !result->error && (is_erase || result->outcome == Outcome::done);
+  const bool is_over = !is_brief && (!result->error || is_definite(*result->error));
+  watched_[key].on_ended(effect, client.called, now(), happened, is_over);
+}
+
+void Soak::judge(const Seen& seen) {
+  ++figures_.scans;
+  std::vector<std::string> keys;
+  for (const auto& [key, watch] : watched_) keys.push_back(key);
+  const auto presence = [this](const std::string& key) {
+    const auto watch = watched_.find(key);
+    return watch == watched_.end() ? Presence::absent : watch->second.since(scan_began_);
+  };
+  for (const std::string& key : keys) {
+    if (presence(key) == Presence::stayed) ++figures_.scanned;
+  }
+  for (const ScanFault& each : judge_scan(seen, keys, presence)) {
+    violation(each.what + ": " + each.key);
+  }
+}
+
 // The end.
 
 // Looks now and then: it costs more than an event.
@@ -388,9 +439,10 @@ void Soak::end() {
   const Duration watched_until = calm_at_ + 2s;
   if (now() < watched_until) world_.run_for(watched_until - now());
   calls_ = false;
+  scanner_->stop();
   const auto is_idle = [this] {
-    return std::none_of(clients_.begin(), clients_.end(),
-                        [](const auto& each) { return each->busy; });
+    return scanner_->is_idle() && std::none_of(clients_.begin(), clients_.end(),
+                                               [](const auto& each) { return each->busy; });
   };
   if (!world_.run_until_true(2 * operation_deadline, is_idle)) violation("operations never end");
   world_.run_for(1s);

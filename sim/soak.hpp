@@ -8,6 +8,8 @@
 //   - the order of each key's operations (history_checker.hpp), of which those whose fate is not
 //     known may have happened; and that no read returns what was due before it began;
 //   - that no two peers may serve one position at one moment;
+//   - that a scan of the whole ring returns once what stayed while it lasted, and nothing twice or
+//     that was not there (scanner.hpp);
 //   - once the faults are over: after calm_within every operation succeeds, after whole_within each
 //     arc has all its copies at living peers, and the copies are equal.
 //
@@ -32,6 +34,8 @@ struct SoakFigures {
   std::uint64_t done = 0;     // operations
   std::uint64_t refused = 0;  // for certain
   std::uint64_t unknown = 0;
+  std::uint64_t scans = 0;    // of the whole ring, ended
+  std::uint64_t scanned = 0;  // keys that stayed, of all scans
   std::uint64_t crashes = 0;  // of these some come back as new peers at the old address
   std::uint64_t pauses = 0;
   std::uint64_t cuts = 0;    // connections broken

@@ -27,15 +27,6 @@ struct Workload::Client {
   Time started{};
 };
 
-struct Workload::Scanner {
-  ProcessId process = 0;
-  bool busy = false;
-  std::uint64_t token = 0;
-  std::uint64_t began = 0;  // the model's step at which the scan began
-  ScanCursor cursor;
-  std::unordered_map<std::string, int> seen;
-};
-
 Workload::Workload(World& world, WorkloadOptions options, const std::vector<Endpoint>& contacts)
     : world_(world), options_(options), rng_(world.rng().fork()) {
   for (std::uint32_t c = 0; c < options_.clients; ++c) {
@@ -51,10 +42,10 @@ Workload::Workload(World& world, WorkloadOptions options, const std::vector<Endp
     });
     clients_.push_back(std::move(client));
   }
-  scanner_ = std::make_unique<Scanner>();
-  scanner_->process = world_.start_client(contacts);
-  world_.on_finish(scanner_->process,
-                   [this](Finish&& finish) { on_scan_step(std::get<ScanResult>(finish.result)); });
+  Scanner::Options scans{options_.scan_pause, options_.deadline};
+  scans.on_begun = [this] { scan_began_ = steps_; };
+  scans.on_ended = [this](const Seen& seen) { judge(seen); };
+  scanner_ = std::make_unique<Scanner>(world_, rng_, std::move(scans), contacts);
 }
 
 Workload::~Workload() = default;
@@ -62,14 +53,17 @@ Workload::~Workload() = default;
 void Workload::start() {
   running_ = true;
   for (const auto& client : clients_) next_operation(*client);
-  begin_scan();
+  scanner_->start();
 }
 
-void Workload::stop() { running_ = false; }
+void Workload::stop() {
+  running_ = false;
+  scanner_->stop();
+}
 
 bool Workload::is_idle() const {
   const auto busy = [](const auto& client) { return client->busy; };
-  return !scanner_->busy && std::none_of(clients_.begin(), clients_.end(), busy);
+  return scanner_->is_idle() && std::none_of(clients_.begin(), clients_.end(), busy);
 }
 
 void Workload::violation(std::string text) {
@@ -228,52 +222,19 @@ void Workload::on_crash(ProcessId peer) {
 
 // Scans.
 
-void Workload::begin_scan() {
-  if (!running_) return;
-  scanner_->busy = true;
-  scanner_->began = steps_;
-  scanner_->cursor = ScanCursor{};
-  scanner_->seen.clear();
-  on_scan_step(ScanResult{std::nullopt, ScanStep{{}, ScanCursor{}}});
-}
-
-// A scan that is under way when the load stops is given up: in a large ring it would last for long.
-void Workload::on_scan_step(const ScanResult& result) {
-  if (!running_) {
-    scanner_->busy = false;
-    return;
-  }
-  if (!result.error) {
-    for (const Record& record : result.step.records) ++scanner_->seen[record.key];
-    if (!result.step.next) {
-      judge_scan();
-      ++figures_.scans;
-      scanner_->busy = false;
-      world_.at(world_.now().monotonic + options_.scan_pause, [this] { begin_scan(); });
-      return;
-    }
-    scanner_->cursor = *result.step.next;
-  }
-  Scan scan;
-  scan.cursor = scanner_->cursor;
-  scan.records_max = static_cast<std::uint32_t>(1 + rng_.below(50));
-  world_.client(scanner_->process)
-      .start_scan_step(world_.now(), Token{++scanner_->token}, scan,
-                       world_.now().monotonic + options_.deadline);
-  world_.perform(scanner_->process);
-}
-
-void Workload::judge_scan() {
-  for (const auto& [name, key] : keys_) {
-    const auto seen = scanner_->seen.find(name);
-    const int times = seen == scanner_->seen.end() ? 0 : seen->second;
-    const bool stayed = key.judged && key.value && key.stays_since <= scanner_->began;
-    if (stayed && times != 1) {
-      violation("scan returned " + named(name) + " " + std::to_string(times) + " times");
-    }
-  }
-  for (const auto& [name, times] : scanner_->seen) {
-    if (!keys_.contains(name)) violation("scan returned " + name + ", which nobody wrote");
+void Workload::judge(const Seen& seen) {
+  ++figures_.scans;
+  std::vector<std::string> names;
+  for (const auto& [name, key] : keys_) names.push_back(name);
+  const auto presence = [&](const std::string& name) {
+    const auto found = keys_.find(name);
+    if (found == keys_.end()) return Presence::absent;
+    const Key& key = found->second;
+    const bool stayed = key.judged && key.value && key.stays_since <= scan_began_;
+    return stayed ? Presence::stayed : Presence::unknown;
+  };
+  for (const ScanFault& each : judge_scan(seen, names, presence)) {
+    violation(each.what + ": " + named(each.key));
   }
 }
 

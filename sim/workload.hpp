@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sim/scanner.hpp"
 #include "sim/world.hpp"
 
 namespace hopring::sim {
@@ -65,16 +66,13 @@ class Workload {
     std::uint64_t stays_since = 0;     // present, without a break, since this step
   };
   struct Client;
-  struct Scanner;
 
   void next_operation(Client& client);
   void start_operation(Client& client);
   void on_finish(Client& client, const OpResult& result);
   void judge(Client& client, const OpResult& result);
   bool is_moving(const std::string& key) const;
-  void begin_scan();
-  void on_scan_step(const ScanResult& result);
-  void judge_scan();
+  void judge(const Seen& seen);
   void violation(std::string text);
   std::string named(const std::string& key) const;  // with its position, and when
   std::string random_value();
@@ -85,6 +83,7 @@ class Workload {
   std::unordered_map<std::string, Key> keys_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::unique_ptr<Scanner> scanner_;
+  std::uint64_t scan_began_ = 0;  // at which of the steps
   bool running_ = false;
   std::uint64_t steps_ = 0;  // counts starts and ends of writes: the model's clock
   std::uint64_t values_made_ = 0;

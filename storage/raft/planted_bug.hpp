@@ -32,9 +32,10 @@ enum class PlantedBug : std::uint8_t {
   split_drops_results,      // the lower half of a split has none of them
   copy_lacks_results,       // nor has a copy
   no_look_when_applied,     // a write is executed though one of its stamp has been
+  scan_skips_upper_half,    // behind the lower half of a split a scan passes over the upper one
 };
 
-inline constexpr auto planted_bug_last = PlantedBug::no_look_when_applied;
+inline constexpr auto planted_bug_last = PlantedBug::scan_skips_upper_half;
 
 // The enumerator's name.
 constexpr std::string_view name(PlantedBug bug) {
@@ -83,6 +84,8 @@ constexpr std::string_view name(PlantedBug bug) {
       return "copy_lacks_results";
     case PlantedBug::no_look_when_applied:
       return "no_look_when_applied";
+    case PlantedBug::scan_skips_upper_half:
+      return "scan_skips_upper_half";
   }
   return "";
 }

@@ -37,6 +37,7 @@ constexpr Planted planted[] = {
     {PlantedBug::joint_by_one_majority, 7},    {PlantedBug::own_entry_not_awaited, 105},
     {PlantedBug::split_forgets_member, 1},     {PlantedBug::follower_expires, 1},
     {PlantedBug::answered_before_applied, 1},  {PlantedBug::primary_drops_results, 41},
+    {PlantedBug::scan_skips_upper_half, 1},
 };
 
 }  // namespace
@@ -49,14 +50,17 @@ BOOST_AUTO_TEST_CASE(what_is_acknowledged_stays_and_all_comes_right_after_the_fa
   const std::uint64_t seeds = from_environment("HOPRING_SOAK_SEEDS", 200);
   std::uint64_t voids = 0;
   std::uint64_t crashes = 0;
+  std::uint64_t scanned = 0;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const SoakFigures figures = soak({.seed = seed});
     BOOST_TEST_CONTEXT("seed " << seed) { BOOST_TEST(text_of(figures.violations) == ""); }
     if (!figures.is_void_because.empty()) ++voids;
     crashes += figures.crashes;
+    scanned += figures.scanned;
   }
   BOOST_TEST(10 * voids <= seeds);
   BOOST_TEST(crashes >= seeds / 2);
+  BOOST_TEST(scanned >= 100 * seeds, "keys that stayed while a scan lasted");
 }
 
 // `./dev soak --bugs` looks for the seeds.
