@@ -94,6 +94,12 @@ Problem take_eviction(const std::string& text, bool& evicts) {
   return std::nullopt;
 }
 
+Problem take_reads(const std::string& text, Reads& reads) {
+  if (text != "lease" && text != "majority") return "must be lease or majority";
+  reads = text == "majority" ? Reads::majority : Reads::lease;
+  return std::nullopt;
+}
+
 // ---- Addresses
 
 struct HostAndPort {
@@ -214,6 +220,13 @@ constexpr Option option_table[] = {
      [](const std::string& text, Config& config) {
        config.replicas_given = true;
        return take_number(text, 1, members_max, config.replicas);
+     }},
+    {"reads", "lease|majority",
+     "how reads of a new ring are made sure of: lease: by promises, which trust that clocks drift "
+     "by 1 % at most; majority: by asking a majority (lease)",
+     [](const std::string& text, Config& config) {
+       config.reads_given = true;
+       return take_reads(text, config.reads);
      }},
     {"threads", "COUNT", "threads that serve (1)",
      [](const std::string& text, Config& config) {

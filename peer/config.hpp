@@ -28,6 +28,8 @@ struct Config {
   bool nodes_given = false;
   std::uint32_t replicas = 3;
   bool replicas_given = false;
+  Reads reads = Reads::lease;
+  bool reads_given = false;
   std::uint32_t threads = 1;
   std::uint64_t memory_bytes_max = 0;           // 0: no limit
   bool evicts = false;                          // --evict lru; then there is a limit

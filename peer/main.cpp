@@ -41,6 +41,7 @@ RingConfig new_ring(const Config& config) {
   ring.hash_key.words = {random_word(), random_word()};
   ring.nodes_per_peer = config.nodes_per_peer;
   ring.replicas = config.replicas;
+  ring.reads = config.reads;
   return ring;
 }
 
@@ -67,6 +68,7 @@ int run(const Config& config) {
                    .contacts = config.contacts,
                    .nodes_given = config.nodes_given,
                    .replicas_given = config.replicas_given,
+                   .reads_given = config.reads_given,
                    .limits = within_descriptors(config.limits),
                    .memory_bytes_max = table_bytes_of(config.memory_bytes_max),
                    .evicts = config.evicts,

@@ -12,18 +12,41 @@
 
 namespace hopring {
 
+// How a primary of an arc that has several copies makes sure that it still is one when it answers a
+// read.
+enum class Reads : std::uint16_t {
+  lease,     // by promises, which clocks measure
+  majority,  // by asking a majority, and no clock
+};
+
+constexpr std::string_view name(Reads reads) {
+  return reads == Reads::majority ? "majority" : "lease";
+}
+
 struct RingConfig {
   std::uint64_t ring_id = 0;          // random, never 0
   HashKey hash_key;                   // random; outsiders must not know it
   std::uint32_t nodes_per_peer = 32;  // primary arcs a peer should have (V of the design)
   std::uint32_t replicas = 1;         // copies of an arc
   std::uint64_t value_bytes_max = std::uint64_t{16} << 20;
+  Reads reads = Reads::lease;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& ring_id& hash_key.words& nodes_per_peer& replicas& value_bytes_max;
+    const std::uint32_t before = replicas | static_cast<std::uint32_t>(reads) << reads_shift;
+    std::uint32_t copies = before;
+    archive& ring_id& hash_key.words& nodes_per_peer& copies& value_bytes_max;
+    if (copies == before) return;  // as always when it is written
+    replicas = copies & ((1u << reads_shift) - 1);
+    reads = static_cast<Reads>(copies >> reads_shift);
   }
   friend bool operator==(const RingConfig&, const RingConfig&) = default;
+
+ private:
+  // `reads` travels above `replicas`, in the same number: a ring that reads by leases looks as it
+  // did before there was a choice, and who knows of none takes the number of copies of the other
+  // kind for nonsense, and stays out.
+  static constexpr unsigned reads_shift = 16;
 };
 
 // A move must lower the peak by 1/128 of a fair share (Balancer::step_parts): the arcs of a new
@@ -38,6 +61,7 @@ constexpr std::optional<std::string_view> problem(const RingConfig& config) {
   if (config.replicas != 1 && config.replicas != 3 && config.replicas != 5) {
     return "replicas must be 1, 3 or 5";
   }
+  if (config.reads > Reads::majority) return "reads must be lease or majority";
   if (config.value_bytes_max > std::uint64_t{1} << 30) return "value_bytes_max is above 1 GiB";
   return std::nullopt;
 }

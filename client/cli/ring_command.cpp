@@ -166,6 +166,7 @@ void print_json(const Survey& survey, const Summary& summary) {
   const RingConfig& ring = survey.reports.front().ring;
   print({{"ring", hex(ring.ring_id)},
          {"replicas", ring.replicas},
+         {"reads", name(ring.reads)},
          {"peers", std::move(peers)},
          {"arcs", summary.arcs},
          {"keys", sum(summary.keys)},

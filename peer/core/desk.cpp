@@ -178,6 +178,8 @@ void Desk::on_answer(Answered&& answered, DeskOutbox& out) {
   if (auto* op = std::get_if<OpReply>(&whole.reply)) {
     op->answer = std::move(answered.result);
     op->mark = answered.mark;
+  } else if (std::holds_alternative<ScanReply>(whole.reply)) {
+    if (answered.result.error) whole.reply = ErrorReply{*answered.result.error};
   } else {
     auto& batch = std::get<BatchReply>(whole.reply);
     batch.answers[slot->second.index] = std::move(answered.result);
@@ -332,12 +334,15 @@ ClientReplyMessage Desk::perform_each(Now now, const ScanRequest& request, Perfo
   if (shard_.ring() == nullptr) return ErrorReply{OpError::unavailable};
   ScanReply reply;
   ScanStep step;
-  if (const View* view = shard_.scan(now, scan, step, out.news)) {
-    reply.answer = std::move(step);
-    reply.view = *view;
-  } else {
+  const std::uint64_t waiter = ++last_number_;
+  const ReplicaHost::Execution scanned = shard_.scan(now, scan, waiter, step, out.news);
+  if (scanned.view == nullptr) {
     performance.holes.emplace_back(0, scan.cursor.position);
+    return reply;
   }
+  if (scanned.is_pending) performance.pending.emplace_back(waiter, 0);
+  reply.answer = std::move(step);
+  reply.view = *scanned.view;
   return reply;
 }
 

@@ -98,19 +98,6 @@ void Front::fail(std::string reason, Outbox& out) {
   out.push_back(Failed{std::move(reason)});
 }
 
-std::optional<std::string> Front::mismatch(const RingConfig& ring) const {
-  if (options_.nodes_given && options_.ring.nodes_per_peer != ring.nodes_per_peer) {
-    return "--nodes is " + std::to_string(options_.ring.nodes_per_peer) + " but the ring has " +
-           std::to_string(ring.nodes_per_peer) + "; leave the option out to take the ring's";
-  }
-  if (options_.replicas_given && options_.ring.replicas != ring.replicas) {
-    return "--replicas is " + std::to_string(options_.ring.replicas) + " but the ring has " +
-           std::to_string(ring.replicas) + "; leave the option out to take the ring's";
-  }
-  if (const auto wrong = problem(ring)) return "the ring cannot be joined: " + std::string(*wrong);
-  return std::nullopt;
-}
-
 void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring, Outbox& out) {
   member_.on_heard(actual);
   if (state_ == State::joining && ring_->ring_id == ring.ring_id) {
@@ -125,7 +112,7 @@ void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring,
             " ours=" + hex(ring_->ring_id));
   }
   if (state_ != State::dialling) return;
-  if (const auto wrong = mismatch(ring)) return fail(*wrong, out);
+  if (const auto wrong = mismatch(options_, ring)) return fail(*wrong, out);
   enter(ring);
   state_ = State::joining;
   member_.add_contact(actual);

@@ -89,7 +89,6 @@ class Front {
   void dial(Now now, Outbox& out);
   bool is_contact(const Endpoint& endpoint) const;
   void fail(std::string reason, Outbox& out);
-  std::optional<std::string> mismatch(const RingConfig& ring) const;
   void command(Position position, ShardCommand&& command);
   void command_all(const ShardCommand& command);
   void on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out);

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "peer/core/limits.hpp"
@@ -37,6 +39,7 @@ struct PeerOptions {
   // Set by the operator and so to be compared with what the joined ring has.
   bool nodes_given = false;
   bool replicas_given = false;
+  bool reads_given = false;
   Limits limits;
   std::uint64_t memory_bytes_max = 0;  // of all tables: what --max-memory leaves; 0: no limit
   // --evict lru: at the limit writes replace what was used least recently. REQUIRES: a limit.
@@ -51,5 +54,9 @@ struct PeerOptions {
   // they are carried out at once.
   std::chrono::microseconds shard_delay_max{0};
 };
+
+// What keeps a peer of these options from joining this ring, in words fit for the operator; nullopt
+// if nothing does.
+std::optional<std::string> mismatch(const PeerOptions& options, const RingConfig& ring);
 
 }  // namespace hopring

@@ -39,7 +39,9 @@ void Shard::on_each(Now now, EnterRing&& command, GroupOutbox& news) {
   if (ring_.replicas == 1) {
     host_.emplace(self_, ring_.hash_key, options_, rng_.fork());
   } else {
-    replicas_.emplace(self_, ring_.hash_key, options_, rng_.fork());
+    GroupOptions options = options_;
+    options.reads_by_majority = ring_.reads == Reads::majority;
+    replicas_.emplace(self_, ring_.hash_key, options, rng_.fork());
   }
 }
 
@@ -167,9 +169,10 @@ Shard::Executed Shard::execute(Now now, const Operation& operation, const Replic
   return Executed::answered;
 }
 
-const View* Shard::scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& news) {
-  if (host_) return host_->scan(now, scan, step, news);
-  return replicas_ ? replicas_->scan(now, scan, step, news) : nullptr;
+ReplicaHost::Execution Shard::scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step,
+                                   GroupOutbox& news) {
+  if (replicas_) return replicas_->scan(now, scan, waiter, step, news);
+  return {host_ ? host_->scan(now, scan, step, news) : nullptr, false, {}};
 }
 
 std::size_t Shard::transfers() const {

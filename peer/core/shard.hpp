@@ -147,9 +147,10 @@ class Shard {
   // served here.
   Executed execute(Now now, const Operation& operation, const Replica::Asked& asked, Told told,
                    GroupOutbox& news);
-  // One step of a scan, and the view of its arc; nullptr, and nothing happened, if that is not
-  // served here.
-  const View* scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& news);
+  // One step of a scan, and the view of its arc; none, and nothing happened, if that is not served
+  // here. Pending: as ReplicaHost::scan() says.
+  ReplicaHost::Execution scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step,
+                              GroupOutbox& news);
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, GroupOutbox& news);

@@ -66,6 +66,14 @@ struct GroupOptions {
 
   // The order of an arc that several peers hold.
   RaftOptions raft;
+  // Reads are answered after a majority has confirmed, since they came, that this peer is primary:
+  // where clocks are not trusted (held_reads.hpp). Otherwise by promises.
+  bool reads_by_majority = false;
+  // Reads of one arc that wait for that. Once either bound is reached a read is refused as
+  // `overloaded`. As many as four connections may have under way, and as many bytes of values as of
+  // entries that wait for the same majority.
+  std::size_t reads_waiting_max = 4096;
+  std::size_t reads_waiting_bytes_max = std::size_t{4} << 20;
   // A new member whose copy lacks no more entries than this is let in: the rest reaches it at once.
   std::uint64_t near_entries_max = 1000;
   // Without a primary for so long an arc counts as lost, until one turns up: who asks for it is
@@ -99,6 +107,7 @@ constexpr std::optional<std::string_view> problem(const GroupOptions& options) {
   if (options.pool.keeps_ages && options.pool.bytes_max == 0) {
     return "without a bound of memory nothing is evicted";
   }
+  if (options.reads_waiting_max == 0) return "reads_waiting_max must be positive";
   if (options.append_bytes_max > options.tail_bytes_max) {
     return "tail_bytes_max must hold at least one append";
   }

@@ -51,15 +51,6 @@ void send_all(RaftOutbox& sent, GroupOutbox& out) {
   }
 }
 
-// What the planted bug of that name does. The halves of an arc are as wide as each other.
-void skip_upper_half(const Arc& arc, ScanStep& step) {
-  const std::uint64_t width = width_minus_one(arc) + 1;
-  const bool is_lower = ((arc.end.value + 1) & width) != 0;
-  if (!is_lower || !step.next || contains(arc, step.next->position)) return;
-  step.next = ScanCursor{advance(arc.end, width + 1), {}};
-  if (step.next->position == Position{0}) step.next.reset();
-}
-
 }  // namespace
 
 Replica::Replica(const GroupOptions& options, const PeerRef& self, View view, Raft::Start start,
@@ -70,6 +61,7 @@ Replica::Replica(const GroupOptions& options, const PeerRef& self, View view, Ra
       rng_(rng),
       raft_(options.raft, name_of(view_), self, std::move(start), rng_.fork(), now),
       records_(std::move(records)),
+      held_(options),
       results_(records_.pool(), options.results_max),
       heard_at_(now.monotonic) {
   HOPRING_CHECK(is_straight(view_.arc));
@@ -127,31 +119,10 @@ Replica::Executed Replica::execute(Now now, Position position, const Operation& 
     return Executed::answered;
   }
   if (const auto* get = std::get_if<Get>(&operation)) {
-    return read(now, position, *get, asked, sink);
+    return options_->reads_by_majority ? read_and_hold(now, position, *get, asked, sink)
+                                       : read(now, position, *get, asked, sink);
   }
   return propose(now, std::visit(CommandOf{now.wall}, operation), asked, sink);
-}
-
-Replica::Executed Replica::read(Now now, Position position, const Get& get, const Asked& asked,
-                                ResultSink& sink) {
-  if (asked.after_writes && !waiters_.empty()) {
-    waiters_.push_back({waiters_.back().index, asked.waiter, get});
-    return Executed::pending;
-  }
-  const std::optional<RecordView> found = options_->pool.keeps_ages
-                                              ? records_.find_and_mark(position, get.key)
-                                              : records_.find(position, get.key);
-  if (!found) {
-    sink.on_outcome(Outcome::not_found);
-  } else if (!is_due(*found, now.wall)) {
-    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
-                  found->expiry_ms);
-  } else {
-    const Executed executed = propose(now, RemoveExpired{get.key, found->expiry_ms}, asked, sink);
-    if (executed == Executed::pending) waiters_.back().get = get;
-    return executed;
-  }
-  return Executed::answered;
 }
 
 Replica::Executed Replica::propose(Now now, Command command, const Asked& asked, ResultSink& sink) {
@@ -169,15 +140,6 @@ Replica::Executed Replica::propose(Now now, Command command, const Asked& asked,
   }
   waiters_.push_back({index, asked.waiter, {}, asked.stamp});
   return Executed::pending;
-}
-
-bool Replica::scan(Now now, const Scan& scan, ScanStep& step) {
-  if (!raft_.may_serve(now)) return false;
-  std::vector<RemoveExpired> due;
-  step = scan_step(records_, arc(), now.wall, scan, options_->sweep_records_max, due);
-  remove_due(std::move(due));
-  if (has(PlantedBug::scan_skips_upper_half)) skip_upper_half(arc(), step);
-  return true;
 }
 
 // Not while a split is under way: what belongs to the half that comes off is not ours any more when
@@ -391,9 +353,11 @@ void Replica::flush(Now now, GroupOutbox& out) {
 }
 
 void Replica::end_waiting(GroupOutbox& out) {
+  held_.end(out);
   if (waiters_.empty()) return;
   for (const Waiter& each : std::exchange(waiters_, {})) {
-    out.push_back(Answered{each.waiter, error_result(OpError::unknown)});
+    const OpError error = each.round ? OpError::moving : OpError::unknown;
+    out.push_back(Answered{each.waiter, error_result(error)});
   }
 }
 
@@ -409,6 +373,7 @@ void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
     end_waiting(out);
   }
   apply_committed(now, out);
+  held_.release(raft_, out);
   if (!newer_.empty()) end_copying();
   is_removed_ = raft_.is_removed();
   update_hint();
@@ -524,25 +489,15 @@ void Replica::answer(std::uint64_t index, const OpResult& result, GroupOutbox& o
   while (!waiters_.empty() && waiters_.front().index == index) {
     const Waiter waiter = std::move(waiters_.front());
     waiters_.pop_front();
-    if (waiter.get) {
+    if (waiter.get && waiter.round) {
+      held_.hold(*waiter.round, Answered{waiter.waiter, read_now(*waiter.get)});
+    } else if (waiter.get) {
       out.push_back(Answered{waiter.waiter, read_now(*waiter.get)});
     } else {
       out.push_back(
           Answered{waiter.waiter, result, ArcMark{arc(), view_.number.generation, index}});
     }
   }
-}
-
-// What is due when a read has waited counts as there: it was not when the read came.
-OpResult Replica::read_now(const Get& get) const {
-  OpResultSink sink;
-  if (const auto found = records_.find(records_.position_of(get.key), get.key)) {
-    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
-                  found->expiry_ms);
-  } else {
-    sink.on_outcome(Outcome::not_found);
-  }
-  return std::move(sink.result);
 }
 
 void Replica::expire_by_own_clock(Now now) {

@@ -4,7 +4,8 @@
 //
 // A write that the primary takes is appended, and answered when a majority has it and it has been
 // applied here; until then its asker waits. A read is answered at once, from what has been applied,
-// as long as the primary has the promises of a majority.
+// as long as the primary has the promises of a majority; where clocks are not trusted, it is told
+// once a majority has confirmed that this was so (held_reads.hpp).
 //
 // The primary decides what a copy cannot: relative expiries become absolute, and each write carries
 // the primary's wall clock, by which the records that it meets are due or not, on every copy alike.
@@ -30,8 +31,8 @@
 // Invariants:
 //   (1) two complete copies that have applied the same index hold the same records, and their
 //       windows the same stamps.
-//   (2) whoever was told `pending` is answered once: with the result, or with `unknown` if this
-//       peer stops being primary first.
+//   (2) whoever was told `pending` is answered once: with the result, or if this peer stops being
+//       primary first with `unknown`; a read that waits for a majority with `moving`.
 //   (3) an entry above applied() is never visible to a read.
 
 #include <cstdint>
@@ -42,6 +43,7 @@
 
 #include "storage/group/arc_records.hpp"
 #include "storage/group/effects.hpp"
+#include "storage/group/held_reads.hpp"
 #include "storage/group/options.hpp"
 #include "storage/group/result_window.hpp"
 #include "storage/raft/raft.hpp"
@@ -99,9 +101,12 @@ class Replica {
   // recall() has found nothing.
   Executed execute(Now now, Position position, const Operation& operation, const Asked& asked,
                    ResultSink& sink);
-  // False, and nothing happened, if it may not serve now. REQUIRES: leads(); the cursor's position
-  // is in the arc.
-  bool scan(Now now, const Scan& scan, ScanStep& step);
+  // Nor does it read for anybody while too many reads wait already: they are `overloaded`.
+  bool has_room_to_read() const noexcept { return held_.has_room(); }
+  // nullopt, and nothing happened, if it may not serve now. Pending: the step may be told if
+  // `waiter` is answered without an error. REQUIRES: leads(); the cursor's position is in the arc;
+  // has_room_to_read().
+  std::optional<Executed> scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step);
   // Proposes that due records be removed, at most records_max; returns how many.
   std::size_t sweep(Now now, std::size_t records_max);
   // Proposes to forget results, if all that are kept are too old. False: nothing was proposed.
@@ -169,8 +174,10 @@ class Replica {
   void stand_soon(Now now, GroupOutbox& out);
   void ask_whether_member(Now now, const PeerRef& to, GroupOutbox& out);  // see Raft
   bool wants_heartbeat() const noexcept { return raft_.wants_heartbeat(); }
+  // `sent`: now, and with reads by majority a moment that no other heartbeats have had.
   template <class Send>
-  void beat(Send&& send) {
+  void beat(Time sent, Send&& send) {
+    held_.on_sent(sent);
     raft_.beat(send);
   }
 
@@ -191,6 +198,7 @@ class Replica {
     std::uint64_t waiter = 0;
     std::optional<Get> get = {};      // it reads, once the entry has been applied
     std::optional<Stamp> stamp = {};  // it writes
+    std::optional<Time> round = {};   // it reads, and this one must be confirmed (HeldReads)
   };
   struct NewerChunk {
     Arc interval;
@@ -198,6 +206,8 @@ class Replica {
   };
 
   Executed read(Now now, Position position, const Get& get, const Asked& asked, ResultSink& sink);
+  Executed read_and_hold(Now now, Position position, const Get& get, const Asked& asked,
+                         ResultSink& sink);
   Executed propose(Now now, Command command, const Asked& asked, ResultSink& sink);
   void remove_due(std::vector<RemoveExpired>&& due);
   void after_input(Now now, RaftOutbox& sent, GroupOutbox& out);
@@ -225,6 +235,7 @@ class Replica {
   Raft raft_;
   ArcRecords records_;
   std::deque<Waiter> waiters_;  // by index
+  HeldReads held_;
   std::optional<Position> splits_at_;
   std::vector<std::unique_ptr<Replica>> lower_halves_;
   std::optional<Position> missing_;

@@ -105,12 +105,19 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   return {&replica->view(), true, {}};
 }
 
-const View* ReplicaHost::scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& out) {
+ReplicaHost::Execution ReplicaHost::scan(Now now, const Scan& scan, std::uint64_t waiter,
+                                         ScanStep& step, GroupOutbox& out) {
   Replica* replica = at(scan.cursor.position);
-  if (replica == nullptr || !replica->leads() || !replica->scan(now, scan, step)) return nullptr;
+  if (replica == nullptr || !replica->leads()) return {};
+  if (!replica->has_room_to_read()) {
+    out.push_back(Answered{waiter, error_result(OpError::overloaded)});
+    return {&replica->view(), true, {}};
+  }
+  const auto scanned = replica->scan(now, scan, waiter, step);
+  if (!scanned) return {};
   replica->flush(now, out);
   settle(now, *replica, out);
-  return &replica->view();
+  return {&replica->view(), *scanned == Replica::Executed::pending, {}};
 }
 
 void ReplicaHost::sweep(Now now, GroupOutbox& out) {
@@ -209,20 +216,29 @@ void ReplicaHost::forget(const GroupName& group, GroupOutbox& out) {
 
 // Heartbeats.
 
+// When the next ones are sent: by the clock, and where that is not trusted never at the same moment
+// twice, nor before an earlier one.
+Time ReplicaHost::next_beat(Now now) {
+  const bool is_trusted = !options_.reads_by_majority || now.monotonic > last_beat_;
+  last_beat_ = is_trusted ? now.monotonic : last_beat_ + Duration(1);
+  return last_beat_;
+}
+
 void ReplicaHost::beat(Now now, Replica& replica, GroupOutbox& out) {
-  replica.beat([&](const PeerRef& to, const Heartbeat& heartbeat) {
-    out.push_back(SendGroup{to, Heartbeats{now.monotonic.since_start.count(), {heartbeat}}});
+  const Time sent = next_beat(now);
+  replica.beat(sent, [&](const PeerRef& to, const Heartbeat& heartbeat) {
+    out.push_back(SendGroup{to, Heartbeats{sent.since_start.count(), {heartbeat}}});
   });
 }
 
 void ReplicaHost::beat_all(Now now, GroupOutbox& out) {
   beat_at_ = now.monotonic + options_.raft.heartbeat_interval;
-  const std::int64_t sent = now.monotonic.since_start.count();
+  const Time sent = next_beat(now);
   std::map<PeerRef, Heartbeats> together;
   for (const auto& replica : replicas_) {
-    replica->beat([&](const PeerRef& to, const Heartbeat& heartbeat) {
+    replica->beat(sent, [&](const PeerRef& to, const Heartbeat& heartbeat) {
       Heartbeats& message = together[to];
-      message.sent = sent;
+      message.sent = sent.since_start.count();
       message.groups.push_back(heartbeat);
       if (message.groups.size() < heartbeats_max) return;
       out.push_back(SendGroup{to, std::exchange(message, {})});
@@ -251,7 +267,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
 void ReplicaHost::on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message,
                           GroupOutbox& out) {
   const Time sent{Duration(message.sent)};
-  if (sent > now.monotonic) return;  // nobody answers what has not been sent
+  if (sent > std::max(now.monotonic, last_beat_)) return;  // nobody answers what was not sent
   for (const HeartbeatAnswer& each : message.groups) {
     Replica* replica = named(each.group);
     if (replica == nullptr) continue;

@@ -49,8 +49,9 @@ class ReplicaHost {
   // REQUIRES: !problem(operation).
   Execution execute(Now now, const Operation& operation, const Replica::Asked& asked,
                     ResultSink& sink, GroupOutbox& out);
-  // nullptr: not led here, or it may not serve now.
-  const View* scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& out);
+  // No view: not led here, or it may not serve now. Pending: the step may be told if Answered to
+  // `waiter` brings no error.
+  Execution scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step, GroupOutbox& out);
 
   // Cuts the arc that ends at `end` behind `at`. False, and nothing will change, if it is not led
   // here or cannot be cut now. It is cut when ArcChanged tells so.
@@ -116,6 +117,7 @@ class ReplicaHost {
   void tell(Replica& replica, GroupOutbox& out);
   void drop_useless(GroupOutbox& out);
   void forget(const GroupName& group, GroupOutbox& out);
+  Time next_beat(Now now);
   void beat(Now now, Replica& replica, GroupOutbox& out);
   void beat_all(Now now, GroupOutbox& out);
   void sweep(Now now, GroupOutbox& out);
@@ -168,6 +170,7 @@ class ReplicaHost {
   std::size_t next_swept_ = 0;
   Time next_due_ = Time::never();  // no replica has a deadline before
   Time beat_at_{};
+  Time last_beat_{};
   Time sweep_at_{};
 };
 

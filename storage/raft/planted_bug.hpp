@@ -32,6 +32,7 @@ enum class PlantedBug : std::uint8_t {
   split_drops_results,      // the lower half of a split has none of them
   copy_lacks_results,       // nor has a copy
   no_look_when_applied,     // a write is executed though one of its stamp has been
+  read_by_earlier_round,    // a read counts the answers to what was sent before it came
   scan_skips_upper_half,    // behind the lower half of a split a scan passes over the upper one
 };
 
@@ -84,6 +85,8 @@ constexpr std::string_view name(PlantedBug bug) {
       return "copy_lacks_results";
     case PlantedBug::no_look_when_applied:
       return "no_look_when_applied";
+    case PlantedBug::read_by_earlier_round:
+      return "read_by_earlier_round";
     case PlantedBug::scan_skips_upper_half:
       return "scan_skips_upper_half";
   }

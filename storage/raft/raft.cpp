@@ -78,6 +78,11 @@ bool Raft::may_serve(Now now) const {
       [&](const Peer& peer) { return peer.confirmed && *peer.confirmed + lease > now.monotonic; });
 }
 
+bool Raft::is_confirmed(Time sent) const {
+  return is_primary() &&
+         is_decided_by([&](const Peer& peer) { return peer.confirmed && *peer.confirmed >= sent; });
+}
+
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
   if (heartbeat.term < term_ || (heartbeat.term == term_ && is_primary())) {
     return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0, 0};

@@ -27,7 +27,7 @@
 //   (1) term() and committed() only grow; an entry up to committed() is never taken back.
 //   (2) of two members, at most one becomes primary in one term.
 //   (3) two orders that hold an entry of the same index and term are the same up to there.
-//   (4) while may_serve(), nobody else does.
+//   (4) while may_serve(), nobody else does, as far as clocks keep to clock_drift_percent_max.
 
 #include <algorithm>
 #include <cstddef>
@@ -93,6 +93,11 @@ class Raft {
   // May the primary answer reads from its applied state, alone? `now` must have been read after
   // the request was received.
   bool may_serve(Now now) const;
+
+  // Have a majority answered heartbeats, in this term, that were sent at this moment or later? Then
+  // nobody else had been elected when the first of these was sent. A question of order and not of
+  // time, if no two moments at which heartbeats are sent are the same.
+  bool is_confirmed(Time sent) const;
 
   // Is there room for one more entry that is not committed?
   bool has_room() const noexcept;

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -114,7 +115,6 @@ class ReplicatedProcessTest(ring.RingTest):
             self.check_keys()
 
 
-
 class HostsProcessTest(ring.RingTest):
     """Six peers on three hosts, of which this machine is all: 127.0.0.2, 3 and 4."""
 
@@ -157,6 +157,46 @@ class HostsProcessTest(ring.RingTest):
         for each in ("copies_begun", "copies_done", "copies_given_up", "copy_bytes_sent",
                      "copies_under_way"):
             self.assertIn(each, counters)
+
+
+class MajorityReadsProcessTest(ring.RingTest):
+    """Four peers of a ring that reads by majority: told to the first one alone."""
+
+    PEERS = 4
+
+    def start_peer(self) -> ring.Peer:
+        options = ["--join", self.peers[0].address] if self.peers else ["--reads", "majority"]
+        self.peers.append(ring.Peer(self.bin_dir, *ring.threads_of(len(self.peers)), *options))
+        return self.peers[-1]
+
+    def check(self) -> None:
+        """Gets, of one key and of many, and a scan."""
+        for i in range(0, KEYS, 100):
+            self.assertEqual(self.expect(0, "get", f"word-{i}"), f"{i}".encode())
+        exported = self.expect(0, "export").splitlines()
+        self.assertEqual(len(exported), KEYS)
+
+    def test_what_is_written_is_read_through_the_crash_of_a_peer(self) -> None:
+        lines = "".join(json.dumps({"key": f"word-{i}", "type": "string", "value": f"{i}"}) + "\n"
+                        for i in range(KEYS))
+        self.expect(0, "import", "-", input=lines.encode())
+        seen = json.loads(self.expect(0, "ring", "--json", f"--wait-healthy={HEALED_WITHIN_S}"))
+        self.assertEqual(seen["reads"], "majority")
+        self.check()
+        victim = self.peers.pop(2)
+        victim.kill()
+        victim.close()
+        self.check()
+        self.expect(0, "put", "word-0", "new")
+        self.assertEqual(self.expect(0, "get", "word-0"), b"new")
+
+    def test_a_joiner_that_is_told_to_read_otherwise_is_refused(self) -> None:
+        done = subprocess.run(
+            [self.bin_dir / "hopring-peer", "--listen", "127.0.0.1:0", "--join",
+             self.peers[0].address, "--reads", "lease"],
+            capture_output=True, text=True, timeout=ring.PATIENCE_S)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--reads is lease but the ring has majority", done.stderr)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ BOOST_AUTO_TEST_CASE(without_options_it_listens_on_loopback_and_creates_a_ring) 
   BOOST_TEST(!defaults.evicts);
   BOOST_TEST(defaults.copy_rate == std::uint64_t{64} << 20);
   BOOST_TEST(!defaults.nodes_given);
+  BOOST_TEST((defaults.reads == Reads::lease));
 }
 
 BOOST_AUTO_TEST_CASE(every_option_is_taken) {
@@ -64,6 +65,8 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
                              "0.5",
                              "--replicas",
                              "5",
+                             "--reads",
+                             "majority",
                              "--threads=1",
                              "--nodes",
                              "64",
@@ -89,6 +92,8 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
   BOOST_TEST(all.nodes_given);
   BOOST_TEST(all.replicas_given);
   BOOST_TEST(all.replicas == 5u);
+  BOOST_TEST(all.reads_given);
+  BOOST_TEST((all.reads == Reads::majority));
   BOOST_TEST(all.memory_bytes_max == std::uint64_t{2} << 30);
   BOOST_TEST(all.evicts);
   BOOST_TEST(all.copy_rate == std::uint64_t{10} << 20);
@@ -135,6 +140,7 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--nodes", "33"}, "--nodes must be a power of two");
   check_problem({"--nodes", "many"}, "--nodes must be a whole number");
   check_problem({"--replicas", "2"}, "--replicas must be 1, 3 or 5");
+  check_problem({"--reads", "quorum"}, "--reads must be lease or majority");
   check_problem({"--max-memory", "1"}, "--max-memory must be at least 16M");
   check_problem({"--threads", "4", "--max-memory", "19M"}, "and 1M more for each thread");
   config({"--threads", "4", "--max-memory", "20M"});

@@ -130,6 +130,37 @@ BOOST_AUTO_TEST_CASE(a_batch_of_which_parts_wait_is_answered_when_the_last_one_i
   check_nothing_waits();
 }
 
+// Goal: where reads wait for a majority, so do gets, batches and steps of scans: here not for long,
+// since this peer is the only member.
+BOOST_AUTO_TEST_CASE(reads_by_majority_are_answered_when_they_are_confirmed) {
+  ring.replicas = 3;
+  ring.reads = Reads::majority;
+  GroupOutbox news;
+  for (Shard& shard : shards) shard.on(now, EnterRing{ring}, news);
+  serve_three_cells();
+  for (const std::uint32_t desk : {0u, 1u}) {
+    ask(desk, OpRequest{put(key_in(1))});
+    deliver();
+    replies.clear();
+    BOOST_TEST(!ask(desk, OpRequest{Get{key_in(1)}}).has_value());
+    deliver();
+    BOOST_TEST(result(std::get<OpReply>(replies.at(0).reply).answer).value.value().bytes == "v");
+    replies.clear();
+    ask(desk, BatchRequest{{Get{key_in(1)}, put(key_in(1)), Get{key_in(0)}, Get{key_in(1)}}});
+    deliver();
+    BOOST_TEST(result(batch_reply().answers[3]).value.value().bytes == "v");
+    replies.clear();
+    Scan scan;
+    scan.cursor.position = advance(equal_arc(1, cells).begin, 1);
+    ask(desk, ScanRequest{scan});
+    deliver();
+    const auto& reply = std::get<ScanReply>(replies.at(0).reply);
+    BOOST_TEST(std::get<ScanStep>(reply.answer).records.size() == 1u);
+    BOOST_TEST(reply.view.value().arc == equal_arc(1, cells));
+    check_nothing_waits();
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_batch_over_several_shards_is_cut_and_put_together_in_its_order) {
   serve_three_cells();
   BatchRequest batch;

@@ -174,6 +174,15 @@ BOOST_AUTO_TEST_CASE(an_option_that_differs_from_the_rings_is_an_error) {
              "--nodes is 4 but the ring has 16; leave the option out to take the ring's");
 }
 
+BOOST_AUTO_TEST_CASE(a_way_to_read_that_differs_from_the_rings_is_an_error) {
+  options.ring.reads = Reads::majority;
+  options.reads_given = true;
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
+  BOOST_TEST(all_of<Failed>(out).front().reason ==
+             "--reads is majority but the ring has lease; leave the option out to take the ring's");
+}
+
 BOOST_AUTO_TEST_CASE(an_option_that_was_not_given_is_taken_from_the_ring) {
   start({b.endpoint});
   RingConfig ring = ring_of(8);

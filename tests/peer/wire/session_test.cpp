@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "peer/wire/archive.hpp"
+
 using namespace hopring;
 using Verdict = HelloAnswer::Verdict;
 
@@ -140,6 +142,35 @@ BOOST_AUTO_TEST_CASE(an_answer_that_does_not_fit_is_refused) {
   BOOST_TEST((refusal([](HelloAnswer& a) { a.ring.ring_id = 6; }) == Refusal::other_ring));
   BOOST_TEST((refusal([](HelloAnswer& a) { a.ring.ring_id = 0; }) == Refusal::malformed));
   BOOST_TEST((refusal([](HelloAnswer& a) { a.ring.nodes_per_peer = 3; }) == Refusal::malformed));
+}
+
+// Goal: a ring that reads by leases has the configuration that it always had; of the other kind,
+// who does not know of it cannot make sense.
+BOOST_AUTO_TEST_CASE(how_a_ring_reads_travels_above_its_number_of_copies) {
+  constexpr std::size_t copies_at = 8 + 16 + 4;
+  const auto bytes_of = [](RingConfig config) {
+    std::string bytes;
+    OutArchive archive(bytes);
+    archive& config;
+    return bytes;
+  };
+  RingConfig config = ring;
+  config.replicas = 3;
+  std::string bytes = bytes_of(config);
+  BOOST_TEST(bytes.substr(copies_at, 4) == std::string("\3\0\0\0", 4));
+  config.reads = Reads::majority;
+  bytes = bytes_of(config);
+  BOOST_TEST(bytes.substr(copies_at, 4) == std::string("\3\0\1\0", 4));
+  const auto read = [](std::string_view from) {
+    RingConfig found;
+    InArchive archive(from);
+    archive& found;
+    BOOST_TEST(archive.ok());
+    return found;
+  };
+  BOOST_TEST((read(bytes) == config));
+  bytes[copies_at + 2] = 2;
+  BOOST_TEST(problem(read(bytes)).value() == "reads must be lease or majority");
 }
 
 BOOST_AUTO_TEST_CASE(a_client_may_only_ask_and_is_only_answered) {

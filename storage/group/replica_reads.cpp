@@ -1,0 +1,90 @@
+// The part of Replica that reads for clients.
+
+#include <utility>
+
+#include "storage/group/replica.hpp"
+#include "storage/group/walks.hpp"
+
+namespace hopring {
+namespace {
+
+// What the planted bug of that name does. The halves of an arc are as wide as each other.
+void skip_upper_half(const Arc& arc, ScanStep& step) {
+  const std::uint64_t width = width_minus_one(arc) + 1;
+  const bool is_lower = ((arc.end.value + 1) & width) != 0;
+  if (!is_lower || !step.next || contains(arc, step.next->position)) return;
+  step.next = ScanCursor{advance(arc.end, width + 1), {}};
+  if (step.next->position == Position{0}) step.next.reset();
+}
+
+}  // namespace
+
+Replica::Executed Replica::read(Now now, Position position, const Get& get, const Asked& asked,
+                                ResultSink& sink) {
+  if (asked.after_writes && !waiters_.empty()) {
+    waiters_.push_back({waiters_.back().index, asked.waiter, get});
+    return Executed::pending;
+  }
+  const std::optional<RecordView> found = options_->pool.keeps_ages
+                                              ? records_.find_and_mark(position, get.key)
+                                              : records_.find(position, get.key);
+  if (!found) {
+    sink.on_outcome(Outcome::not_found);
+  } else if (!is_due(*found, now.wall)) {
+    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
+                  found->expiry_ms);
+  } else {
+    const Executed executed = propose(now, RemoveExpired{get.key, found->expiry_ms}, asked, sink);
+    if (executed == Executed::pending) waiters_.back().get = get;
+    return executed;
+  }
+  return Executed::answered;
+}
+
+// What is read now is told when a majority has confirmed that nobody else was primary by now.
+Replica::Executed Replica::read_and_hold(Now now, Position position, const Get& get,
+                                         const Asked& asked, ResultSink& sink) {
+  if (!held_.has_room()) {
+    sink.on_error(OpError::overloaded);
+    return Executed::answered;
+  }
+  OpResultSink found;
+  const Executed executed = read(now, position, get, asked, found);
+  if (executed == Executed::answered && found.result.error) {
+    sink.on_error(*found.result.error);
+    return Executed::answered;
+  }
+  const Time round = held_.begin(raft_);
+  if (executed == Executed::pending) {
+    waiters_.back().round = round;
+  } else {
+    held_.hold(round, Answered{asked.waiter, std::move(found.result)});
+  }
+  return Executed::pending;
+}
+
+std::optional<Replica::Executed> Replica::scan(Now now, const Scan& scan, std::uint64_t waiter,
+                                               ScanStep& step) {
+  if (!raft_.may_serve(now)) return std::nullopt;
+  std::vector<RemoveExpired> due;
+  step = scan_step(records_, arc(), now.wall, scan, options_->sweep_records_max, due);
+  remove_due(std::move(due));
+  if (has(PlantedBug::scan_skips_upper_half)) skip_upper_half(arc(), step);
+  if (!options_->reads_by_majority) return Executed::answered;
+  held_.hold(held_.begin(raft_), Answered{waiter, OpResult{}});
+  return Executed::pending;
+}
+
+// What is due when a read has waited counts as there: it was not when the read came.
+OpResult Replica::read_now(const Get& get) const {
+  OpResultSink sink;
+  if (const auto found = records_.find(records_.position_of(get.key), get.key)) {
+    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
+                  found->expiry_ms);
+  } else {
+    sink.on_outcome(Outcome::not_found);
+  }
+  return std::move(sink.result);
+}
+
+}  // namespace hopring
