@@ -34,9 +34,10 @@ po::options_description describe(RunOptions& options) {
       ("nodes", po::value(&options.nodes_per_peer)->default_value(32),
        "nodes per peer, a power of two")  //
       ("replicas", po::value(&options.replicas)->default_value(1),
-       "copies of each arc: 1, 3 or 5")                                      //
-      ("json", po::bool_switch(), "figures as one JSON object")              //
-      ("log", po::bool_switch(), "the peers' log lines, to standard error")  //
+       "copies of each arc: 1, 3 or 5")                                                //
+      ("reads-by-majority", po::bool_switch(), "and not by lease, of several copies")  //
+      ("json", po::bool_switch(), "figures as one JSON object")                        //
+      ("log", po::bool_switch(), "the peers' log lines, to standard error")            //
       ("soak", po::bool_switch(),
        "rings of several copies under all kinds of faults, one seed after the other from --seed "
        "on, "
@@ -228,13 +229,15 @@ int main(int argc, char** argv) {
   }
   const bool json = given["json"].as<bool>();
   options.crashes = !given["no-crashes"].as<bool>();
+  if (given["reads-by-majority"].as<bool>()) options.reads = hopring::Reads::majority;
   options.print_log = given["log"].as<bool>();
   options.print_progress = !json && isatty(STDERR_FILENO) != 0;
   std::fprintf(stderr,
                "seed=%" PRIu64 "  (repeat with: hopring-sim --peers %u --seed %" PRIu64
-               " --ops %" PRIu64 " --churn %g --lookups %u --nodes %u --replicas %u%s)\n",
+               " --ops %" PRIu64 " --churn %g --lookups %u --nodes %u --replicas %u%s%s)\n",
                options.seed, options.peers, options.seed, options.operations, options.churn,
                options.lookups, options.nodes_per_peer, options.replicas,
+               options.reads == hopring::Reads::majority ? " --reads-by-majority" : "",
                options.crashes ? "" : " --no-crashes");
   const auto begin = std::chrono::steady_clock::now();
   const RunFigures figures = hopring::sim::run(options);

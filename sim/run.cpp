@@ -43,6 +43,7 @@ class Run {
     world.seed = options.seed;
     world.ring.nodes_per_peer = options.nodes_per_peer;
     world.ring.replicas = options.replicas;
+    world.ring.reads = options.reads;
     world.print_log = options.print_log;
     return world;
   }

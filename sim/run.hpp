@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "routing/ring_config.hpp"
 
 namespace hopring::sim {
 
@@ -20,6 +21,7 @@ struct RunOptions {
   std::uint32_t lookups = 10000;    // cold, after the ring has settled
   std::uint32_t nodes_per_peer = 32;
   std::uint32_t replicas = 1;
+  Reads reads = Reads::lease;
   bool print_log = false;
   bool print_progress = false;
 };

@@ -28,7 +28,8 @@ constexpr auto fault_lasts_max = 3s;
 constexpr auto operation_deadline = 3s;
 constexpr std::uint64_t drift_ppm_max = 4500;  // two that differ by twice this are within the bound
 constexpr auto wall_skew_max = 100ms;
-constexpr std::size_t peers_most = 9;  // alive
+constexpr std::uint64_t majority_seeds = 5;  // one in so many reads by majority
+constexpr std::size_t peers_most = 9;        // alive
 constexpr std::uint32_t plain_keys = 12;
 constexpr std::uint32_t sum_keys = 3;
 constexpr std::uint32_t brief_keys = 3;
@@ -119,6 +120,7 @@ WorldOptions Soak::world_options(const SoakOptions& options) {
   world.seed = options.seed;
   world.ring.nodes_per_peer = 1U << rng.below(4);
   world.ring.replicas = rng.chance(1, 4) ? 5 : 3;
+  world.ring.reads = options.seed % majority_seeds == 0 ? Reads::majority : Reads::lease;
   world.clock_drift_ppm_max = drift_ppm_max;
   world.wall_skew_max = wall_skew_max;
   world.print_log = options.print_log;

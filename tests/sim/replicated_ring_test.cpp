@@ -138,6 +138,22 @@ struct RingOfHosts {
 
 BOOST_AUTO_TEST_SUITE(replicated_ring)
 
+// Goal: whole peers, threads and clients read by majority, too, through joins, leaves and crashes.
+BOOST_AUTO_TEST_CASE(a_ring_that_reads_by_majority_gives_every_answer_right_under_churn) {
+  RunOptions options;
+  options.peers = 6;
+  options.operations = 2000;
+  options.churn = 1;
+  options.lookups = 0;
+  options.nodes_per_peer = 4;
+  options.replicas = 3;
+  options.reads = Reads::majority;
+  const RunFigures figures = run(options);
+  for (const std::string& each : figures.violations) BOOST_TEST_ERROR(each);
+  BOOST_TEST(figures.scans > 0u);
+  BOOST_TEST(figures.leaves + figures.crashes > 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_ring_of_fewer_peers_than_copies_grows_into_them) {
   World world(three_copies(1));
   const ProcessId first = world.start_peer({});
