@@ -35,7 +35,8 @@ ReplicaWorld::ReplicaWorld(const ReplicaWorldOptions& options)
                   .delay_max = 2ms,
                   .slow_max_after_faults = 50ms,
                   .wall_skew_max = wall_skew_max,
-                  .resume_delay = 1us}),
+                  .resume_delay = options.clients_come_first ? 1us : 0us,
+                  .wrong_clock_lasts_max = options.has_wrong_clocks ? 4s : 0s}),
       options_(options) {
   if (options.has_faults) {
     const std::uint64_t slow_one_in = 20u << rng().below(5);
@@ -49,7 +50,7 @@ ReplicaWorld::ReplicaWorld(const ReplicaWorldOptions& options)
   }
   perform(0, out);
   every(100ms, [this] { place(); });
-  every(5ms, [this] { look_for_two(); });
+  if (!options_.has_wrong_clocks) every(5ms, [this] { look_for_two(); });
   every(200ms, [this] { compare_copies(); });
   if (options_.has_faults) every(fault_interval_, [this] { fault(2s); });
   if (options_.has_faults) every(500ms * (1 << rng().below(3)), [this] { lose_copy(); });

@@ -8,7 +8,7 @@
 // What is judged:
 //   - the order of each key's operations (sim/history_checker.hpp), in which a write stands once,
 //     however often it was sent;
-//   - that two hosts never may serve one position;
+//   - that two hosts never may serve one position, where clocks can be trusted;
 //   - that complete copies of an arc which have applied the same index are equal, and so are the
 //     stamps in their windows, and the members that a view names are those who vote, five times a
 //     second;
@@ -40,6 +40,11 @@ struct ReplicaWorldOptions {
   std::size_t clients = 4;
   std::size_t keys = 16;
   bool has_faults = true;
+  // Clocks stop, or run at double speed: then two hosts may take themselves for the one that
+  // serves.
+  bool has_wrong_clocks = false;
+  // A host that has been paused reads what clients have sent before what other hosts have.
+  bool clients_come_first = false;
 };
 
 struct ReplicaWorldFigures {

@@ -13,11 +13,17 @@ constexpr std::size_t violations_kept = 10;
 constexpr std::int64_t epoch_ms = 1'700'000'000'000;
 // Two that differ by twice this stay below the bound of clock_drift_percent_max.
 constexpr std::uint64_t drift_ppm_max = 4500;
+constexpr Duration wrong_clock_interval = 1s;
 
 }  // namespace
 
 FaultWorld::FaultWorld(const FaultWorldOptions& options)
-    : options_(options), rng_(options.seed), slow_max_(options.slow_max_after_faults) {}
+    : options_(options),
+      rng_(options.seed),
+      clock_rng_(~options.seed),
+      slow_max_(options.slow_max_after_faults) {
+  if (options_.wrong_clock_lasts_max > 0s) post(wrong_clock_interval, [this] { disturb_clock(); });
+}
 
 std::size_t FaultWorld::add_peer() {
   const auto n = static_cast<std::uint16_t>(peers_.size() + 1);
@@ -36,7 +42,33 @@ Now FaultWorld::clock_at(std::size_t number, Duration time) const {
   const Peer& peer = peers_[number];
   const auto ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(time + peer.wall_offset).count();
-  return Now{Time{peer.offset + time + time / 1'000'000 * peer.drift_ppm}, WallTime{epoch_ms + ms}};
+  const Duration passed = time + gained_at(peer, time);
+  return Now{Time{peer.offset + passed + passed / 1'000'000 * peer.drift_ppm},
+             WallTime{epoch_ms + ms}};
+}
+
+Duration FaultWorld::gained_at(const Peer& peer, Duration time) const {
+  return peer.gained + std::max(time - peer.gains_since, Duration{}) * peer.gains_percent / 100;
+}
+
+void FaultWorld::set_clock(std::size_t number, int gains_percent) {
+  Peer& peer = peers_[number];
+  peer.gained = gained_at(peer, now_);
+  peer.gains_since = now_;
+  peer.gains_percent = gains_percent;
+}
+
+// One clock, for a while, and perhaps its peer is cut off meanwhile: alone a wrong clock does
+// little harm. The wall clock is another one, and stays right.
+void FaultWorld::disturb_clock() {
+  if (healed_) return;
+  const std::size_t victim = clock_rng_.below(peers_.size());
+  set_clock(victim, clock_rng_.chance(1, 2) ? -100 : 100);
+  const auto range = static_cast<std::uint64_t>(options_.wrong_clock_lasts_max.count());
+  const Duration lasts(static_cast<std::int64_t>(clock_rng_.below(range)));
+  post(lasts, [this, victim] { set_clock(victim, 0); });
+  if (clock_rng_.chance(1, 2)) cut_for(ways_of(victim), lasts);
+  post(wrong_clock_interval, [this] { disturb_clock(); });
 }
 
 void FaultWorld::violation(const std::string& text) {
@@ -88,7 +120,7 @@ void FaultWorld::carry(std::size_t from, std::size_t to, std::function<void()> d
 void FaultWorld::arrive(std::size_t to, std::function<void()> deliver) {
   if (!is_alive(to)) return;
   if (is_running(to)) return deliver();
-  post(peers_[to].paused_until - now_,
+  post(peers_[to].paused_until + options_.resume_delay - now_,
        [this, to, deliver = std::move(deliver)]() mutable { arrive(to, std::move(deliver)); });
 }
 
@@ -101,13 +133,18 @@ void FaultWorld::heal() {
   last_arrival_.clear();
   set_weather(50, options_.slow_max_after_faults);
   for (Peer& each : peers_) each.paused_until = now_;
+  for (std::size_t peer = 0; peer < peers_.size(); ++peer) set_clock(peer, 0);
 }
 
-void FaultWorld::isolate(std::size_t peer) {
+void FaultWorld::isolate(std::size_t peer) { cuts_.merge(ways_of(peer)); }
+
+std::set<FaultWorld::Way> FaultWorld::ways_of(std::size_t peer) const {
+  std::set<Way> ways;
   for (std::size_t other = 0; other < peers_.size(); ++other) {
-    cuts_.insert({peer, other});
-    cuts_.insert({other, peer});
+    ways.insert({peer, other});
+    ways.insert({other, peer});
   }
+  return ways;
 }
 
 void FaultWorld::fault(Duration lasts_max) {
@@ -142,6 +179,10 @@ void FaultWorld::cut_some(std::uint64_t dice, std::size_t victim, Duration lasts
       }
     }
   }
+  cut_for(cuts, lasts);
+}
+
+void FaultWorld::cut_for(const std::set<Way>& cuts, Duration lasts) {
   cuts_.insert(cuts.begin(), cuts.end());
   post(lasts, [this, cuts] {
     for (const auto& each : cuts) cuts_.erase(each);

@@ -27,8 +27,11 @@ struct FaultWorldOptions {
   Duration slow_max_after_faults = std::chrono::milliseconds(200);
   // The wall clock of a peer is off by so much at most, either way.
   Duration wall_skew_max{};
-  // When a pause ends, what other peers have sent is read after so long: clients come first.
+  // When a pause ends, what other peers have sent is read after so long: clients come first. 0: in
+  // the order in which it came.
   Duration resume_delay{};
+  // Clocks stop, or run at double speed, for up to so long. 0: none does.
+  Duration wrong_clock_lasts_max{};
   std::size_t peers_max = 20;  // dead ones count: then no more of them crash
 };
 
@@ -54,6 +57,9 @@ class FaultWorld {
     Duration offset{};  // of its clock
     Duration wall_offset{};
     std::int64_t drift_ppm = 0;
+    Duration gained{};  // by a clock that went wrong before gains_since
+    Duration gains_since{};
+    int gains_percent = 0;  // of the time that passes: -100 stands still
     Duration paused_from{};
     Duration paused_until{};
   };
@@ -110,11 +116,17 @@ class FaultWorld {
   };
   using Way = std::pair<std::size_t, std::size_t>;  // from, to
 
+  Duration gained_at(const Peer& peer, Duration time) const;
+  void set_clock(std::size_t peer, int gains_percent);
+  void disturb_clock();
   void arrive(std::size_t to, std::function<void()> deliver);
+  std::set<Way> ways_of(std::size_t peer) const;
+  void cut_for(const std::set<Way>& cuts, Duration lasts);
   void cut_some(std::uint64_t dice, std::size_t victim, Duration lasts);
 
   FaultWorldOptions options_;
   Rng rng_;
+  Rng clock_rng_;
   Duration now_{};
   std::uint64_t events_added_ = 0;
   std::vector<Event> events_;  // a heap
