@@ -28,8 +28,8 @@
 
 #include "base/endpoint.hpp"
 #include "client/core/op_machine.hpp"
-#include "client/links.hpp"
 #include "client/options.hpp"
+#include "peer/net/client_links.hpp"
 
 namespace hopring {
 

@@ -1,7 +1,8 @@
 #pragma once
 
 // The connections of a client to peers: dialled when the core says so, one to each peer. It
-// performs Connect, Disconnect and SendRequest (client/core/effects.hpp), and decides nothing.
+// performs Connect, Disconnect and SendRequest (client/core/effects.hpp), and decides nothing. A
+// client's engine has them, and a peer that asks others for its RESP clients.
 //
 // Thread rule: the thread that runs the io_context.
 

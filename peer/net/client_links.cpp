@@ -1,4 +1,4 @@
-#include "client/links.hpp"
+#include "peer/net/client_links.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <string_view>
