@@ -7,8 +7,8 @@
 include(CMakePackageConfigHelpers)
 
 set(hopring_installed_rooms
-  base routing table storage_operation storage_raft storage_group peer_wire peer_core peer_net
-  client_core client sim)
+  base routing table storage_operation storage_raft storage_group peer_wire peer_core peer_resp
+  peer_net client_core client sim)
 foreach(room IN LISTS hopring_installed_rooms)
   set_target_properties(hopring_${room} PROPERTIES EXPORT_NAME ${room})
   install(TARGETS hopring_${room} EXPORT hopringTargets ARCHIVE DESTINATION lib)

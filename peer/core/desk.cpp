@@ -73,6 +73,23 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
   return std::nullopt;
 }
 
+Shard::Executed Desk::try_execute(Now now, const Ticket& asker, const Operation& operation,
+                                  OpResult& result, DeskOutbox& out) {
+  const RingConfig* const ring = shard_.ring();
+  if (ring == nullptr) return Shard::Executed::unserved;
+  const bool is_elsewhere = shards_ > 1 && shard_of(position_of(ring->hash_key, key_of(operation)),
+                                                    ring->nodes_per_peer, shards_) != index_;
+  if (is_elsewhere) return Shard::Executed::unserved;
+  Performance performance{{}};
+  if (auto executed = execute(now, operation, std::nullopt, 0, nullptr, performance, out)) {
+    result = std::move(*executed);
+    return Shard::Executed::answered;
+  }
+  if (performance.pending.empty()) return Shard::Executed::unserved;
+  await(Await{asker, OpReply{}, {}, performance.bounds}, performance);
+  return Shard::Executed::pending;
+}
+
 // One errand for each shard that has a part in it, this one included.
 void Desk::cut(const Ticket& asker, BatchRequest&& request, const std::vector<std::uint32_t>& to,
                DeskOutbox& out) {
@@ -254,7 +271,7 @@ ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request,
 
 std::optional<OpResult> Desk::execute(Now now, const Operation& operation,
                                       const std::optional<Stamp>& stamp, std::uint32_t index,
-                                      ExecutedIn& executed_in, Performance& performance,
+                                      ExecutedIn* executed_in, Performance& performance,
                                       DeskOutbox& out) {
   if (shard_.ring() == nullptr) return error_result(OpError::unavailable);
   if (const auto error = problem(operation, shard_.ring()->value_bytes_max))
@@ -267,7 +284,9 @@ std::optional<OpResult> Desk::execute(Now now, const Operation& operation,
   // What stands earlier in a batch and waits comes first.
   const Replica::Asked asked{++last_number_, !performance.pending.empty(),
                              is_write(operation) ? stamp : std::nullopt};
-  Shard::Told told{result, &executed_in.view, &executed_in.mark};
+  const bool tells = executed_in != nullptr;
+  Shard::Told told{result, tells ? &executed_in->view : nullptr,
+                   tells ? &executed_in->mark : nullptr};
   switch (shard_.execute(now, operation, asked, told, out.news)) {
     case Shard::Executed::answered:
       return result;
@@ -287,7 +306,7 @@ ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Perform
                                       DeskOutbox& out) {
   OpReply reply;
   ExecutedIn in;
-  if (auto result = execute(now, request.operation, request.stamp, 0, in, performance, out)) {
+  if (auto result = execute(now, request.operation, request.stamp, 0, &in, performance, out)) {
     reply.answer = std::move(*result);
     const bool is_long = value_bytes(reply.answer) > performance.bounds.value;
     if (is_long) reply.answer = error_result(OpError::overloaded);
@@ -309,7 +328,7 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
     }
     ExecutedIn in;
     const std::optional<Stamp> stamp = request.stamps.empty() ? std::nullopt : request.stamps[i];
-    auto result = execute(now, request.operations[i], stamp, i, in, performance, out);
+    auto result = execute(now, request.operations[i], stamp, i, &in, performance, out);
     add_view(reply.views, std::move(in.view));
     if (in.mark) add_mark(reply.marks, *in.mark);
     if (!result) {

@@ -61,6 +61,11 @@ class Desk {
   std::optional<ClientReplyMessage> on_request(Now now, const Ticket& asker,
                                                ClientRequestMessage&& request, DeskOutbox& out);
 
+  // Executes one operation, without a stamp, if this shard serves its key. Answered: `result` is
+  // set. Pending: SendReply{asker} comes with an OpReply. Unserved: nothing happened.
+  Shard::Executed try_execute(Now now, const Ticket& asker, const Operation& operation,
+                              OpResult& result, DeskOutbox& out);
+
   // From another desk, or from the front.
   void on(Now now, Errand&& errand, DeskOutbox& out);
   void on(Now now, ErrandDone&& done, DeskOutbox& out);
@@ -144,10 +149,11 @@ class Desk {
     View view = {};
     std::optional<ArcMark> mark = {};
   };
-  // The result, but of a hole and of what is pending, which it notes under `index`.
+  // The result, but of a hole and of what is pending, which it notes under `index`. `executed_in`:
+  // if wanted.
   std::optional<OpResult> execute(Now now, const Operation& operation,
                                   const std::optional<Stamp>& stamp, std::uint32_t index,
-                                  ExecutedIn& executed_in, Performance& performance,
+                                  ExecutedIn* executed_in, Performance& performance,
                                   DeskOutbox& out);
 
   Shard& shard_;

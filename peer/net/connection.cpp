@@ -84,12 +84,30 @@ void Connection::handle_frames() {
 
 // False: there may be more, but replies wait.
 bool Connection::take_frames() {
+  if (is_unknown_) {
+    const auto frames = is_frame(reader_.received());
+    if (!frames) return true;
+    is_unknown_ = false;
+    takes_bytes_ = !*frames;
+  }
+  if (takes_bytes_) return take_bytes();
   while (state_ == State::open && !is_held_back()) {
     const auto frame = reader_.next();
     if (!frame) return true;
     unfinished_ -= frame_header_bytes + frame->body.size();
     ++frames_;
     owner_->on_frame(*frame);
+  }
+  return false;
+}
+
+bool Connection::take_bytes() {
+  while (state_ == State::open && !is_held_back()) {
+    const Owner::Taken taken = owner_->on_bytes(reader_.received());
+    reader_.take(taken.bytes);
+    unfinished_ -= taken.bytes;
+    if (taken.bytes > 0) ++frames_;
+    if (taken.is_all) return true;
   }
   return false;
 }

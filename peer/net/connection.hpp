@@ -6,6 +6,9 @@
 //        socket --> FrameReader --> Owner::on_frame()
 //        socket <-- WriteQueue  <-- send()
 //
+// An accepted connection may speak RESP instead of frames, as its first bytes say: then its owner
+// is shown the bytes, takes as many as it likes, and writes what it likes.
+//
 // All that an owner sends while it handles the frames of one read leaves in one write. Bytes are
 // written at once as far as the socket takes them; only the rest waits in the queue.
 //
@@ -26,6 +29,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/time.hpp"
 #include "peer/core/limits.hpp"
@@ -45,6 +49,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
     // What came in cannot be cut into frames, and nothing after it will be. The owner may send last
     // words before it closes.
     virtual void on_wire_error(WireError error) = 0;
+    struct Taken {
+      std::size_t bytes = 0;
+      bool is_all = true;  // of what is left nothing can be taken until more has come
+    };
+    // All that was received and not taken, of a connection that speaks no frames. It lies in the
+    // connection's buffer and ends with the call.
+    virtual Taken on_bytes(std::string_view) { return {}; }
     // The last call, and the only one of its kind; `why` is for logs. The owner may destroy itself.
     virtual void on_closed(std::string_view why) = 0;
 
@@ -59,6 +70,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Begins to read. The first frame must come within hello_timeout and is bounded by
   // hello_frame_bytes_max.
   void start();
+
+  // Before start(): the first bytes say whether frames follow.
+  void listen_for_bytes() { is_unknown_ = true; }
 
   // The hello is over: frames may have up to frame_bytes_max now.
   void welcome() { reader_.set_frame_bytes_max(limits_.frame_bytes_max); }
@@ -78,9 +92,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // end reads too slowly and the connection closes. Without effect once closed or finishing.
   template <class Message>
   void send(const Message& message, std::uint64_t request_id) {
+    write([&](std::string& out) { encode(message, request_id, out); });
+  }
+
+  // The same of what `append(std::string&)` appends.
+  template <class Append>
+  void write(Append&& append) {
     if (state_ != State::open) return;
-    const auto encoded = [&](std::string& out) { encode(message, request_id, out); };
-    if (!queue_.push(encoded)) return close("it reads too slowly: the write queue is full");
+    if (!queue_.push(std::forward<Append>(append))) {
+      return close("it reads too slowly: the write queue is full");
+    }
     flush_soon();
   }
 
@@ -117,6 +138,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void adapt_read_size(std::size_t size);
   void handle_frames();
   bool take_frames();
+  bool take_bytes();
   bool is_held_back() const { return is_held_ || queue_.bytes() > held_back_above_; }
   void go_on();
   void flush_soon();
@@ -135,6 +157,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t frames_ = 0;    // taken
   bool is_reading_ = false;     // a read is under way
   bool is_taking_frames_ = false;
+  bool is_unknown_ = false;   // frames or bytes: not enough has come to say
+  bool takes_bytes_ = false;  // not frames
 
   WriteQueue queue_;
   std::size_t held_back_above_ = std::numeric_limits<std::size_t>::max();

@@ -11,6 +11,7 @@
 
 #include "peer/net/address.hpp"
 #include "peer/net/connection.hpp"
+#include "peer/net/system.hpp"
 
 namespace hopring {
 
@@ -30,25 +31,32 @@ std::size_t answer_bytes_of(const WireMessage& message, const Limits& limits) {
 
 }  // namespace
 
-// One accepted connection: a stranger until its hello, then a client or a peer.
+// One accepted connection: a stranger until its hello, then a client or a peer; or a session.
 class Visitors::Visitor final : public Connection::Owner {
  public:
   Visitor(Visitors& visitors, std::uint64_t number, tcp::socket socket, const Endpoint& address)
       : visitors_(visitors),
         number_(number),
         address_(address),
-        connection_(Connection::create(std::move(socket), *this, visitors.limits_)) {}
+        connection_(Connection::create(std::move(socket), *this, visitors.limits_)) {
+    connection_->listen_for_bytes();
+  }
 
   ~Visitor() { connection_->abandon(); }
 
   Connection& connection() { return *connection_; }
+  std::size_t memory() const {
+    return connection_->memory() + (session_ ? session_->memory() : std::size_t{0});
+  }
 
   void reply(const SendReply& reply) {
     connection_->send(reply.reply, reply.to.request);
     done(reply.to);
   }
   void done(const Ticket& ticket);
+  void on_ended(Now now, resp::RingKeyspace::Ended&& ended);
 
+  Taken on_bytes(std::string_view bytes) override;
   void on_frame(const Frame& frame) override;
   void on_wire_error(WireError error) override { refuse(error, 0); }
   void on_closed(std::string_view why) override;
@@ -57,13 +65,15 @@ class Visitors::Visitor final : public Connection::Owner {
   void on_hello(const WireMessage& first);
   void on_message(WireMessage&& message, const Ticket& ticket);
   void refuse(WireError error, std::uint64_t request_id);
+  void after_session(Now now);
 
   Visitors& visitors_;
   std::uint64_t number_;
   Endpoint address_;
   std::shared_ptr<Connection> connection_;
   std::optional<Accepted> accepted_;  // nullopt until the hello
-  std::size_t waiting_bytes_ = 0;     // of what it said and nobody has dealt with
+  std::unique_ptr<resp::Session> session_;
+  std::size_t waiting_bytes_ = 0;  // of what it said and nobody has dealt with
 };
 
 void Visitors::Visitor::on_frame(const Frame& frame) {
@@ -117,6 +127,39 @@ void Visitors::Visitor::done(const Ticket& ticket) {
   connection_->hold(waiting_bytes_ > visitors_.limits_.waiting_bytes_mark);
 }
 
+// RESP.
+
+Connection::Owner::Taken Visitors::Visitor::on_bytes(std::string_view bytes) {
+  const std::size_t mark = visitors_.limits_.client_replies_bytes_mark;
+  if (!session_) {
+    session_ = visitors_.owner_.open_session(number_);
+    connection_->hold_back_above(mark);
+  }
+  const Now now = read_clocks();
+  resp::Session::Taken taken;
+  connection_->write([&](std::string& out) { taken = session_->on_bytes(now, bytes, mark, out); });
+  after_session(now);
+  return {taken.bytes, taken.is_all};
+}
+
+void Visitors::Visitor::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
+  if (!session_) return;
+  connection_->write([&](std::string& out) {
+    if (auto* result = std::get_if<OpResult>(&ended.result)) {
+      session_->on_result(now, ended.call, std::move(*result), out);
+    } else {
+      session_->on_report(now, ended.call, std::get<ReportReply>(ended.result), out);
+    }
+  });
+  after_session(now);
+}
+
+void Visitors::Visitor::after_session(Now now) {
+  visitors_.owner_.after_sessions(now);
+  if (session_->is_ending()) return connection_->finish();
+  connection_->hold(session_->is_held());
+}
+
 // After a malformed frame nothing that follows can be trusted. A client is told before it is
 // closed, so that who wrote it knows what is wrong.
 void Visitors::Visitor::refuse(WireError error, std::uint64_t request_id) {
@@ -163,6 +206,10 @@ void Visitors::done(const Ticket& ticket) {
   if (Visitor* visitor = find(ticket.connection)) visitor->done(ticket);
 }
 
+void Visitors::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
+  if (Visitor* visitor = find(ended.call.connection)) visitor->on_ended(now, std::move(ended));
+}
+
 void Visitors::sweep(Time now) {
   for (auto& [_, visitor] : visitors_) visitor->connection().sweep(now);
   close_the_greediest();
@@ -171,11 +218,11 @@ void Visitors::sweep(Time now) {
 // Thousands of frames that are begun and not finished are bounded one by one, but not together.
 void Visitors::close_the_greediest() {
   std::size_t memory = 0;
-  for (auto& [_, visitor] : visitors_) memory += visitor->connection().memory();
+  for (auto& [_, visitor] : visitors_) memory += visitor->memory();
   if (memory <= limits_.connection_bytes_max) return;
   std::vector<std::pair<std::size_t, Connection*>> greediest;
   for (auto& [_, visitor] : visitors_) {
-    greediest.emplace_back(visitor->connection().memory(), &visitor->connection());
+    greediest.emplace_back(visitor->memory(), &visitor->connection());
   }
   std::sort(greediest.begin(), greediest.end(), std::greater<>());
   for (const auto& [bytes, connection] : greediest) {

@@ -2,7 +2,7 @@
 
 // The connections that one thread of this peer has accepted: from clients, who ask, and from other
 // peers, who tell. It does what peer/wire/session.hpp says about the hello and about who may say
-// what.
+// what. Clients that speak RESP have no hello but a session (peer/resp/session.hpp).
 //
 // Of what a visitor has said and nobody has dealt with yet (it waits for another thread) only so
 // much is taken in: beyond waiting_bytes_mark it is not read.
@@ -20,6 +20,8 @@
 #include "peer/core/effects.hpp"
 #include "peer/core/limits.hpp"
 #include "peer/net/log.hpp"
+#include "peer/resp/ring_keyspace.hpp"
+#include "peer/resp/session.hpp"
 #include "peer/wire/session.hpp"
 
 namespace hopring {
@@ -38,6 +40,10 @@ class Visitors {
     // The reply, or nullopt: Visitors::reply() follows.
     virtual std::optional<ClientReplyMessage> on_request(const Ticket& asker,
                                                          ClientRequestMessage&& request) = 0;
+    // For the first request of a visitor that speaks RESP. It lives as long as that.
+    virtual std::unique_ptr<resp::Session> open_session(std::uint64_t number) = 0;
+    // Sessions have been shown bytes or results.
+    virtual void after_sessions(Now now) = 0;
 
    protected:
     ~Owner() = default;
@@ -54,6 +60,9 @@ class Visitors {
   // What a ticket was for is done. Those of visitors that are gone are passed over.
   void reply(const SendReply& reply);
   void done(const Ticket& ticket);
+
+  // Of a session's operation.
+  void on_ended(Now now, resp::RingKeyspace::Ended&& ended);
 
   // Closes what has exceeded its time or its share of memory. Call it every sweep_interval.
   void sweep(Time now);

@@ -26,6 +26,7 @@ Worker::Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptio
                Owner& owner, Log& log)
     : io_(io),
       index_(index),
+      workers_(options.shards),
       self_(options.self),
       limits_(share_of(options)),
       owner_(owner),
@@ -117,6 +118,34 @@ std::optional<ClientReplyMessage> Worker::on_request(const Ticket& asker,
   return reply;
 }
 
+// RESP.
+
+std::unique_ptr<resp::Session> Worker::open_session(std::uint64_t number) {
+  if (!resp_) {
+    RespService::Owner& owner = *this;
+    resp_ = std::make_unique<RespService>(io_, owner, self_, shard_, desk_, out_, limits_,
+                                          Rng(random_word()));
+  }
+  return resp_->open(number, number * workers_ + index_);
+}
+
+void Worker::after_sessions(Now now) {
+  if (!out_.is_empty() || resp_->has_work()) flush_soon();
+  resp_->arm(now.monotonic);
+  alarm_.arm(now.monotonic);
+}
+
+void Worker::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
+  visitors_.on_ended(now, std::move(ended));
+}
+
+// What has ended may lead to more.
+void Worker::serve_sessions() {
+  resp_->flush();
+  if (!out_.is_empty() || resp_->has_work()) flush_soon();
+  alarm_.arm(read_clocks().monotonic);
+}
+
 // Time.
 
 void Worker::on_deadline() {
@@ -125,7 +154,9 @@ void Worker::on_deadline() {
 }
 
 void Worker::sweep() {
-  visitors_.sweep(read_clocks().monotonic);
+  const Time now = read_clocks().monotonic;
+  visitors_.sweep(now);
+  if (resp_) resp_->sweep(now);
   tell_status(false);
   flush();
   sweep_timer_.expires_after(limits_.sweep_interval);
@@ -155,9 +186,21 @@ void Worker::take() {
   }
   for (FrontNote& each : out_.notes) notes_.push_back(std::move(each));
   for (ToDesk& each : out_.errands) errands_[each.desk].push_back(std::move(each));
-  for (const SendReply& reply : out_.replies) visitors_.reply(reply);
   out_.notes.clear();
   out_.errands.clear();
+  take_replies();
+}
+
+// One to the sessions' keyspace may lead to more, of each kind.
+void Worker::take_replies() {
+  for (std::size_t i = 0; i < out_.replies.size(); ++i) {
+    SendReply reply = std::move(out_.replies[i]);
+    if (resp::RingKeyspace::is_own(reply.to)) {
+      resp_->on_reply(read_clocks(), std::move(reply));
+    } else {
+      visitors_.reply(reply);
+    }
+  }
   out_.replies.clear();
 }
 
@@ -171,6 +214,7 @@ void Worker::flush_soon() {
 
 void Worker::flush() {
   take();
+  if (resp_) serve_sessions();
   if (!notes_.empty()) owner_.post_notes(std::exchange(notes_, {}));
   for (std::uint32_t i = 0; i < errands_.size(); ++i) {
     if (!errands_[i].empty()) owner_.worker(i).post_errands(std::exchange(errands_[i], {}));

@@ -10,6 +10,8 @@
 //        |                    v    |                        v
 //        `--what peers say--> driver            another worker
 //
+// Visitors that speak RESP are sessions of its RespService, which asks other peers by itself.
+//
 // Thread rule: post_...() from any thread; the rest belongs to the thread that runs the io_context.
 
 #include <boost/asio/io_context.hpp>
@@ -28,6 +30,7 @@
 #include "peer/net/alarm.hpp"
 #include "peer/net/log.hpp"
 #include "peer/net/mailbox.hpp"
+#include "peer/net/resp_service.hpp"
 #include "peer/net/visitors.hpp"
 
 namespace hopring {
@@ -52,7 +55,7 @@ struct WorkerStatus {
 };
 using WorkerNote = std::variant<ShardNews, FrontNote, PeerTold, StrangerCame, WorkerStatus>;
 
-class Worker final : private Visitors::Owner {
+class Worker final : private Visitors::Owner, private RespService::Owner {
  public:
   class Owner {
    public:
@@ -91,17 +94,25 @@ class Worker final : private Visitors::Owner {
   void on_message(const Ticket& ticket, const PeerRef& from, PeerMessage&& message) override;
   std::optional<ClientReplyMessage> on_request(const Ticket& asker,
                                                ClientRequestMessage&& request) override;
+  std::unique_ptr<resp::Session> open_session(std::uint64_t number) override;
+  void after_sessions(Now now) override;
+  // RespService::Owner
+  void on_resp() override { flush_soon(); }
+  void on_ended(Now now, resp::RingKeyspace::Ended&& ended) override;
 
   void on_deadline();
   void sweep();
   void tell_status(bool is_wanted);
   void note(WorkerNote&& note);
   void take();
+  void take_replies();
+  void serve_sessions();
   void flush_soon();
   void flush();
 
   boost::asio::io_context& io_;
   std::uint32_t index_;
+  std::uint32_t workers_;
   PeerRef self_;
   Limits limits_;  // of this worker: its share of the peer's
   Owner& owner_;
@@ -109,6 +120,7 @@ class Worker final : private Visitors::Owner {
   HugePages memory_;  // of the shard's tables
   Shard shard_;
   Desk desk_;
+  std::unique_ptr<RespService> resp_;  // once a visitor has spoken RESP; outlives their sessions
   Visitors visitors_;
   Alarm alarm_;
   boost::asio::steady_timer sweep_timer_;

@@ -10,6 +10,7 @@ namespace hopring {
 namespace {
 
 constexpr std::size_t length_bytes = 4;  // the length does not count itself
+constexpr std::size_t zero_at = 2;       // in a first frame: of its length
 constexpr std::size_t version_at = 4;
 constexpr std::size_t flags_at = 5;
 constexpr std::size_t kind_at = 6;
@@ -47,6 +48,15 @@ const char* name(WireError error) noexcept {
   return "unlisted";
 }
 
+std::optional<bool> is_frame(std::string_view first_bytes) {
+  if (first_bytes.empty()) return std::nullopt;
+  const char first = first_bytes[0];
+  const bool may_be_text = (first >= ' ' && first <= '~') || (first >= '\t' && first <= '\r');
+  if (!may_be_text) return true;
+  if (first_bytes.size() <= zero_at) return std::nullopt;
+  return first_bytes[zero_at] == 0;
+}
+
 std::size_t begin_frame(std::uint8_t version, std::uint16_t kind, std::uint64_t request_id,
                         std::string& out) {
   char header[frame_header_bytes] = {};
@@ -82,6 +92,11 @@ void FrameReader::make_room(std::size_t size) {
 void FrameReader::commit(std::size_t size) {
   HOPRING_CHECK(size <= buffer_.size() - end_);
   end_ += size;
+}
+
+void FrameReader::take(std::size_t size) {
+  HOPRING_CHECK(size <= end_ - begin_);
+  begin_ += size;
 }
 
 std::optional<Frame> FrameReader::next() {

@@ -14,8 +14,8 @@
 // says what the body is (peer/wire/kinds.hpp). `request id` is chosen by who asks and comes back
 // with the answer; 0 where nothing is answered, or where the message names what it answers itself.
 //
-// A first frame is at most hello_frame_bytes_max long, so its third byte is 0: no other protocol
-// that this port may come to speak begins like that (RESP's are printable, TLS's third is not 0).
+// A first frame is at most hello_frame_bytes_max long, so its third byte is 0. RESP, which the same
+// port speaks, has no such byte at the beginning: see is_frame().
 
 #include <cstddef>
 #include <cstdint>
@@ -64,6 +64,15 @@ struct Frame {
   std::string_view body;
 };
 
+// Are these the first bytes of a frame, rather than of RESP? nullopt: too few to say.
+//
+// RESP begins with a printable character or a blank: `*`, or an inline command. A hello may begin
+// with any byte, since its length does, but its third byte is 0, and none of RESP's first three is:
+// an array has a count there, a command's word no zero byte. A third byte is there as soon as there
+// is a command: the shortest ("QUIT", "*1\r\n") are longer. All else is taken for a frame, and
+// refused as one: the first byte of TLS is 22.
+std::optional<bool> is_frame(std::string_view first_bytes);
+
 // Appends a header whose length is not known yet; returns where it begins, for end_frame().
 std::size_t begin_frame(std::uint8_t version, std::uint16_t kind, std::uint64_t request_id,
                         std::string& out);
@@ -103,6 +112,11 @@ class FrameReader {
   std::optional<Frame> next();
 
   std::optional<WireError> error() const { return error_; }
+
+  // For who reads no frames: all that was received and not taken; until prepare().
+  std::string_view received() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  // REQUIRES: no more than that.
+  void take(std::size_t size);
 
   // Bytes that the buffer takes.
   std::size_t memory() const { return buffer_.capacity(); }

@@ -20,6 +20,7 @@
 #include "peer/net/system.hpp"
 #include "peer/net/visitors.hpp"
 #include "peer/wire/codec.hpp"
+#include "tests/peer/resp/map_keyspace.hpp"
 
 namespace hopring::test {
 
@@ -167,7 +168,13 @@ class FakePeer : public Visitors::Owner, public Listener::Owner {
     return OpReply{result, std::nullopt};
   }
 
+  std::unique_ptr<resp::Session> open_session(std::uint64_t number) override {
+    return std::make_unique<resp::Session>(number, number, self, keyspace);
+  }
+  void after_sessions(Now) override {}
+
   Visitors* visitors = nullptr;
+  MapKeyspace keyspace;
   PeerRef self{ipv4_endpoint(0x7f000001, 1), 0x5e1f};
   std::optional<RingConfig> ring = some_ring();
   std::size_t value_bytes = 0;

@@ -107,6 +107,44 @@ BOOST_AUTO_TEST_CASE(what_another_shard_serves_is_an_errand_to_its_desk) {
   check_nothing_waits();
 }
 
+BOOST_AUTO_TEST_CASE(one_operation_is_tried_here_and_nowhere_else) {
+  OpResult told;
+  const auto attempt = [&](const std::string& key) {
+    return desks[0].try_execute(now, asker, put(key), told, out);
+  };
+  BOOST_TEST((attempt(key_in(0)) == Shard::Executed::answered));
+  BOOST_TEST((told.error == OpError::moving));  // a fresh ring takes no writes
+  serve_three_cells();
+  BOOST_TEST((attempt(key_in(0)) == Shard::Executed::answered));
+  BOOST_TEST((told == OpResult{}));
+  BOOST_TEST((attempt("") == Shard::Executed::answered));
+  BOOST_TEST((told.error == OpError::key_empty));
+  BOOST_TEST((attempt(key_in(1)) == Shard::Executed::unserved));
+  BOOST_TEST((attempt(key_in(3)) == Shard::Executed::unserved));
+  take();
+  BOOST_TEST(on_way.empty());
+  BOOST_REQUIRE(notes.size() == 1u);
+  BOOST_TEST(std::holds_alternative<WriteCame>(notes[0]));
+  check_nothing_waits();
+}
+
+BOOST_AUTO_TEST_CASE(an_operation_that_was_tried_and_waits_is_answered_later) {
+  ring.replicas = 3;
+  GroupOutbox news;
+  for (Shard& shard : shards) shard.on(now, EnterRing{ring}, news);
+  serve_three_cells();
+  OpResult told;
+  const auto tried = desks[0].try_execute(now, asker, put(key_in(0)), told, out);
+  BOOST_TEST((tried == Shard::Executed::pending));
+  BOOST_TEST(desks[0].waiting() == 1u);
+  desks[0].take_answers(out);
+  take();
+  BOOST_REQUIRE(replies.size() == 1u);
+  BOOST_TEST((replies[0].to == asker));
+  BOOST_TEST((result(std::get<OpReply>(replies[0].reply).answer) == OpResult{}));
+  check_nothing_waits();
+}
+
 // Where arcs may have several copies a write waits until it is committed: here at once, since this
 // peer is the only member.
 BOOST_AUTO_TEST_CASE(a_batch_of_which_parts_wait_is_answered_when_the_last_one_is) {

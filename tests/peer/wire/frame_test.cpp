@@ -149,6 +149,23 @@ BOOST_AUTO_TEST_CASE(a_claimed_length_takes_no_memory) {
   }
 }
 
+// Goal: no hello is taken for RESP, and no command for a frame.
+// Method: first frames of every length, and commands; cut short, they say nothing yet.
+BOOST_AUTO_TEST_CASE(frames_and_resp_are_told_apart_by_their_first_bytes) {
+  for (std::size_t length = 12; length <= hello_frame_bytes_max; ++length) {
+    const std::string frame = header_with_length(static_cast<std::uint32_t>(length));
+    BOOST_TEST_REQUIRE(is_frame(frame).value());
+    BOOST_TEST_REQUIRE(is_frame(frame.substr(0, 2)).value_or(true));
+  }
+  for (const char* text : {"*1\r\n", "PING", "get", "\r\n\r\n", "\n\n\n", " PI", "GET /"}) {
+    BOOST_TEST(!is_frame(text).value(), text);
+    BOOST_TEST(!is_frame(std::string_view(text).substr(0, 2)).has_value(), text);
+  }
+  BOOST_TEST(!is_frame("").has_value());
+  BOOST_TEST(is_frame("\x16\x03\x01").value());  // TLS
+  BOOST_TEST(is_frame("\xff").value());
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_reader_gives_a_large_buffer_back) {
   FrameReader reader(1 << 20);
   std::vector<std::string> bodies;

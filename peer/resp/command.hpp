@@ -1,0 +1,188 @@
+#pragma once
+
+// Commands: what is known of each, and what it sees while it is executed.
+//
+// A command begins with its arguments. It replies at once, or asks operations of the keyspace and
+// goes on when all their results are there: with an Answer if it asked one and the result says all,
+// else with a Task, which may ask again. So the commands know nothing of connections, of waiting,
+// or of where a key is.
+//
+// Sans-IO.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/time.hpp"
+#include "peer/resp/parser.hpp"
+#include "peer/resp/reply.hpp"
+#include "peer/wire/messages.hpp"
+#include "storage/operation/operation.hpp"
+
+namespace hopring::resp {
+
+struct Turn;
+
+// With the result of the one operation that was asked; it writes the reply.
+using Answer = void (*)(Turn&, OpResult&&);
+// The same, with what this peer says of itself.
+using ReportAnswer = void (*)(Turn&, const ReportReply&);
+
+// What a command keeps while its operations are executed.
+class Task {
+ public:
+  virtual ~Task() = default;
+  // The results of all that was asked, in that order. It writes the reply, or asks again.
+  virtual void go_on(Turn& turn, std::vector<OpResult>&& results) = 0;
+};
+
+enum Flag : std::uint32_t {
+  flag_write = 1,
+  flag_readonly = 2,
+  flag_fast = 4,
+  flag_denyoom = 8,
+  flag_loading = 16,
+  flag_stale = 32,
+  flag_noscript = 64,
+  flag_no_auth = 128,
+  // Of our own: it changes the connection, so it waits until all before it has been answered.
+  flag_alone = 1u << 16,
+};
+
+struct Command {
+  std::string_view name;  // in small letters
+  int arity = 0;          // arguments, the name included; negative: at least so many
+  std::uint32_t flags = 0;
+  // Which arguments are keys: from the first to the last (negative: from the end) in steps; first
+  // 0: none.
+  int first_key = 0;
+  int last_key = 0;
+  int step = 0;
+  void (*begin)(Turn&) = nullptr;
+
+  bool takes(std::size_t arguments) const {
+    return arity >= 0 ? arguments == static_cast<std::size_t>(arity)
+                      : arguments >= static_cast<std::size_t>(-arity);
+  }
+  bool is_write() const { return (flags & flag_write) != 0; }
+};
+
+// Sorted by name.
+std::span<const Command> commands();
+// In capitals or small letters; nullptr: there is none.
+const Command* find_command(std::string_view name);
+
+// The arguments of `command` that are keys, as indices: begin, end, step.
+struct KeyRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::size_t step = 1;
+};
+KeyRange keys_of(const Command& command, std::size_t arguments);
+
+// What a connection has said of itself, and how it is served.
+struct Client {
+  std::uint64_t id = 0;
+  Protocol protocol = Protocol::resp2;
+  std::string name = {};
+  std::string library = {};
+  std::string library_version = {};
+  bool is_ending = false;  // nothing more is read; it is closed once its replies are written
+};
+// Of name, library and its version.
+inline constexpr std::size_t client_word_bytes_max = 1024;
+
+// One command at work: at its beginning, and each time when results are there.
+struct Turn {
+  Now now;
+  Client& client;
+  const Command& command;
+  const PeerRef& self;
+  Arguments arguments;  // at the beginning only
+  ReplyWriter reply;
+
+  // What it asks, if it does not reply.
+  std::optional<Operation> one = {};
+  Answer answer = nullptr;
+  std::vector<Operation> many = {};
+  std::unique_ptr<Task> task = {};
+  ReportAnswer report = nullptr;
+
+  void ask(Operation&& operation, Answer then) {
+    one = std::move(operation);
+    answer = then;
+  }
+  void ask(std::vector<Operation>&& operations, std::unique_ptr<Task> then) {
+    many = std::move(operations);
+    task = std::move(then);
+  }
+  // Of a task, for its next results.
+  void ask_again(Operation&& operation) { many.push_back(std::move(operation)); }
+  void ask_report(ReportAnswer then) { report = then; }
+  bool asks() const { return one || !many.empty() || report != nullptr; }
+
+  std::string key(std::size_t index) const { return std::string(arguments[index]); }
+
+  // Redis's words for common mistakes.
+  void syntax_error() { reply.error("ERR syntax error"); }
+  void not_an_integer() { reply.error("ERR value is not an integer or out of range"); }
+  void wrong_arity(std::string_view subcommand = {});
+  void unknown_subcommand();
+};
+
+// Of an operation that has failed. What may have happened is UNKNOWN; else it has not.
+void write_error(OpError error, ReplyWriter& reply);
+
+// As RESP reads a value: numbers as decimal text, all else as the bytes that are stored.
+std::string_view text_of(const Value& value, std::string& buffer);
+
+// Of a command of several writes of which only some have failed, with `error` or others.
+void write_partly_done(ReplyWriter& reply);
+
+bool is_same_word(std::string_view word, std::string_view in_small_letters);
+std::string in_small_letters(std::string_view word);
+
+// The commands of each file; commands.cpp makes the table of them.
+namespace begin {
+void append(Turn& turn);
+void auth(Turn& turn);
+void client(Turn& turn);
+void close(Turn& turn);
+void command(Turn& turn);
+void config(Turn& turn);
+void decr(Turn& turn);
+void decrby(Turn& turn);
+void del(Turn& turn);
+void echo(Turn& turn);
+void exists(Turn& turn);
+void expire(Turn& turn);
+void expiretime(Turn& turn);
+void get(Turn& turn);
+void getdel(Turn& turn);
+void getset(Turn& turn);
+void hello(Turn& turn);
+void incr(Turn& turn);
+void incrby(Turn& turn);
+void info(Turn& turn);
+void mget(Turn& turn);
+void mset(Turn& turn);
+void persist(Turn& turn);
+void ping(Turn& turn);
+void quit(Turn& turn);
+void reset(Turn& turn);
+void select(Turn& turn);
+void set(Turn& turn);
+void setex(Turn& turn);
+void setnx(Turn& turn);
+void strlen(Turn& turn);
+void ttl(Turn& turn);
+void type(Turn& turn);
+}  // namespace begin
+
+}  // namespace hopring::resp

@@ -1,0 +1,234 @@
+// The table of commands, what COMMAND says of it, and what all commands share.
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "peer/resp/command.hpp"
+
+namespace hopring::resp {
+namespace {
+
+constexpr std::uint32_t reads = flag_readonly | flag_fast;
+constexpr std::uint32_t writes = flag_write | flag_fast;
+constexpr std::uint32_t grows = flag_write | flag_denyoom;
+constexpr std::uint32_t talks = flag_noscript | flag_loading | flag_stale | flag_fast;
+constexpr std::uint32_t tells = flag_loading | flag_stale;
+
+// Names, arities and keys are those of Redis 7.
+constexpr Command table[] = {
+    {"append", 3, grows | flag_fast, 1, 1, 1, begin::append},
+    {"auth", -2, talks | flag_no_auth, 0, 0, 0, begin::auth},
+    {"client", -2, tells | flag_noscript, 0, 0, 0, begin::client},
+    {"command", -1, tells, 0, 0, 0, begin::command},
+    {"config", -2, tells | flag_noscript, 0, 0, 0, begin::config},
+    {"decr", 2, grows | flag_fast, 1, 1, 1, begin::decr},
+    {"decrby", 3, grows | flag_fast, 1, 1, 1, begin::decrby},
+    {"del", -2, flag_write, 1, -1, 1, begin::del},
+    {"echo", 2, tells | flag_fast, 0, 0, 0, begin::echo},
+    {"exists", -2, reads, 1, -1, 1, begin::exists},
+    {"expire", -3, writes, 1, 1, 1, begin::expire},
+    {"expireat", -3, writes, 1, 1, 1, begin::expire},
+    {"expiretime", 2, reads, 1, 1, 1, begin::expiretime},
+    {"get", 2, reads, 1, 1, 1, begin::get},
+    {"getdel", 2, writes, 1, 1, 1, begin::getdel},
+    {"getset", 3, grows | flag_fast, 1, 1, 1, begin::getset},
+    {"hello", -1, talks | flag_no_auth | flag_alone, 0, 0, 0, begin::hello},
+    {"host:", -1, talks | flag_alone, 0, 0, 0, begin::close},
+    {"incr", 2, grows | flag_fast, 1, 1, 1, begin::incr},
+    {"incrby", 3, grows | flag_fast, 1, 1, 1, begin::incrby},
+    {"info", -1, tells, 0, 0, 0, begin::info},
+    {"mget", -2, reads, 1, -1, 1, begin::mget},
+    {"mset", -3, grows, 1, -1, 2, begin::mset},
+    {"persist", 2, writes, 1, 1, 1, begin::persist},
+    {"pexpire", -3, writes, 1, 1, 1, begin::expire},
+    {"pexpireat", -3, writes, 1, 1, 1, begin::expire},
+    {"pexpiretime", 2, reads, 1, 1, 1, begin::expiretime},
+    {"ping", -1, flag_fast, 0, 0, 0, begin::ping},
+    {"post", -1, talks | flag_alone, 0, 0, 0, begin::close},
+    {"psetex", 4, grows, 1, 1, 1, begin::setex},
+    {"pttl", 2, reads, 1, 1, 1, begin::ttl},
+    {"quit", -1, talks | flag_no_auth | flag_alone, 0, 0, 0, begin::quit},
+    {"reset", 1, talks | flag_no_auth | flag_alone, 0, 0, 0, begin::reset},
+    {"select", 2, tells | flag_fast, 0, 0, 0, begin::select},
+    {"set", -3, grows, 1, 1, 1, begin::set},
+    {"setex", 4, grows, 1, 1, 1, begin::setex},
+    {"setnx", 3, grows | flag_fast, 1, 1, 1, begin::setnx},
+    {"strlen", 2, reads, 1, 1, 1, begin::strlen},
+    {"touch", -2, reads, 1, -1, 1, begin::exists},
+    {"ttl", 2, reads, 1, 1, 1, begin::ttl},
+    {"type", 2, reads, 1, 1, 1, begin::type},
+    {"unlink", -2, writes, 1, -1, 1, begin::del},
+};
+
+constexpr std::size_t name_bytes_max = 16;
+
+constexpr bool is_sorted() {
+  for (std::size_t i = 1; i < std::size(table); ++i) {
+    if (table[i - 1].name >= table[i].name) return false;
+  }
+  return true;
+}
+static_assert(is_sorted(), "find_command() halves the table");
+
+char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+void write_flags(const Command& command, ReplyWriter& reply) {
+  constexpr std::pair<Flag, std::string_view> names[] = {
+      {flag_write, "write"},       {flag_readonly, "readonly"}, {flag_denyoom, "denyoom"},
+      {flag_noscript, "noscript"}, {flag_loading, "loading"},   {flag_stale, "stale"},
+      {flag_fast, "fast"},         {flag_no_auth, "no_auth"},
+  };
+  const auto is_set = [&](const auto& each) { return (command.flags & each.first) != 0; };
+  reply.set(static_cast<std::size_t>(std::count_if(std::begin(names), std::end(names), is_set)));
+  for (const auto& each : names) {
+    if (is_set(each)) reply.simple(each.second);
+  }
+}
+
+// As Redis 7: ten fields, of which the last four (categories, hints, keys, subcommands) are empty.
+void write_command(const Command& command, ReplyWriter& reply) {
+  reply.array(10);
+  reply.bulk(command.name);
+  reply.integer(command.arity);
+  write_flags(command, reply);
+  reply.integer(command.first_key);
+  reply.integer(command.last_key);
+  reply.integer(command.step);
+  reply.set(0);
+  for (int empty = 0; empty < 3; ++empty) reply.array(0);
+}
+
+void write_commands(ReplyWriter& reply) {
+  reply.array(std::size(table));
+  for (const Command& each : table) write_command(each, reply);
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return table; }
+
+const Command* find_command(std::string_view name) {
+  if (name.size() > name_bytes_max) return nullptr;
+  std::array<char, name_bytes_max> buffer;
+  std::transform(name.begin(), name.end(), buffer.begin(), small);
+  const std::string_view wanted(buffer.data(), name.size());
+  const auto* const found =
+      std::lower_bound(std::begin(table), std::end(table), wanted,
+                       [](const Command& each, std::string_view than) { return each.name < than; });
+  return found != std::end(table) && found->name == wanted ? found : nullptr;
+}
+
+KeyRange keys_of(const Command& command, std::size_t arguments) {
+  if (command.first_key == 0) return {};
+  const std::size_t last = command.last_key >= 0
+                               ? static_cast<std::size_t>(command.last_key)
+                               : arguments - static_cast<std::size_t>(-command.last_key);
+  return {static_cast<std::size_t>(command.first_key), last + 1,
+          static_cast<std::size_t>(command.step)};
+}
+
+bool is_same_word(std::string_view word, std::string_view in_small_letters) {
+  return std::equal(word.begin(), word.end(), in_small_letters.begin(), in_small_letters.end(),
+                    [](char a, char b) { return small(a) == b; });
+}
+
+std::string in_small_letters(std::string_view word) {
+  std::string result(word);
+  std::transform(result.begin(), result.end(), result.begin(), small);
+  return result;
+}
+
+void Turn::wrong_arity(std::string_view subcommand) {
+  std::string name(command.name);
+  if (!subcommand.empty()) name += "|" + in_small_letters(subcommand);
+  reply.error("ERR wrong number of arguments for '" + name + "' command");
+}
+
+void Turn::unknown_subcommand() {
+  std::string name(command.name);
+  for (char& c : name) c = static_cast<char>(c - 'a' + 'A');
+  reply.error("ERR unknown subcommand '" + std::string(arguments[1].substr(0, 128)) + "'. Try " +
+              name + " HELP.");
+}
+
+void write_error(OpError error, ReplyWriter& reply) {
+  switch (error) {
+    case OpError::key_empty:
+      return reply.error("ERR the empty key is not supported");
+    case OpError::key_too_long:
+      return reply.error("ERR a key has at most 65535 bytes");
+    case OpError::value_too_long:
+      return reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    case OpError::wrong_type:
+      return reply.error("ERR value is not an integer or out of range");
+    case OpError::overflow:
+      return reply.error("ERR increment or decrement would overflow");
+    case OpError::out_of_memory:
+      return reply.error("OOM command not allowed when used memory > 'maxmemory'.");
+    case OpError::overloaded:
+      return reply.error("TRYAGAIN too much waits to be done; nothing was changed");
+    case OpError::moving:
+      return reply.error("TRYAGAIN the key is moving to another peer; nothing was changed");
+    case OpError::unavailable:
+    case OpError::no_route:
+    case OpError::stranger:
+    case OpError::cancelled:
+      return reply.error("UNAVAILABLE no peer that may serve the key answers; nothing was changed");
+    case OpError::timed_out:
+    case OpError::connection_lost:
+    case OpError::unknown:
+    case OpError::stale_stamp:
+      return reply.error("UNKNOWN the answer was lost; the command may have been executed");
+    case OpError::invalid_argument:
+      break;
+  }
+  reply.error("ERR invalid argument");
+}
+
+void write_partly_done(ReplyWriter& reply) {
+  reply.error("UNKNOWN some of the keys were changed, others were not or may have been");
+}
+
+std::string_view text_of(const Value& value, std::string& buffer) {
+  if (value.type == ValueType::integer) {
+    char text[24];
+    const auto end = std::to_chars(text, text + sizeof text, decode_integer(value.bytes)).ptr;
+    buffer.assign(text, end);
+    return buffer;
+  }
+  if (value.type == ValueType::floating) {
+    buffer = to_text(decode_floating(value.bytes));
+    return buffer;
+  }
+  return value.bytes;
+}
+
+namespace begin {
+
+void command(Turn& turn) {
+  const Arguments& words = turn.arguments;
+  if (words.size() == 1) return write_commands(turn.reply);
+  if (is_same_word(words[1], "count")) {
+    return words.size() == 2 ? turn.reply.integer(static_cast<std::int64_t>(std::size(table)))
+                             : turn.wrong_arity(words[1]);
+  }
+  // Their texts are Redis's; clients that want them do without.
+  if (is_same_word(words[1], "docs")) return turn.reply.map(0);
+  if (is_same_word(words[1], "list") && words.size() == 2) {
+    turn.reply.array(std::size(table));
+    for (const Command& each : table) turn.reply.bulk(each.name);
+    return;
+  }
+  if (!is_same_word(words[1], "info")) return turn.unknown_subcommand();
+  if (words.size() == 2) return write_commands(turn.reply);
+  turn.reply.array(words.size() - 2);
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const Command* const found = find_command(words[i]);
+    found == nullptr ? turn.reply.null_array() : write_command(*found, turn.reply);
+  }
+}
+
+}  // namespace begin
+
+}  // namespace hopring::resp

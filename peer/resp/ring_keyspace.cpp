@@ -1,0 +1,166 @@
+#include "peer/resp/ring_keyspace.hpp"
+
+#include <limits>
+
+namespace hopring::resp {
+namespace {
+
+// No connection of a driver has these numbers.
+constexpr std::uint64_t machine_tickets = 0;
+constexpr std::uint64_t local_tickets = std::numeric_limits<std::uint64_t>::max();
+
+bool is_read(const Operation& operation) { return std::holds_alternative<Get>(operation); }
+
+// Certain not to have happened, and perhaps otherwise in a moment, or elsewhere.
+bool is_worth_another_try(const OpResult& result) {
+  return result.error == OpError::moving || result.error == OpError::overloaded ||
+         result.error == OpError::unavailable;
+}
+
+// Of a read it is certain that nothing has happened.
+void make_definite(OpResult& result) {
+  if (result.error && !is_definite(*result.error)) result.error = OpError::no_route;
+}
+
+}  // namespace
+
+RingKeyspace::RingKeyspace(const PeerRef& self, Shard& shard, Desk& desk, DeskOutbox& out, Rng rng)
+    : self_(self),
+      shard_(shard),
+      desk_(desk),
+      out_(out),
+      machine_(ClientLimits{}, {self.endpoint}, rng) {}
+
+bool RingKeyspace::is_own(const Ticket& ticket) {
+  return ticket.connection == machine_tickets || ticket.connection == local_tickets;
+}
+
+std::optional<OpResult> RingKeyspace::execute(Now now, const Call& call, Operation&& operation) {
+  OpResult result;
+  const Ticket ticket{local_tickets, last_number_ + 1, 0, true};
+  switch (desk_.try_execute(now, ticket, operation, result, out_)) {
+    case Shard::Executed::answered:
+      if (is_worth_another_try(result)) break;
+      if (is_read(operation)) make_definite(result);
+      return result;
+    case Shard::Executed::pending:
+      locals_.emplace(++last_number_, Local{call, std::move(operation)});
+      return std::nullopt;
+    case Shard::Executed::unserved:
+      break;
+  }
+  return start(now, call, std::move(operation));
+}
+
+void RingKeyspace::report(Now now, const Call& call) {
+  reports_.emplace(++last_number_, call);
+  // It always answers later.
+  desk_.on_request(now, Ticket{local_tickets, last_number_, 0, true}, ReportRequest{}, out_);
+}
+
+void RingKeyspace::on_reply(Now now, SendReply&& reply) {
+  if (reply.to.connection == machine_tickets) {
+    return on_reply(now, self_, RequestId{reply.to.request}, std::move(reply.reply));
+  }
+  if (const auto report = reports_.extract(reply.to.request)) {
+    ended_.push_back({report.mapped(), std::get<ReportReply>(std::move(reply.reply))});
+    return;
+  }
+  auto local = locals_.extract(reply.to.request).mapped();
+  OpResult result = std::get<OpResult>(std::get<OpReply>(std::move(reply.reply)).answer);
+  if (is_worth_another_try(result)) {
+    auto ended = start(now, local.call, std::move(local.operation));
+    if (ended) ended_.push_back({local.call, std::move(*ended)});
+    return;
+  }
+  if (is_read(local.operation)) make_definite(result);
+  ended_.push_back({local.call, std::move(result)});
+}
+
+// The client's core.
+
+std::optional<OpResult> RingKeyspace::start(Now now, const Call& call, Operation&& operation) {
+  const Token token{++last_number_};
+  started_.emplace(token.value, Started{call, is_read(operation)});
+  machine_.start(now, token, std::move(operation), now.monotonic + operation_timeout);
+  settle(now);
+  if (started_.contains(token.value) || ended_.empty() || ended_.back().call != call) {
+    return std::nullopt;
+  }
+  OpResult result = std::get<OpResult>(std::move(ended_.back().result));
+  ended_.pop_back();
+  return result;
+}
+
+void RingKeyspace::on_connected(Now now, const PeerRef& contacted, const PeerRef& actual,
+                                const RingConfig& ring) {
+  machine_.on_connected(now, contacted, actual, ring);
+  settle(now);
+}
+
+void RingKeyspace::on_link_down(Now now, const PeerRef& peer, LinkDown reason) {
+  machine_.on_link_down(now, peer, reason);
+  settle(now);
+}
+
+void RingKeyspace::on_reply(Now now, const PeerRef& from, RequestId id,
+                            ClientReplyMessage&& reply) {
+  machine_.on_reply(now, from, id, std::move(reply));
+  settle(now);
+}
+
+void RingKeyspace::on_deadline(Now now) {
+  machine_.on_deadline(now);
+  settle(now);
+}
+
+// What it wants of this peer is done at once, and may lead to more.
+void RingKeyspace::settle(Now now) {
+  for (;;) {
+    machine_.swap_outbox(turn_);
+    if (turn_.empty()) return;
+    ClientOutbox turn;
+    turn.swap(turn_);
+    for (ClientEffect& effect : turn) {
+      std::visit([&](auto& each) { perform(now, each); }, effect);
+    }
+    turn.clear();
+    turn.swap(turn_);
+  }
+}
+
+void RingKeyspace::perform(Now now, const Connect& effect) {
+  if (!is_self(effect.to)) {
+    effects_.emplace_back(effect);
+    return;
+  }
+  const bool is_me = effect.to.incarnation == 0 || effect.to == self_;
+  if (!is_me || shard_.ring() == nullptr) {
+    return machine_.on_link_down(now, effect.to, LinkDown::unreachable);
+  }
+  met_ = *shard_.ring();
+  machine_.on_connected(now, effect.to, self_, met_);
+}
+
+void RingKeyspace::perform(Now, const Disconnect& effect) {
+  if (!is_self(effect.to)) effects_.emplace_back(effect);
+}
+
+void RingKeyspace::perform(Now now, SendRequest& effect) {
+  if (!is_self(effect.to)) return effects_.push_back(std::move(effect));
+  if (shard_.ring() == nullptr || *shard_.ring() != met_) {  // it has left, or found another
+    return machine_.on_link_down(now, self_, LinkDown::lost);
+  }
+  const Ticket ticket{machine_tickets, effect.id.value, 0, true};
+  auto reply = desk_.on_request(now, ticket, std::move(effect.message), out_);
+  if (reply) machine_.on_reply(now, self_, effect.id, std::move(*reply));
+}
+
+void RingKeyspace::perform(Now, Finish& effect) {
+  const auto started = started_.extract(effect.token.value).mapped();
+  OpResult result = std::get<OpResult>(std::move(effect.result));
+  if (started.is_read) make_definite(result);
+  ended_.push_back({started.call, std::move(result)});
+}
+
+}  // namespace hopring::resp

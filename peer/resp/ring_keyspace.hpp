@@ -1,0 +1,106 @@
+#pragma once
+
+// Executes the operations of RESP sessions: in the shard of this thread where that serves the key,
+// else as a client of the ring does, with a client's core (OpMachine): it finds the key's peer,
+// follows redirects, tries again, stamps what is sent twice. Its only contact is this peer, and
+// this peer is reached without a socket: what the core sends it goes to the desk, which has the
+// other shards of this peer and what the front knows of the ring.
+//
+//   execute() --> Desk::try_execute() -- answered, or later on_reply() --------------> result
+//                      | not served here, or worth another try
+//                      v
+//                  OpMachine -- to this peer --> Desk::on_request() --> on_reply()
+//                            -- to others -----> effects(), for a driver
+//
+// Operations that were handed to others may overtake each other: sessions keep those of one key
+// apart.
+//
+// Sans-IO. Thread rule: belongs to its shard's thread.
+//
+// Invariants:
+//   (1) every execute() that gave no result, and every report(), ends in exactly one Ended, within
+//       operation_timeout if it left this shard.
+//   (2) effects() name other peers only.
+
+#include <chrono>
+#include <cstdint>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/rng.hpp"
+#include "client/core/op_machine.hpp"
+#include "peer/core/desk.hpp"
+#include "peer/resp/keyspace.hpp"
+
+namespace hopring::resp {
+
+// For an operation that this shard does not execute: then it is UNAVAILABLE, or UNKNOWN. Longer
+// than an election, shorter than the patience of most clients.
+inline constexpr std::chrono::seconds operation_timeout{5};
+
+class RingKeyspace final : public Keyspace {
+ public:
+  // `self`, `shard`, `desk` and `out` outlive it. What the desk wants done is left in `out`, as by
+  // its other inputs.
+  RingKeyspace(const PeerRef& self, Shard& shard, Desk& desk, DeskOutbox& out, Rng rng);
+
+  std::optional<OpResult> execute(Now now, const Call& call, Operation&& operation) override;
+  void report(Now now, const Call& call) override;
+
+  // Is this a reply to what was asked here? Then it belongs to on_reply().
+  static bool is_own(const Ticket& ticket);
+  void on_reply(Now now, SendReply&& reply);
+
+  // Of the links to other peers; as OpMachine's inputs.
+  void on_connected(Now now, const PeerRef& contacted, const PeerRef& actual,
+                    const RingConfig& ring);
+  void on_link_down(Now now, const PeerRef& peer, LinkDown reason);
+  void on_reply(Now now, const PeerRef& from, RequestId id, ClientReplyMessage&& reply);
+
+  void on_deadline(Now now);
+  Time next_deadline() const { return machine_.next_deadline(); }
+
+  struct Ended {
+    Call call;
+    std::variant<OpResult, ReportReply> result;
+  };
+  // To be performed, and told, in order; whoever takes them clears them.
+  std::vector<ClientEffect>& effects() { return effects_; }
+  std::vector<Ended>& ended() { return ended_; }
+
+ private:
+  struct Local {
+    Call call;
+    Operation operation;  // for another try
+  };
+  struct Started {
+    Call call;
+    bool is_read = false;
+  };
+
+  std::optional<OpResult> start(Now now, const Call& call, Operation&& operation);
+  void settle(Now now);
+  void perform(Now now, const Connect& effect);
+  void perform(Now now, const Disconnect& effect);
+  void perform(Now now, SendRequest& effect);
+  void perform(Now now, Finish& effect);
+  bool is_self(const PeerRef& peer) const { return peer.endpoint == self_.endpoint; }
+
+  const PeerRef& self_;
+  Shard& shard_;
+  Desk& desk_;
+  DeskOutbox& out_;
+  OpMachine machine_;
+  RingConfig met_;  // what the core was told of this peer's ring
+  std::uint64_t last_number_ = 0;
+  std::unordered_map<std::uint64_t, Local> locals_;     // by request
+  std::unordered_map<std::uint64_t, Call> reports_;     // by request
+  std::unordered_map<std::uint64_t, Started> started_;  // by token
+  ClientOutbox turn_;                                   // empty between inputs
+  ClientOutbox effects_;
+  std::vector<Ended> ended_;
+};
+
+}  // namespace hopring::resp

@@ -1,0 +1,271 @@
+#include "peer/resp/session.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace hopring::resp {
+namespace {
+
+constexpr std::size_t told_bytes_max = 128;  // of a stranger's words in an error; as Redis
+
+std::string unknown_command(const Arguments& arguments) {
+  std::string begins;
+  for (std::size_t i = 1; i < arguments.size() && begins.size() < told_bytes_max; ++i) {
+    begins += "'";
+    begins += arguments[i].substr(0, told_bytes_max - begins.size());
+    begins += "' ";
+  }
+  return "ERR unknown command '" + std::string(arguments[0].substr(0, told_bytes_max)) +
+         "', with args beginning with: " + begins;
+}
+
+std::size_t count_keys(const Command& command, const Arguments& arguments) {
+  const KeyRange range = keys_of(command, arguments.size());
+  return (range.end - range.begin + range.step - 1) / range.step;
+}
+static_assert(keys_max == 65536, "as the error says");
+
+}  // namespace
+
+Session::Session(std::uint64_t number, std::uint64_t id, const PeerRef& self, Keyspace& keyspace)
+    : number_(number), self_(self), keyspace_(keyspace), client_{.id = id} {}
+
+// Requests.
+
+Session::Taken Session::on_bytes(Now now, std::string_view bytes, std::size_t out_bytes_mark,
+                                 std::string& out) {
+  const std::size_t out_bytes_before = out.size();
+  Taken taken;
+  is_held_ = false;
+  while (!client_.is_ending) {
+    const std::string_view rest = bytes.substr(taken.bytes);
+    const Parser::Found found = parser_.next(rest);
+    if (found == Parser::Found::nothing) return taken;
+    taken.is_all = false;
+    if (out.size() - out_bytes_before > out_bytes_mark) return taken;
+    if (found == Parser::Found::error) {
+      is_held_ = !pending_.empty();
+      if (is_held_) return taken;
+      ReplyWriter(out, client_.protocol).error("ERR " + parser_.error());
+      client_.is_ending = true;
+      return taken;
+    }
+    const Arguments arguments = parser_.arguments(rest);
+    if (arguments.size() > 0) {
+      const Command* const command = find_command(arguments[0]);
+      is_held_ = !may_begin(command, arguments);
+      if (is_held_) return taken;
+      begin(now, arguments, out);
+    }
+    taken.bytes += parser_.take();
+    taken.is_all = true;
+  }
+  return taken;
+}
+
+template <class Visit>
+void Session::for_each_key(const Command& command, const Arguments& arguments, Visit visit) {
+  const KeyRange range = keys_of(command, arguments.size());
+  for (std::size_t i = range.begin; i < range.end; i += range.step) {
+    visit(std::hash<std::string_view>{}(arguments[i]));
+  }
+}
+
+bool Session::may_begin(const Command* command, const Arguments& arguments) const {
+  if (pending_.empty()) return true;
+  const std::size_t expected_bytes = waiting_bytes_ + pending_.size() * value_bytes_;
+  if (pending_.size() >= commands_max || expected_bytes > waiting_bytes_mark) return false;
+  if (command == nullptr || !command->takes(arguments.size())) return true;
+  if ((command->flags & flag_alone) != 0) return false;
+  bool is_free = true;
+  for_each_key(*command, arguments, [&](std::uint64_t key) {
+    const auto use = keys_.find(key);
+    if (use == keys_.end()) return;
+    if (use->second.writes > 0 || command->is_write()) is_free = false;
+  });
+  return is_free;
+}
+
+void Session::begin(Now now, const Arguments& arguments, std::string& out) {
+  const Command* const command = find_command(arguments[0]);
+  const bool takes = command != nullptr && command->takes(arguments.size());
+  const bool has_too_many_keys = takes && count_keys(*command, arguments) > keys_max;
+  if (takes && !has_too_many_keys) return begin_command(now, *command, arguments, out);
+  Pending early;
+  ReplyWriter reply(pending_.empty() ? out : early.reply, client_.protocol);
+  if (command == nullptr) {
+    reply.error(unknown_command(arguments));
+  } else if (has_too_many_keys) {
+    reply.error("ERR a command takes at most 65536 keys");
+  } else {
+    reply.error("ERR wrong number of arguments for '" + std::string(command->name) + "' command");
+  }
+  if (pending_.empty()) return;
+  early.is_done = true;
+  waiting_bytes_ += early.reply.size();
+  pending_.push_back(std::move(early));
+}
+
+// A command that is answered at once, with none before it, writes straight into `out`.
+void Session::begin_command(Now now, const Command& command, const Arguments& arguments,
+                            std::string& out) {
+  std::string early;
+  const bool is_first = pending_.empty();
+  const std::uint64_t sequence = first_sequence_ + pending_.size();
+  Turn turn{now,   client_,   command,
+            self_, arguments, ReplyWriter(is_first ? out : early, client_.protocol)};
+  command.begin(turn);
+  if (turn.one) {
+    auto result = keyspace_.execute(now, Call{number_, sequence, 0}, *std::exchange(turn.one, {}));
+    if (!result) {
+      add_pending(turn, arguments);
+      pending_.back().missing = 1;
+      pending_.back().begun = 1;
+      pending_.back().results.resize(1);
+      return;
+    }
+    turn.answer(turn, std::move(*result));
+  } else if (turn.asks()) {
+    add_pending(turn, arguments);
+    start(now, pending_.back(), sequence);
+    return go_on(now, sequence, out);
+  }
+  if (is_first) return;
+  Pending done;
+  done.is_done = true;
+  done.reply = std::move(early);
+  waiting_bytes_ += done.reply.size();
+  pending_.push_back(std::move(done));
+}
+
+void Session::add_pending(Turn& turn, const Arguments& arguments) {
+  Pending pending{.command = &turn.command, .protocol = client_.protocol};
+  pending.answer = turn.answer;
+  pending.report = turn.report;
+  pending.task = std::move(turn.task);
+  pending.operations = std::move(turn.many);
+  pending.results.resize(pending.operations.size());
+  pending.asked_bytes = pending.operations.size() * (sizeof(Operation) + sizeof(OpResult));
+  waiting_bytes_ += pending.asked_bytes;
+  for_each_key(turn.command, arguments, [&](std::uint64_t key) {
+    pending.keys.push_back(key);
+    KeyUse& use = keys_[key];
+    (turn.command.is_write() ? use.writes : use.reads) += 1;
+  });
+  pending_.push_back(std::move(pending));
+}
+
+// Operations.
+
+// As many as may be under way; where too much has come already, no more.
+void Session::start(Now now, Pending& pending, std::uint64_t sequence) {
+  if (pending.report != nullptr && pending.missing == 0) {
+    pending.missing = 1;
+    return keyspace_.report(now, Call{number_, sequence, 0});
+  }
+  while (pending.begun < pending.operations.size() && pending.missing < operations_max &&
+         pending.missing * value_bytes_ <= waiting_bytes_mark &&
+         pending.result_bytes <= results_bytes_max) {
+    const std::size_t index = pending.begun++;
+    pending.missing += 1;
+    const Call call{number_, sequence, static_cast<std::uint32_t>(index)};
+    auto result = keyspace_.execute(now, call, std::move(pending.operations[index]));
+    if (result) take_result(pending, index, std::move(*result));
+  }
+}
+
+void Session::take_result(Pending& pending, std::size_t index, OpResult&& result) {
+  HOPRING_CHECK(index < pending.results.size() && pending.missing > 0);
+  const std::size_t bytes = result.value ? result.value->bytes.size() : 0;
+  pending.missing -= 1;
+  pending.result_bytes += bytes;
+  waiting_bytes_ += bytes;
+  value_bytes_ = std::max(bytes, value_bytes_ / 2);
+  pending.results[index] = std::move(result);
+}
+
+Session::Pending* Session::find(const Call& call) {
+  if (call.command < first_sequence_) return nullptr;
+  const std::uint64_t index = call.command - first_sequence_;
+  if (index >= pending_.size() || pending_[index].is_done) return nullptr;
+  return &pending_[index];
+}
+
+void Session::on_result(Now now, const Call& call, OpResult&& result, std::string& out) {
+  Pending* const pending = find(call);
+  if (pending == nullptr) return;
+  take_result(*pending, call.operation, std::move(result));
+  start(now, *pending, call.command);
+  go_on(now, call.command, out);
+}
+
+void Session::on_report(Now now, const Call& call, const ReportReply& report, std::string& out) {
+  Pending* const pending = find(call);
+  if (pending == nullptr || pending->report == nullptr) return;
+  pending->missing = 0;
+  const bool is_front = pending == &pending_.front();
+  Turn turn{now,   client_, *pending->command,
+            self_, {},      ReplyWriter(is_front ? out : pending->reply, pending->protocol)};
+  pending->report(turn, report);
+  end(*pending);
+  leave_done(out);
+}
+
+// Rounds of the command, until one of them waits.
+void Session::go_on(Now now, std::uint64_t sequence, std::string& out) {
+  Pending& pending = pending_[sequence - first_sequence_];
+  while (pending.missing == 0 && !pending.is_done) {
+    end_round(now, pending, out);
+    start(now, pending, sequence);
+  }
+  leave_done(out);
+}
+
+void Session::end_round(Now now, Pending& pending, std::string& out) {
+  const bool is_front = &pending == &pending_.front();
+  Turn turn{now,   client_, *pending.command,
+            self_, {},      ReplyWriter(is_front ? out : pending.reply, pending.protocol)};
+  const bool is_too_much = pending.begun < pending.operations.size();
+  std::vector<OpResult> results = std::exchange(pending.results, {});
+  waiting_bytes_ -= std::exchange(pending.result_bytes, 0);
+  if (is_too_much) {
+    turn.reply.error("ERR the reply would be larger than 64 MiB; ask for fewer keys at a time");
+  } else if (pending.answer != nullptr) {
+    pending.answer(turn, std::move(results.front()));
+  } else {
+    pending.task->go_on(turn, std::move(results));
+  }
+  pending.begun = 0;
+  pending.operations = std::move(turn.many);
+  pending.results.resize(pending.operations.size());
+  if (pending.operations.empty()) end(pending);
+}
+
+// Its reply has been written. What waited for it may begin.
+void Session::end(Pending& pending) {
+  is_held_ = false;
+  pending.is_done = true;
+  waiting_bytes_ -= pending.asked_bytes;
+  waiting_bytes_ += pending.reply.size();
+  pending.task.reset();
+  for (const std::uint64_t key : pending.keys) {
+    const auto use = keys_.find(key);
+    (pending.command->is_write() ? use->second.writes : use->second.reads) -= 1;
+    if (use->second.writes + use->second.reads == 0) keys_.erase(use);
+  }
+}
+
+// Replies whose turn it is.
+void Session::leave_done(std::string& out) {
+  while (!pending_.empty() && pending_.front().is_done) {
+    out += pending_.front().reply;
+    waiting_bytes_ -= pending_.front().reply.size();
+    pending_.pop_front();
+    first_sequence_ += 1;
+  }
+}
+
+}  // namespace hopring::resp

@@ -1,0 +1,110 @@
+#pragma once
+
+// A keyspace without a ring: a map, which answers at once or, where the test says so, later.
+
+#include <deque>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "peer/resp/keyspace.hpp"
+#include "peer/resp/parser.hpp"
+
+namespace hopring::test {
+
+class MapKeyspace final : public resp::Keyspace {
+ public:
+  struct Waiting {
+    resp::Call call;
+    Operation operation;
+  };
+
+  std::optional<OpResult> execute(Now now, const resp::Call& call, Operation&& operation) override {
+    ++executed;
+    if (is_slow) {
+      waiting.push_back({call, std::move(operation)});
+      return std::nullopt;
+    }
+    return perform(now, operation);
+  }
+  void report(Now, const resp::Call& call) override { reports.push_back(call); }
+
+  OpResult perform(Now now, const Operation& operation) {
+    if (next_error) return error_result(*std::exchange(next_error, std::nullopt));
+    if (const auto error = problem(operation, value_bytes_max_default)) return error_result(*error);
+    const auto found = records.find(key_of(operation));
+    const bool is_due = found != records.end() && found->second.expiry_ms != 0 &&
+                        found->second.expiry_ms <= now.wall.ms_since_epoch;
+    if (is_due) records.erase(found);
+    return std::visit([&](const auto& each) { return perform_each(now, each); }, operation);
+  }
+
+  std::map<std::string, Record> records;
+  std::deque<Waiting> waiting;
+  std::deque<resp::Call> reports;
+  std::optional<OpError> next_error;
+  bool is_slow = false;
+  std::size_t executed = 0;
+
+ private:
+  Record* find(const std::string& key) {
+    const auto found = records.find(key);
+    return found == records.end() ? nullptr : &found->second;
+  }
+  static OpResult outcome(Outcome outcome) {
+    OpResult result;
+    result.outcome = outcome;
+    return result;
+  }
+  static OpResult tell(Outcome outcome, const Record& record) {
+    return {std::nullopt, outcome, record.value, record.expiry_ms};
+  }
+  void write(Now now, const std::string& key, const Value& value, const Expiry& expiry) {
+    Record& record = records[key];
+    if (expiry.kind == Expiry::Kind::never) record.expiry_ms = 0;
+    if (expiry.kind == Expiry::Kind::at) record.expiry_ms = expiry.ms;
+    if (expiry.kind == Expiry::Kind::after) record.expiry_ms = now.wall.ms_since_epoch + expiry.ms;
+    record.value = value;
+  }
+
+  OpResult perform_each(Now, const Get& get) {
+    const Record* record = find(get.key);
+    return record == nullptr ? outcome(Outcome::not_found) : tell(Outcome::done, *record);
+  }
+  OpResult perform_each(Now now, const Put& put) {
+    const bool is_there = find(put.key) != nullptr;
+    if (put.condition == PutCondition::if_absent && is_there) return outcome(Outcome::exists);
+    if (put.condition == PutCondition::if_present && !is_there) return outcome(Outcome::not_found);
+    write(now, put.key, put.value, put.expiry);
+    return outcome(Outcome::done);
+  }
+  OpResult perform_each(Now, const Erase& erase) {
+    return outcome(records.erase(erase.key) == 1 ? Outcome::done : Outcome::not_found);
+  }
+  OpResult perform_each(Now now, const CompareAndSet& cas) {
+    const Record* record = find(cas.key);
+    if (record == nullptr) return outcome(Outcome::not_found);
+    if (record->value != cas.expected) return tell(Outcome::mismatch, *record);
+    write(now, cas.key, cas.desired, cas.expiry);
+    return outcome(Outcome::done);
+  }
+  OpResult perform_each(Now, const Add& add) {
+    Record& record = records.try_emplace(add.key, Record{{}, integer(0), 0}).first->second;
+    const bool is_integer = record.value.type == ValueType::integer;
+    std::int64_t number = is_integer ? decode_integer(record.value.bytes) : 0;
+    if (!is_integer && !resp::parse_integer(record.value.bytes, number)) {
+      return error_result(OpError::wrong_type);
+    }
+    constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+    const bool is_over =
+        add.delta > 0 ? number > highest - add.delta : number < -highest - 1 - add.delta;
+    if (is_over) return error_result(OpError::overflow);
+    number += add.delta;
+    record.value = is_integer ? integer(number) : Value{ValueType::string, std::to_string(number)};
+    return tell(Outcome::done, record);
+  }
+  static Value integer(std::int64_t number) { return {ValueType::integer, encode_integer(number)}; }
+};
+
+}  // namespace hopring::test
