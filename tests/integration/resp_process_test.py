@@ -1,0 +1,300 @@
+"""A ring of processes that is spoken to in RESP: by sockets, by hand, and by Redis's own tools. Run
+by CTest. Without redis-tools the cases that need them are skipped.
+"""
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import unittest
+from pathlib import Path
+
+import ring
+
+RESIDENT_MAX_KIB = 300 << 10
+HEALED_WITHIN_S = 60
+# A command that meets a dead primary: its group elects another one within this.
+ELECTED_WITHIN_S = 30
+
+
+class Failure(str):
+    """An error reply."""
+
+
+class Guest:
+    """A connection that speaks RESP, as bare as it gets."""
+
+    def __init__(self, peer: ring.Peer) -> None:
+        host, port = peer.address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=ring.PATIENCE_S)
+        self.file = self.socket.makefile("rb")
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+    @staticmethod
+    def request(*words: str | bytes) -> bytes:
+        parts = [word.encode() if isinstance(word, str) else word for word in words]
+        return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts)
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def reply(self):
+        line = self.file.readline()
+        if not line.endswith(b"\r\n"):
+            raise EOFError(line)
+        kind, text = line[:1], line[1:-2]
+        if kind == b"+":
+            return text.decode()
+        if kind == b"-":
+            return Failure(text.decode())
+        if kind == b":":
+            return int(text)
+        if kind == b"_":
+            return None
+        size = int(text)
+        if kind in (b"$", b"="):
+            return None if size < 0 else self.file.read(size + 2)[:-2]
+        if kind == b"%":
+            return {self.reply(): self.reply() for _ in range(size)}
+        if kind in (b"*", b"~"):
+            return None if size < 0 else [self.reply() for _ in range(size)]
+        raise AssertionError(line)
+
+    def ask(self, *words: str | bytes):
+        self.send(self.request(*words))
+        return self.reply()
+
+    def is_closed(self) -> bool:
+        """Waits for the other end to close; what it says before is thrown away."""
+        try:
+            while self.socket.recv(1 << 16):
+                pass
+        except ConnectionResetError:
+            pass
+        return True
+
+
+class RespTest(ring.RingTest):
+    """Three peers, of one, two and three threads, and three copies of each arc."""
+
+    PEERS = 3
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.expect(0, "ring", f"--wait-healthy={HEALED_WITHIN_S}")
+
+    def guest(self, at: int = 0) -> Guest:
+        guest = Guest(self.peers[at])
+        self.addCleanup(guest.close)
+        return guest
+
+    def resident_kib(self, at: int) -> int:
+        status = Path(f"/proc/{self.peers[at].process.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if "VmRSS" in line))
+
+    def test_any_peer_answers_for_any_key(self) -> None:
+        guests = [self.guest(at) for at in range(3)]
+        for n in range(100):
+            self.assertEqual(guests[n % 3].ask("SET", f"key{n}", f"value{n}"), "OK")
+            for guest in guests:
+                self.assertEqual(guest.ask("GET", f"key{n}"), b"value%d" % n)
+        keys = [f"key{n}" for n in range(100)]
+        self.assertEqual(guests[0].ask("MGET", *keys, "none"),
+                         [b"value%d" % n for n in range(100)] + [None])
+        self.assertEqual(guests[1].ask("EXISTS", *keys, "none"), 100)
+        self.assertEqual(guests[2].ask("DEL", *keys, "none"), 100)
+        self.assertEqual(guests[0].ask("MGET", *keys), [None] * 100)
+
+    def test_what_one_operation_cannot_do_is_whole_nevertheless(self) -> None:
+        guests = [self.guest(at) for at in range(3)]
+        for n in range(30):
+            a, b, c = guests[n % 3:] + guests[:n % 3]
+            key = f"whole{n}"
+            self.assertEqual(a.ask("APPEND", key, "ab"), 2)
+            self.assertEqual(b.ask("APPEND", key, "cd"), 4)
+            self.assertEqual(c.ask("GETSET", key, "7"), b"abcd")
+            self.assertEqual(a.ask("SET", key, "8", "GET", "EX", "1000"), b"7")
+            self.assertEqual(b.ask("INCRBY", key, "2"), 10)
+            self.assertIn(c.ask("TTL", key), range(900, 1001))
+            self.assertEqual(a.ask("PERSIST", key), 1)
+            self.assertEqual(b.ask("TTL", key), -1)
+            self.assertEqual(c.ask("EXPIRE", key, "1000", "NX"), 1)
+            self.assertEqual(a.ask("GETDEL", key), b"10")
+            self.assertIsNone(b.ask("GET", key))
+            self.assertEqual(c.ask("SET", key, "x"), "OK")
+            self.assertEqual(a.ask("EXPIRE", key, "-1"), 1)
+            self.assertEqual(b.ask("EXISTS", key), 0)
+
+    def test_counters_of_many_connections_lose_nothing(self) -> None:
+        def count(at: int) -> None:
+            guest = self.guest(at)
+            guest.send(Guest.request("INCR", "n") * 100 + Guest.request("APPEND", "text", "x") * 20)
+            for _ in range(120):
+                self.assertIsInstance(guest.reply(), int)
+
+        threads = [threading.Thread(target=count, args=(n % 3,)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.guest().ask("GET", "n"), b"600")
+        self.assertEqual(self.guest().ask("STRLEN", "text"), 120)
+
+    def test_a_pipeline_is_answered_in_its_order(self) -> None:
+        for at in range(3):
+            guest = self.guest(at)
+            guest.send(b"".join(Guest.request("SET", f"p{n}", f"{at} {n}") for n in range(1000)))
+            self.assertEqual([guest.reply() for _ in range(1000)], ["OK"] * 1000)
+            guest.send(b"".join(Guest.request("GET", f"p{n}") + b"PING\r\n" for n in range(1000)))
+            for n in range(1000):
+                self.assertEqual(guest.reply(), b"%d %d" % (at, n))
+                self.assertEqual(guest.reply(), "PONG")
+
+    def test_commands_of_one_connection_on_one_key_take_effect_in_order(self) -> None:
+        for at in range(3):
+            guest = self.guest(at)
+            for key in range(10):
+                guest.send(b"".join(Guest.request("SET", f"o{key}", str(n)) +
+                                    Guest.request("GET", f"o{key}") for n in range(100)))
+                for n in range(100):
+                    self.assertEqual(guest.reply(), "OK")
+                    self.assertEqual(guest.reply(), b"%d" % n)
+
+    def test_lines_resp3_and_errors(self) -> None:
+        guest = self.guest()
+        guest.send(b"SET 'a key' \"a\\x20value\"\r\n\r\nGET 'a key'\n")
+        self.assertEqual((guest.reply(), guest.reply()), ("OK", b"a value"))
+        self.assertIn("unknown command 'nope'", guest.ask("nope", "x"))
+        self.assertEqual(guest.ask("GET"), "ERR wrong number of arguments for 'get' command")
+        hello = guest.ask("HELLO", "3")
+        self.assertEqual((hello[b"proto"], hello[b"server"]), (3, b"redis"))
+        self.assertIsNone(guest.ask("GET", "none"))
+        self.assertIn(b"# Keyspace", guest.ask("INFO"))
+        self.assertEqual(guest.ask("QUIT"), "OK")
+        self.assertTrue(guest.is_closed())
+
+    def test_both_protocols_see_the_same_values(self) -> None:
+        guest = self.guest(1)
+        self.expect(0, "put", "native", "value")
+        self.assertEqual(guest.ask("GET", "native"), b"value")
+        self.expect(0, "put", "--type", "integer", "number", "41")
+        self.assertEqual(guest.ask("GET", "number"), b"41")
+        self.assertEqual(guest.ask("INCR", "number"), 42)
+        self.assertEqual(guest.ask("SET", "resp", "value"), "OK")
+        self.assertEqual(self.expect(0, "get", "resp"), b"value")
+
+    def test_the_largest_value_goes_through_and_one_byte_more_is_refused(self) -> None:
+        largest = bytes(range(256)) * (1 << 16)
+        guests = [self.guest(at) for at in range(3)]
+        self.assertEqual(guests[0].ask("SET", "largest", largest), "OK")
+        for guest in guests:
+            self.assertEqual(guest.ask("GET", "largest"), largest)
+        refused = guests[1].ask("APPEND", "largest", "x")
+        self.assertEqual(refused,
+                         "ERR string exceeds maximum allowed size (proto-max-bulk-len)")
+        self.assertIsInstance(guests[2].ask("SET", "larger", largest + b"x"), Failure)
+        self.assertEqual(guests[2].ask("STRLEN", "largest"), len(largest))
+
+    def test_a_killed_peer_costs_a_moment(self) -> None:
+        guest = self.guest(1)
+        keys = [f"kept{n}" for n in range(200)]
+        for key in keys:
+            self.assertEqual(guest.ask("SET", key, key), "OK")
+        self.peers[0].kill()
+        deadline = time.monotonic() + ELECTED_WITHIN_S
+        for key in keys:
+            while True:
+                reply = guest.ask("GET", key)
+                if not isinstance(reply, Failure):
+                    break
+                self.assertIn(reply.split()[0], ("UNAVAILABLE", "TRYAGAIN"))
+                self.assertLess(time.monotonic(), deadline, reply)
+            self.assertEqual(reply, key.encode())
+        for key in keys:
+            while isinstance(reply := guest.ask("SET", key, "new"), Failure):
+                self.assertIn(reply.split()[0], ("UNAVAILABLE", "TRYAGAIN", "UNKNOWN"))
+                self.assertLess(time.monotonic(), deadline, reply)
+        self.assertEqual(self.guest(2).ask("MGET", *keys), [b"new"] * len(keys))
+
+    def test_hostile_input_costs_bounded_memory_and_keeps_nobody_waiting(self) -> None:
+        good = self.guest()
+        self.assertEqual(good.ask("SET", "good", "v" * (1 << 20)), "OK")
+        closes = {
+            "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "post": b"POST / HTTP/1.1\r\n\r\nSET good bad\r\n",
+            "tls": bytes.fromhex("160301020001000100fc0303") + bytes(500),
+            "a length that is none": b"*1\r\n$x\r\n",
+            "more arguments than allowed": b"*1048577\r\n",
+            "a line without end": b"x" * 70000,
+            "an unbalanced quote": b"SET 'a\r\n",
+        }
+        for what, data in closes.items():
+            with self.subTest(what):
+                bad = self.guest()
+                bad.send(data)
+                self.assertTrue(bad.is_closed())
+        before = self.resident_kib(0)
+        for _ in range(100):
+            self.guest().send(b"*1048576\r\n$33554432\r\nabc")  # what is announced never comes
+        self.assertLess(self.resident_kib(0) - before, 50 << 10)
+        many = self.guest()
+        many.send(b"*1048576\r\n" + b"$1\r\na\r\n" * 1048576)
+        self.assertIn("unknown command 'a'", many.reply())
+        greedy = [self.guest(at) for at in range(3)]
+        for guest in greedy:
+            guest.socket.setblocking(False)
+            try:
+                for _ in range(2000):  # gigabytes of replies, would they be made
+                    guest.socket.send(Guest.request("GET", "good") * 100)
+            except BlockingIOError:
+                pass  # it is not read any more
+        began = time.monotonic()
+        self.assertEqual(good.ask("STRLEN", "good"), 1 << 20)
+        self.assertLess(time.monotonic() - began, 2)
+        for at in range(3):
+            self.assertLess(self.resident_kib(at), RESIDENT_MAX_KIB)
+
+
+@unittest.skipUnless(shutil.which("redis-cli") and shutil.which("redis-benchmark"),
+                     "redis-tools are not installed")
+class RedisToolsTest(ring.RingTest):
+    """The tools that everybody has."""
+
+    PEERS = 3
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.expect(0, "ring", f"--wait-healthy={HEALED_WITHIN_S}")
+
+    def tool(self, name: str, *words: str, at: int = 0, input: str = "") -> str:
+        host, port = self.peers[at].address.rsplit(":", 1)
+        done = subprocess.run([name, "-h", host, "-p", port, *words], input=input,
+                              capture_output=True, text=True, timeout=ring.PATIENCE_S)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_redis_cli_speaks_to_every_peer(self) -> None:
+        self.assertEqual(self.tool("redis-cli", "SET", "cli", "value"), "OK\n")
+        for at in range(3):
+            self.assertEqual(self.tool("redis-cli", "GET", "cli", at=at), "value\n")
+            self.assertEqual(self.tool("redis-cli", "-3", "GET", "cli", at=at), "value\n")
+        lines = self.tool("redis-cli", input="SET n 1\nINCR n\nTTL n\nGET none\n", at=1)
+        self.assertEqual(lines, "OK\n2\n-1\n\n")
+        self.assertIn("errors: 0, replies: 2",
+                      self.tool("redis-cli", "--pipe", input="SET a 1\r\nSET b 2\r\n"))
+
+    def test_redis_benchmark_runs_through(self) -> None:
+        for options in (["-P", "1"], ["-P", "16"], ["-r", "1000", "-P", "16"]):
+            told = self.tool("redis-benchmark", "-q", "-n", "5000", "-c", "20", *options, "-t",
+                             "ping,set,get,incr,mset", at=1)
+            for name in ("SET", "GET", "INCR", "MSET"):
+                self.assertRegex(told, rf"{name}\b.*: [0-9.]+ requests per second")
+            self.assertNotIn("rror", told)
+
+
+if __name__ == "__main__":
+    ring.main()
