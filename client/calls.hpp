@@ -39,6 +39,7 @@ Result<std::int64_t> read_counter(const OpResult& result);
 Result<CompareAndSetResult> read_compare_and_set(OpResult&& result);
 Result<ScanPage> read_page(Answer&& answer);
 Result<PeerReport> read_report(ReportResult&& result);
+Result<Repaired> read_repaired(const RepairResult& result);
 std::optional<ExpiryTime> expiry_time(std::int64_t ms);
 
 template <class T>
@@ -237,6 +238,11 @@ inline auto report_call(const std::optional<PeerRef>& of) {
   return Call{std::optional<Request>(ReportOf{of}), [](Answer&& answer) {
                 return read_report(std::get<ReportResult>(std::move(answer.result)));
               }};
+}
+
+inline auto repair_call(const PeerRef& at, const Repair& repair) {
+  return Call{std::optional<Request>(RepairAt{at, repair}),
+              [](Answer&& answer) { return read_repaired(std::get<RepairResult>(answer.result)); }};
 }
 
 }  // namespace hopring::detail

@@ -39,6 +39,7 @@ Finished refused(const Request& request, OpError error) {
   if (std::holds_alternative<Operation>(request)) return error_result(error);
   if (std::holds_alternative<Scan>(request)) return ScanResult{error, {}};
   if (std::holds_alternative<ReportOf>(request)) return ReportResult{error, {}};
+  if (std::holds_alternative<RepairAt>(request)) return RepairResult{error, {}};
   return std::vector<OpResult>(std::get<std::vector<Operation>>(request).size(),
                                error_result(error));
 }
@@ -97,6 +98,8 @@ void Engine::launch(Request&& request, Duration timeout, std::unique_ptr<Complet
       machine_.start_scan_step(now, token, std::move(*scan), deadline);
     } else if (auto* report = std::get_if<ReportOf>(&request)) {
       machine_.start_report(now, token, report->peer, deadline);
+    } else if (auto* repair = std::get_if<RepairAt>(&request)) {
+      machine_.start_repair(now, token, repair->peer, repair->repair, deadline);
     } else {
       auto& batch = std::get<std::vector<Operation>>(request);
       machine_.start_batch(now, token, std::move(batch), deadline);

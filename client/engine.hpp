@@ -38,7 +38,13 @@ struct ReportOf {
   std::optional<PeerRef> peer;
 };
 
-using Request = std::variant<Operation, std::vector<Operation>, Scan, ReportOf>;
+// An arc goes on at this peer, although its majority is lost.
+struct RepairAt {
+  PeerRef peer;
+  Repair repair;
+};
+
+using Request = std::variant<Operation, std::vector<Operation>, Scan, ReportOf, RepairAt>;
 
 struct Answer {
   Finished result;   // of the alternative that belongs to the request's

@@ -140,6 +140,13 @@ class Map {
     return run(detail::report_call(of), options.timeout);
   }
 
+  // For `hopring ring repair` (docs/operations.md): `at` is to serve an arc that has lost the
+  // majority of its members. What only those had, or newer writes, may be lost.
+  Result<Repaired> repair(const PeerRef& at, const Repair& repair,
+                          const CallOptions& options = {}) {
+    return run(detail::repair_call(at, repair), options.timeout);
+  }
+
   // The asynchronous twins.
 
   template <class T, class Token>

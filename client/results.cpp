@@ -113,5 +113,10 @@ Result<PeerReport> read_report(ReportResult&& result) {
   return std::move(result.report);
 }
 
+Result<Repaired> read_repaired(const RepairResult& result) {
+  if (result.error) return failure_of(*result.error);
+  return result.repaired;
+}
+
 }  // namespace detail
 }  // namespace hopring

@@ -10,6 +10,7 @@
 
 #include "client/cli/context.hpp"
 #include "client/cli/output.hpp"
+#include "client/cli/repair_command.hpp"
 #include "client/cli/survey.hpp"
 #include "client/cli/text.hpp"
 #include "peer/net/system.hpp"
@@ -126,10 +127,10 @@ void print_verdict(const Survey& survey, const Summary& summary) {
     std::printf("the ring is not whole: %s\n", fault.c_str());
   }
   if (summary.share_taken_over > 0) {
-    std::printf(
-        "losses: %.2f%% of the ring was taken over from dead peers: what they held there is "
-        "gone\n",
-        100 * summary.share_taken_over);
+    std::printf("losses: %.2f%% of the ring was %s\n", 100 * summary.share_taken_over,
+                survey.reports.front().ring.replicas == 1
+                    ? "taken over from dead peers: what they held there is gone"
+                    : "repaired by hand: what its last members had not passed on is gone");
   }
   if (summary.records_dropped > 0) {
     std::printf("losses: %s records dropped, of arcs that another claim won\n",
@@ -190,6 +191,7 @@ void add_ring_options(po::options_description& options) {
                         po::value<unsigned>()->implicit_value(wait_healthy_default_s),
                         "wait until the ring is whole and every arc has all its copies, so many "
                         "seconds at most (60)");
+  add_repair_options(options);
 }
 
 // Somebody may look on.
@@ -224,6 +226,14 @@ Result<Survey> look(Context& context) {
 }
 
 ExitCode ring(Context& context) {
+  if (!context.words.empty()) {
+    if (context.words.front() != "repair") throw UsageError("ring takes no word but `repair`");
+    const unsigned patience_s = context.has("wait-healthy")
+                                    ? context.options["wait-healthy"].as<unsigned>()
+                                    : wait_healthy_default_s;
+    return repair(context, std::chrono::seconds(patience_s));
+  }
+  if (context.has("accept-loss")) throw UsageError("--accept-loss is for `ring repair`");
   const auto seen = look(context);
   if (!seen) return complain(context, seen.error());
   const Summary summary = summarize(*seen);
@@ -271,8 +281,13 @@ ExitCode stats(Context& context) {
 }  // namespace
 
 const Command ring_command{
-    "ring",           "",  "show the peers, what they hold, and whether the ring is whole", 0, 0,
-    add_ring_options, ring};
+    "ring",
+    "[repair]",
+    "show the peers, what they hold, and whether the ring is whole; or what to do if it is not",
+    0,
+    1,
+    add_ring_options,
+    ring};
 const Command stats_command{"stats", "", "show counters", 0, 0, add_stats_options, stats};
 
 }  // namespace hopring::cli

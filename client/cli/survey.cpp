@@ -16,8 +16,6 @@ struct Held {
 
 std::string hex(Position position) { return to_string(ScanCursor{position, {}}).substr(0, 16); }
 
-std::string name_of(const Arc& arc) { return "(" + hex(arc.begin) + ", " + hex(arc.end) + "]"; }
-
 std::vector<Held> arcs_in_ring_order(const std::vector<PeerReport>& reports) {
   std::vector<Held> all;
   for (const PeerReport& report : reports) {
@@ -43,7 +41,7 @@ std::optional<std::string> fault_between(const Held& first, const Held& second) 
 
 class Surveyor {
  public:
-  explicit Surveyor(Map& map) : map_(map) {}
+  Surveyor(Map& map, Ask whom) : map_(map), whom_(whom) {}
 
   Result<Survey> run() {
     auto first = map_.report();
@@ -58,10 +56,19 @@ class Surveyor {
 
  private:
   void take(PeerReport&& report) {
-    for (const PeerRef& peer : report.known) {
-      if (seen_.insert(peer).second) frontier_.push_back(peer);
+    for (const PeerRef& peer : report.known) hear_of(peer);
+    if (whom_ == Ask::members) {
+      for (const ArcReport& arc : report.arcs) hear_of(arc.view.members);
+      for (const CopyReport& copy : report.copies) hear_of(copy.view.members);
     }
     survey_.reports.push_back(std::move(report));
+  }
+
+  void hear_of(const PeerRef& peer) {
+    if (seen_.insert(peer).second) frontier_.push_back(peer);
+  }
+  void hear_of(const Members& members) {
+    for (const PeerRef& each : members) hear_of(each);
   }
 
   void ask(const std::vector<PeerRef>& peers) {
@@ -80,6 +87,7 @@ class Surveyor {
   }
 
   Map& map_;
+  Ask whom_;
   std::set<PeerRef> seen_;
   std::vector<PeerRef> frontier_;
   Survey survey_;
@@ -87,7 +95,9 @@ class Surveyor {
 
 }  // namespace
 
-Result<Survey> survey(Map& map) { return Surveyor(map).run(); }
+Result<Survey> survey(Map& map, Ask whom) { return Surveyor(map, whom).run(); }
+
+std::string name_of(const Arc& arc) { return "(" + hex(arc.begin) + ", " + hex(arc.end) + "]"; }
 
 std::vector<std::string> tiling_faults(const std::vector<PeerReport>& reports) {
   const std::vector<Held> arcs = arcs_in_ring_order(reports);

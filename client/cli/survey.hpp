@@ -17,12 +17,19 @@ struct Survey {
   std::vector<std::pair<PeerRef, Failure>> silent_peers;  // known by somebody, did not answer
 };
 
+// Whom to ask beside those that a peer knows by itself: all members of the arcs that it names, also
+// those of which it may know that they are dead.
+enum class Ask : std::uint8_t { known, members };
+
 // Fails only if nobody answers. Asks all peers that one round has named at the same time.
-Result<Survey> survey(Map& map);
+Result<Survey> survey(Map& map, Ask whom = Ask::known);
 
 // What is wrong with the tiling, one line each; empty if the arcs tile the ring. Reports are not
 // taken at one moment: an arc that moves meanwhile may look like a fault.
 std::vector<std::string> tiling_faults(const std::vector<PeerReport>& reports);
+
+// As it stands in texts.
+std::string name_of(const Arc& arc);
 
 // Of one peer.
 std::uint64_t keys_of(const PeerReport& report);

@@ -61,8 +61,15 @@ struct ReportResult {
   friend bool operator==(const ReportResult&, const ReportResult&) = default;
 };
 
-// In the order of start(), start_batch(), start_scan_step(), start_report().
-using Finished = std::variant<OpResult, std::vector<OpResult>, ScanResult, ReportResult>;
+struct RepairResult {
+  std::optional<OpError> error;  // if set, the peer's answer is not known
+  Repaired repaired;
+  friend bool operator==(const RepairResult&, const RepairResult&) = default;
+};
+
+// In the order of start(), start_batch(), start_scan_step(), start_report(), start_repair().
+using Finished =
+    std::variant<OpResult, std::vector<OpResult>, ScanResult, ReportResult, RepairResult>;
 
 // What was started under `token` has ended.
 struct Finish {

@@ -83,6 +83,16 @@ void OpMachine::start_report(Now now, Token token, std::optional<PeerRef> of, Ti
   flush(now);
 }
 
+void OpMachine::start_repair(Now now, Token token, const PeerRef& at, const Repair& repair,
+                             Time deadline) {
+  Part part;
+  part.token = token;
+  part.what = Report{at, repair};
+  part.deadline = deadline;
+  begin(now, std::move(part));
+  flush(now);
+}
+
 void OpMachine::begin(Now now, Part&& part) {
   const bool room = has_room(1);
   const PartId id = next_part_++;
@@ -170,7 +180,10 @@ bool OpMachine::is_read(const Part& part) {
 void OpMachine::finish_with(PartId id, OpError error) {
   const Part& part = parts_.at(id);
   if (std::holds_alternative<Scan>(part.what)) return finish(id, ScanResult{error, {}});
-  if (std::holds_alternative<Report>(part.what)) return finish(id, ReportResult{error, {}});
+  if (const auto* report = std::get_if<Report>(&part.what)) {
+    if (report->repair) return finish(id, RepairResult{error, {}});
+    return finish(id, ReportResult{error, {}});
+  }
   finish(id, error_result(error));
 }
 

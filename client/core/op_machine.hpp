@@ -94,6 +94,9 @@ class OpMachine {
   // What a peer says of itself: `of`, or any contact.
   void start_report(Now now, Token token, std::optional<PeerRef> of, Time deadline);
 
+  // Of the peer `at` alone. Sent again where its answer is lost: done once, it is then refused.
+  void start_repair(Now now, Token token, const PeerRef& at, const Repair& repair, Time deadline);
+
   // The dial of `contacted` reached `actual`, a peer of `ring`. There is one link to a peer: when
   // two dials end at the same one, the driver reports both and keeps the first connection only; and
   // a dial to a peer whose link stands meanwhile is reported here too, however it ended.
@@ -130,8 +133,10 @@ class OpMachine {
  private:
   using PartId = std::uint64_t;
   enum class State : std::uint8_t { walking, waiting, in_flight, pausing };
+  // Or a repair: asked of one peer, too.
   struct Report {
     std::optional<PeerRef> of;
+    std::optional<Repair> repair = {};
   };
 
   // One operation, alone or of a batch.
@@ -226,6 +231,7 @@ class OpMachine {
   void on_answer(Now now, const Request& request, BatchReply&& reply);
   void on_answer(Now now, const Request& request, ScanReply&& reply);
   void on_answer(Now now, const Request& request, ReportReply&& reply);
+  void on_answer(Now now, const Request& request, RepairReply&& reply);
   void on_answer(Now now, const Request& request, ErrorReply&& reply);
   void settle(Now now, PartId id, OpAnswer&& answer);
   void settle_error(Now now, PartId id, OpError error);

@@ -150,7 +150,9 @@ bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& repl
   const Part& part = parts_.at(request.parts.front());
   if (std::holds_alternative<OpReply>(reply)) return std::holds_alternative<Operation>(part.what);
   if (std::holds_alternative<ScanReply>(reply)) return std::holds_alternative<Scan>(part.what);
-  return std::holds_alternative<Report>(part.what);
+  const auto* report = std::get_if<Report>(&part.what);
+  return report != nullptr &&
+         report->repair.has_value() == std::holds_alternative<RepairReply>(reply);
 }
 
 void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {
@@ -200,6 +202,10 @@ void OpMachine::on_answer(Now, const Request& request, ReportReply&& reply) {
   for (const PeerRef& peer : reply.known) book_.learn(peer);
   for (const ArcReport& arc : reply.arcs) adopt(arc.view);
   finish(request.parts.front(), ReportResult{std::nullopt, std::move(reply)});
+}
+
+void OpMachine::on_answer(Now, const Request& request, RepairReply&& reply) {
+  finish(request.parts.front(), RepairResult{std::nullopt, reply.repaired});
 }
 
 void OpMachine::on_answer(Now now, const Request& request, ErrorReply&& reply) {

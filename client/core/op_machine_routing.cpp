@@ -171,6 +171,8 @@ void OpMachine::send_alone(Now now, const Ready& ready) {
     message = OpRequest{*operation, stamp(part)};
   }
   if (const auto* scan = std::get_if<Scan>(&part.what)) message = ScanRequest{*scan};
+  const auto* report = std::get_if<Report>(&part.what);
+  if (report != nullptr && report->repair) message = RepairRequest{*report->repair};
   send(now, ready.to, {ready.part}, false, std::move(message));
 }
 

@@ -122,7 +122,7 @@ std::uint64_t Desk::open_part(std::uint64_t gather, std::vector<std::uint32_t>&&
   return last_number_;
 }
 
-// Of each of its operations; of a scan, the one where it goes on.
+// Of each of its operations; of a scan, the one where it goes on; of a repair, the arc's.
 std::vector<std::uint32_t> Desk::shards_of(const ClientRequestMessage& request) const {
   const RingConfig& ring = *shard_.ring();
   std::vector<std::uint32_t> shards;
@@ -136,6 +136,8 @@ std::vector<std::uint32_t> Desk::shards_of(const ClientRequestMessage& request) 
     add_operation(op->operation);
   } else if (const auto* scan = std::get_if<ScanRequest>(&request)) {
     add(scan->scan.cursor.position);
+  } else if (const auto* repair = std::get_if<RepairRequest>(&request)) {
+    add(repair->repair.arc.end);
   } else if (const auto* batch = std::get_if<BatchRequest>(&request)) {
     shards.reserve(batch->operations.size());
     for (const Operation& each : batch->operations) add_operation(each);
@@ -369,6 +371,12 @@ void Desk::tell_of_write(Now now, DeskOutbox& out) {
   if (now.monotonic < next_write_note_) return;
   next_write_note_ = now.monotonic + write_note_interval;
   out.notes.push_back(WriteCame{});
+}
+
+ClientReplyMessage Desk::perform_each(Now now, const RepairRequest& request, Performance&,
+                                      DeskOutbox& out) {
+  if (shard_.ring() == nullptr) return ErrorReply{OpError::unavailable};
+  return RepairReply{shard_.repair(now, request.repair, out.news)};
 }
 
 // Never an errand: the front has what it takes.

@@ -144,6 +144,8 @@ class Desk {
                                   DeskOutbox& out);
   ClientReplyMessage perform_each(Now now, const ReportRequest& request, Performance& performance,
                                   DeskOutbox& out);
+  ClientReplyMessage perform_each(Now now, const RepairRequest& request, Performance& performance,
+                                  DeskOutbox& out);
   // Of an operation: what is told beside its result.
   struct ExecutedIn {
     View view = {};

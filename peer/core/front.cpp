@@ -353,7 +353,9 @@ void Front::on_each(Now, SendGroup&& news, Outbox& out) {
 void Front::on_each(Now now, ArcOpened&& news, Outbox& out) {
   directory_.set(news.view);
   arcs_changed_ = true;
-  const bool claimed = news.view.number.claimant == options_.self.incarnation &&
+  if (ring_->replicas > 1) tell_of_repair(news, out);
+  const bool claimed = ring_->replicas == 1 &&
+                       news.view.number.claimant == options_.self.incarnation &&
                        news.view.number.number == 1;  // a claim's first view
   if (claimed) {
     ++arcs_taken_over_;
@@ -383,6 +385,10 @@ void Front::on_each(Now now, ArcMoved&& news, Outbox& out) {
 }
 
 void Front::on_each(Now, ArcLost&& news, Outbox& out) {
+  if (ring_->replicas > 1 && news.records > 0) {
+    log(out, LogLevel::warning,
+        "event=arc_lost arc=" + to_string(news.view) + " records=" + std::to_string(news.records));
+  }
   log(out, LogLevel::debug, "event=arc_dropped arc=" + to_string(news.view));
   directory_.erase(news.view.arc.end);
   directory_.erase_copy(news.view.arc.end);
@@ -469,8 +475,10 @@ void Front::on_event(Now, const ClaimArc& event, Outbox&) {
 }
 
 void Front::on_event(Now, const LoseArc& event, Outbox& out) {
+  // Where there are several copies it is no loss that another member is primary now.
+  if (ring_->replicas > 1 && !is_later_generation(event.winner, event.lost)) return;
   log(out, LogLevel::warning, "event=arc_lost to=" + to_string(event.winner));
-  command(event.lost.end, DropArc{event.lost});
+  command(event.lost.end, DropArc{event.lost, event.winner.number});
 }
 
 void Front::on_event(Now now, const LookupDone& event, Outbox&) {
@@ -479,7 +487,7 @@ void Front::on_event(Now now, const LookupDone& event, Outbox&) {
   if (sought == sought_.end()) return;
   const Position end = sought->second;
   sought_.erase(sought);
-  if (event.found) command(end, AskPrimary{end, primary_of(event.found->view)});
+  if (event.found) command(end, AskPrimary{end, event.found->view});
 }
 
 void Front::on_event(Now, const PeerDied& event, Outbox& out) {
@@ -543,42 +551,6 @@ ToDesk Front::answer(Unserved&& note) const {
     }
   }
   return ToDesk{note.desk, std::move(note.done)};
-}
-
-ReportReply Front::report() const {
-  ReportReply reply;
-  reply.self = options_.self;
-  if (!ring_) return reply;
-  reply.ring = *ring_;
-  reply.load = membership_->load(directory_);
-  for (const ArcEntry& each : directory_.entries()) {
-    reply.arcs.push_back(ArcReport{each.view, each.keys, each.bytes, each.copies});
-  }
-  reply.known = member_.known_peers();
-  GroupCounters sum;
-  std::uint64_t table_bytes = 0;
-  for (const ShardStatus& status : statuses_) {
-    sum += status.counters;
-    table_bytes += status.table_bytes;
-  }
-  reply.counters = {{"arcs_taken_over", arcs_taken_over_},
-                    {"settled", membership_->settled() ? 1u : 0u},
-                    {"moves_begun", sum.moves_begun},
-                    {"moves_done", sum.moves_done},
-                    {"moves_given_up", sum.moves_given_up},
-                    {"arcs_received", sum.arcs_received},
-                    {"copies_begun", sum.copies_begun},
-                    {"copies_done", sum.copies_done},
-                    {"copies_given_up", sum.copies_given_up},
-                    {"copies_under_way", sum.copies_under_way()},
-                    {"copy_bytes_sent", sum.copy_bytes_sent},
-                    {"copies_used", sum.copies_used},
-                    {"splits", sum.splits},
-                    {"records_expired", sum.records_expired},
-                    {"records_evicted", sum.records_evicted},
-                    {"records_dropped", sum.records_dropped},
-                    {"table_bytes", table_bytes}};
-  return reply;
 }
 
 }  // namespace hopring

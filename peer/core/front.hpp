@@ -114,6 +114,8 @@ class Front {
   void on_each(Now now, CopyKept&& news, Outbox& out);
   void on_each(Now now, ArcFollowed&& news, Outbox& out);
   void on_each(Now now, Answered&& news, Outbox& out);
+  void tell_of_repair(const ArcOpened& news, Outbox& out) const;
+  bool is_later_generation(const View& view, const Arc& served) const;
   void place_copies(Now now, Outbox& out);
   void tell_of_burst(Now now, Outbox& out);
   void mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others);

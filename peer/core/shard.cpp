@@ -72,6 +72,7 @@ void Shard::on_each(Now now, TakeOverArc&& command, GroupOutbox& news) {
 
 void Shard::on_each(Now now, DropArc&& command, GroupOutbox& news) {
   if (host_) host_->drop(now, command.lost, news);
+  if (replicas_) replicas_->drop(now, command.lost, command.to, news);
 }
 
 void Shard::on_each(Now now, GiveArc&& command, GroupOutbox& news) {
@@ -142,7 +143,7 @@ void Shard::on_each(Now now, SetMembers&& command, GroupOutbox& news) {
 }
 
 void Shard::on_each(Now now, AskPrimary&& command, GroupOutbox& news) {
-  if (replicas_) replicas_->ask_whether_member(now, command.end, command.primary, news);
+  if (replicas_) replicas_->ask_whether_member(now, command.end, command.served, news);
 }
 
 void Shard::on_each(Now now, PeerGone&& command, GroupOutbox& news) {
@@ -180,6 +181,21 @@ std::size_t Shard::transfers() const {
   return replicas_ ? replicas_->transfers() : 0;
 }
 
+// One that is not complete has no size that counts, but may be an orphan, too.
+void Shard::add_copies(Now now, ShardStatus& status) const {
+  for (const auto& each : replicas_->replicas()) {
+    if (each->leads()) continue;
+    const bool is_orphan = each->is_orphan(now);
+    if (each->is_complete() || is_orphan) {
+      status.arcs.push_back({each->arc().end, each->size(), each->bytes()});
+      status.arcs.back().is_orphan = is_orphan;
+    }
+    if (status.copies.size() == copies_reported_max) continue;
+    status.copies.push_back({each->view(), each->size(), each->is_complete(), is_orphan,
+                             each->raft().last_term(), each->raft().last_index()});
+  }
+}
+
 ShardStatus Shard::status(Now now, std::uint32_t index) const {
   ShardStatus status;
   status.shard = index;
@@ -188,11 +204,7 @@ ShardStatus Shard::status(Now now, std::uint32_t index) const {
   for_each_arc([&](const View& view, std::uint64_t, std::uint64_t) {
     status.arcs.push_back(size_of(now, view.arc.end));
   });
-  for_each_copy([&](const View& view, std::uint64_t keys, std::uint64_t bytes) {
-    status.arcs.push_back({view.arc.end, keys, bytes});
-    const Replica* copy = replicas_ ? replicas_->find(view.arc.end) : nullptr;
-    status.arcs.back().is_orphan = copy != nullptr && copy->is_orphan(now);
-  });
+  if (replicas_) add_copies(now, status);
   status.transfers = transfers();
   status.counters = host_ ? host_->counters() : replicas_->counters();
   status.table_bytes = host_ ? host_->resident_bytes() : replicas_->resident_bytes();
@@ -230,6 +242,13 @@ ArcSize Shard::size_of(Now now, Position end) const {
     size.silent = replica->raft().silent_voters(now, options_.member_silence_max);
   }
   return size;
+}
+
+Repaired Shard::repair(Now now, const Repair& repair, GroupOutbox& news) {
+  if (!replicas_) return {RepairRefusal::one_copy};
+  const bool is_arc = is_straight(repair.arc) && is_in_one_cell(repair.arc, ring_.nodes_per_peer);
+  if (!is_arc) return {RepairRefusal::no_arc};
+  return replicas_->repair(now, repair, news);
 }
 
 void Shard::on_deadline(Now now, GroupOutbox& news) {

@@ -67,8 +67,10 @@ struct OpenArc {
 struct TakeOverArc {
   View claim;
 };
+// The view `to` has won there.
 struct DropArc {
   Arc lost;
+  ViewNumber to;
 };
 // Cut the arc that ends here in the middle, and its first part again, until that ends at `part`;
 // then move it to another peer: where there are several copies, the lead, and the copy with it if
@@ -85,10 +87,10 @@ struct SetMembers {
   Position end;
   std::vector<PeerRef> members;
 };
-// The copy of the arc that ends here has heard of no primary; the ring says that this is it.
+// The copy of the arc that ends here has heard of no primary; the ring says that it is served so.
 struct AskPrimary {
   Position end;
-  PeerRef primary;
+  View served;
 };
 struct PeerGone {
   PeerRef peer;
@@ -115,8 +117,9 @@ struct ShardNews {
 struct ShardStatus {
   std::uint32_t shard = 0;
   std::uint64_t ring_id = 0;
-  std::vector<ArcSize> arcs;  // in ring order; and then the copies
-  std::size_t transfers = 0;  // moves, learners and kept copies: see GroupHost
+  std::vector<ArcSize> arcs;       // in ring order; and then the copies
+  std::vector<CopyReport> copies;  // at most copies_reported_max
+  std::size_t transfers = 0;       // moves, learners and kept copies: see GroupHost
   GroupCounters counters;
   std::size_t table_bytes = 0;
 };
@@ -151,6 +154,9 @@ class Shard {
   // here. Pending: as ReplicaHost::scan() says.
   ReplicaHost::Execution scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step,
                               GroupOutbox& news);
+
+  // See ReplicaHost. Takes any.
+  Repaired repair(Now now, const Repair& repair, GroupOutbox& news);
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, GroupOutbox& news);
@@ -200,6 +206,7 @@ class Shard {
   void on_each(Now now, FromPeer&& command, GroupOutbox& news);
 
   std::size_t transfers() const;
+  void add_copies(Now now, ShardStatus& status) const;
   ArcSize size_of(Now now, Position end) const;
   bool is_in_ring() const noexcept { return host_ || replicas_; }
   struct Cutting {

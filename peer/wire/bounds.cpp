@@ -79,6 +79,8 @@ bool is_well_formed(const PeerLoad& load) {
   return load.ring_parts <= ring_parts_whole && load.copy_parts <= ring_parts_whole;
 }
 
+bool is_well_formed(const CopyReport& copy) { return is_well_formed(copy.view); }
+
 bool is_known(const PeerRef& peer) { return peer.incarnation != 0 && peer.endpoint.port != 0; }
 
 bool is_well_formed(const Hello& hello) {
@@ -173,9 +175,15 @@ bool is_well_formed(const ScanReply& message) {
 }
 
 bool is_well_formed(const ReportReply& message) {
-  return is_well_formed(message.load) &&
+  return is_well_formed(message.load) && each_well_formed(message.copies, copies_reported_max) &&
          std::all_of(message.arcs.begin(), message.arcs.end(),
                      [](const ArcReport& arc) { return is_well_formed(arc.view); });
+}
+
+// Which arc a shard can serve depends on its ring.
+bool is_well_formed(const RepairRequest& message) {
+  const std::uint64_t generation = message.repair.generation;
+  return generation > 1 && generation <= generation_max;
 }
 
 }  // namespace hopring

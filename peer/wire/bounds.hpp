@@ -25,6 +25,7 @@ bool is_well_formed(const OpResult& result);
 bool is_well_formed(const OpAnswer& answer);
 bool is_well_formed(const Hint& hint);
 bool is_well_formed(const PeerLoad& load);
+bool is_well_formed(const CopyReport& copy);
 
 // The messages.
 bool is_well_formed(const Hello& hello);
@@ -51,6 +52,7 @@ bool is_well_formed(const OpReply& message);
 bool is_well_formed(const BatchReply& message);
 bool is_well_formed(const ScanReply& message);
 bool is_well_formed(const ReportReply& message);
+bool is_well_formed(const RepairRequest& message);
 
 // The messages whose format says it all.
 template <class T>
@@ -97,6 +99,8 @@ template <>
 inline constexpr bool is_always_well_formed<ReportRequest> = true;
 template <>
 inline constexpr bool is_always_well_formed<ErrorReply> = true;
+template <>
+inline constexpr bool is_always_well_formed<RepairReply> = true;
 
 template <class T>
 requires is_always_well_formed<T>

@@ -112,11 +112,13 @@ inline constexpr std::array message_rows{
     message_row<BatchRequest>("BatchRequest"),
     message_row<ScanRequest>("ScanRequest"),
     message_row<ReportRequest>("ReportRequest"),
+    message_row<RepairRequest>("RepairRequest"),
     message_row<OpReply>("OpReply"),
     message_row<BatchReply>("BatchReply"),
     message_row<ScanReply>("ScanReply"),
     message_row<ReportReply>("ReportReply"),
     message_row<ErrorReply>("ErrorReply"),
+    message_row<RepairReply>("RepairReply"),
 };
 static_assert(message_rows.size() == std::variant_size_v<HelloMessage> +
                                          std::variant_size_v<RingMessage> +

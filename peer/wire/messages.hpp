@@ -13,6 +13,7 @@
 #include "routing/messages.hpp"
 #include "routing/ring_config.hpp"
 #include "storage/group/messages.hpp"
+#include "storage/group/repair.hpp"
 #include "storage/operation/operation.hpp"
 #include "storage/operation/stamp.hpp"
 
@@ -110,6 +111,17 @@ struct ReportRequest {
   friend bool operator==(const ReportRequest&, const ReportRequest&) = default;
 };
 
+// For `hopring ring repair --accept-loss`.
+struct RepairRequest {
+  Repair repair;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& repair;
+  }
+  friend bool operator==(const RepairRequest&, const RepairRequest&) = default;
+};
+
 // Peer -> client.
 
 // Not mine. Ask the primary of `view` if there is one, else the hints, the closest first.
@@ -193,15 +205,27 @@ struct ReportReply {
   PeerRef self;
   RingConfig ring;
   PeerLoad load;
-  std::vector<ArcReport> arcs;    // its primary arcs
-  std::vector<PeerRef> known;     // other peers that it has heard of and not found dead
-  std::vector<Counter> counters;  // docs/operations.md says what each counts
+  std::vector<ArcReport> arcs;     // its primary arcs
+  std::vector<CopyReport> copies;  // of arcs that it does not serve; at most copies_reported_max
+  std::vector<PeerRef> known;      // other peers that it has heard of and not found dead
+  std::vector<Counter> counters;   // docs/operations.md says what each counts
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& self& ring& load& arcs& known& counters;
+    archive& self& ring& load& arcs& copies& known& counters;
   }
   friend bool operator==(const ReportReply&, const ReportReply&) = default;
+};
+inline constexpr std::size_t copies_reported_max = 4096;
+
+struct RepairReply {
+  Repaired repaired;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& repaired;
+  }
+  friend bool operator==(const RepairReply&, const RepairReply&) = default;
 };
 
 // The request as a whole could not be looked at (it is malformed, or the queue is full).
@@ -216,8 +240,10 @@ struct ErrorReply {
 };
 
 using HelloMessage = std::variant<Hello, HelloAnswer>;
-using ClientRequestMessage = std::variant<OpRequest, BatchRequest, ScanRequest, ReportRequest>;
-using ClientReplyMessage = std::variant<OpReply, BatchReply, ScanReply, ReportReply, ErrorReply>;
+using ClientRequestMessage =
+    std::variant<OpRequest, BatchRequest, ScanRequest, ReportRequest, RepairRequest>;
+using ClientReplyMessage =
+    std::variant<OpReply, BatchReply, ScanReply, ReportReply, ErrorReply, RepairReply>;
 
 // A frame's body. The order of the families and of the alternatives in them makes the frame's
 // kind: docs/protocol.md.

@@ -33,6 +33,7 @@ template <> struct WireEnumRange<RequestVote::Kind> : EnumRange<vote_kind_max> {
 template <> struct WireEnumRange<Role> : EnumRange<role_max> {};
 template <> struct WireEnumRange<HelloAnswer::Verdict> : EnumRange<hello_verdict_max> {};
 template <> struct WireEnumRange<Measure> : EnumRange<measure_max> {};
+template <> struct WireEnumRange<RepairRefusal> : EnumRange<repair_refusal_max> {};
 template <> struct WireEnumRange<WantArcAnswer::Verdict> : EnumRange<want_arc_verdict_max> {};
 // clang-format on
 
@@ -52,6 +53,8 @@ inline constexpr std::size_t wire_elements_max<OpAnswer> = batch_operations_max;
 template <>
 inline constexpr std::size_t wire_elements_max<View> = std::max(successors_sent_max,
                                                                 batch_operations_max);
+template <>
+inline constexpr std::size_t wire_elements_max<CopyReport> = copies_reported_max;
 template <>
 inline constexpr std::size_t wire_elements_max<Hint> = std::max(fingers_sent_max, closer_sent_max);
 

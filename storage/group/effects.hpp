@@ -21,7 +21,8 @@ struct SendGroup {
 // This peer serves `view` from now on: an arc it had no part in, or the lower half of a split.
 struct ArcOpened {
   View view;
-  std::optional<std::uint64_t> copied = {};  // records of the copy that a take-over starts from
+  // Records of the copy that a take-over starts from. After a repair: with how many it begins.
+  std::optional<std::uint64_t> copied = {};
   friend bool operator==(const ArcOpened&, const ArcOpened&) = default;
 };
 
@@ -38,8 +39,8 @@ struct ArcMoved {
   friend bool operator==(const ArcMoved&, const ArcMoved&) = default;
 };
 
-// This peer has stopped serving the arc, or following it, and dropped its records: see
-// GroupHost::drop().
+// This peer has stopped serving the arc, or following it, and dropped its records, so many of which
+// it had served: see GroupHost::drop() and ReplicaHost::drop().
 struct ArcLost {
   View view;
   std::uint64_t records = 0;

@@ -24,6 +24,7 @@ struct GroupCounters {
   std::uint64_t records_expired = 0;
   std::uint64_t records_evicted = 0;
   std::uint64_t records_dropped = 0;  // by drop(): served before, not any more
+  std::uint64_t arcs_repaired = 0;    // by ReplicaHost::repair()
 
   std::uint64_t copies_under_way() const noexcept {
     return copies_begun - copies_done - copies_given_up;

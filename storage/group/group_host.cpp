@@ -42,6 +42,7 @@ GroupCounters& GroupCounters::operator+=(const GroupCounters& other) {
   records_expired += other.records_expired;
   records_evicted += other.records_evicted;
   records_dropped += other.records_dropped;
+  arcs_repaired += other.arcs_repaired;
   return *this;
 }
 

@@ -83,6 +83,7 @@ class Replica {
     View view;
     bool leads = false;
     bool follows = false;
+    std::optional<std::uint64_t> repaired = {};  // not told yet: see ArcOpened
   };
   Told& told() noexcept { return told_; }
 
@@ -150,6 +151,14 @@ class Replica {
     return !raft_.is_primary() && !raft_.primary() &&
            heard_at_ + options_->orphan_after <= now.monotonic;
   }
+  // Of an orphan, in replica_repair.cpp. What stands in its order takes place, also what others may
+  // not have: somebody may have been told that it has. False: it makes no sense. REQUIRES:
+  // is_complete(), it is not primary. Then lower_halves() and what remains here may each have a
+  // successor, and are of no other use.
+  bool take_all(Now now, GroupOutbox& out);
+  // The records of `part`, and the window, under a new order of which this peer is the one member.
+  // REQUIRES: take_all(), or a half of such a one; arc() covers `part`.
+  std::unique_ptr<Replica> succeed(const Arc& part, std::uint64_t generation, Now now);
   // When a primary, or whoever gives it a copy, was last heard of.
   Time heard_at() const noexcept { return heard_at_; }
 

@@ -66,9 +66,15 @@ void ReplicaHost::add(std::unique_ptr<Replica> replica) {
 void ReplicaHost::open(Now now, const View& view, GroupOutbox& out) {
   HOPRING_CHECK(view.members == Members{self_});
   Raft::Start start{0, 0, 0, Roster{{Voter{self_, 1}}, {}}};
-  add(std::make_unique<Replica>(options_, self_, view, std::move(start),
-                                ArcRecords(pool_, hash_, view.arc), rng_.fork(), now));
-  Replica& opened = *ending_at(view.arc.end);
+  begin(now,
+        std::make_unique<Replica>(options_, self_, view, std::move(start),
+                                  ArcRecords(pool_, hash_, view.arc), rng_.fork(), now),
+        out);
+}
+
+void ReplicaHost::begin(Now now, std::unique_ptr<Replica> alone, GroupOutbox& out) {
+  Replica& opened = *alone;
+  add(std::move(alone));
   opened.stand_soon(now, out);
   settle(now, opened, out);
 }
@@ -153,7 +159,13 @@ void ReplicaHost::drop_useless(GroupOutbox& out) {
   for (const auto& each : replicas_) {
     if (each->is_lost() || each->is_removed()) useless.push_back(each->raft().group());
   }
-  for (const GroupName& each : useless) forget(each, out);
+  for (const GroupName& each : useless) {
+    if (named(each)->raft().is_superseded()) {
+      end_superseded(each, out);
+    } else {
+      forget(each, out);
+    }
+  }
 }
 
 void ReplicaHost::take_lower_halves(Now now, Replica& replica, GroupOutbox& out) {
@@ -187,7 +199,8 @@ void ReplicaHost::tell(Replica& replica, GroupOutbox& out) {
   const bool led = std::exchange(told.leads, replica.leads());
   told.follows = follows || (told.follows && !replica.leads());
   if (replica.leads()) {
-    out.push_back(led ? GroupEffect(ArcChanged{view}) : GroupEffect(ArcOpened{view}));
+    out.push_back(led ? GroupEffect(ArcChanged{view})
+                      : GroupEffect(ArcOpened{view, std::exchange(told.repaired, {})}));
   }
   if (led && !replica.leads()) out.push_back(ArcMoved{view});
   if (follows) out.push_back(ArcFollowed{view});
@@ -200,11 +213,11 @@ void ReplicaHost::give_up(Position end, GroupOutbox& out) {
   if (replica != nullptr) forget(GroupName(replica->raft().group()), out);
 }
 
-void ReplicaHost::forget(const GroupName& group, GroupOutbox& out) {
+void ReplicaHost::forget(const GroupName& group, GroupOutbox& out, std::uint64_t records_served) {
   if (Replica* replica = named(group)) {
     replica->end_waiting(out);
     const Replica::Told& told = replica->told();
-    if (told.leads || told.follows) out.push_back(ArcLost{told.view, 0});
+    if (told.leads || told.follows) out.push_back(ArcLost{told.view, records_served});
   }
   std::erase_if(incoming_, [&](const Incoming& each) { return each.group == group; });
   for (const Job& each : jobs_) {
@@ -254,7 +267,9 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
   for (const Heartbeat& each : message.groups) {
     Replica* replica = named(each.group);
     if (replica == nullptr) {
-      out.push_back(SendGroup{from, NoCopy{each.group, each.term, each.admitted}});
+      out.push_back(is_superseded(each.group)
+                        ? SendGroup{from, NotMember{each.group, superseded_index}}
+                        : SendGroup{from, NoCopy{each.group, each.term, each.admitted}});
       continue;
     }
     answers.groups.push_back(replica->on_heartbeat(now, from, each, out));
@@ -299,7 +314,10 @@ void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, G
   Replica* replica = named(group_of(message));
   if (replica == nullptr) {
     const auto* append = std::get_if<AppendEntries>(&message);
-    if (append != nullptr) {
+    const bool asks = append != nullptr || std::holds_alternative<RequestVote>(message);
+    if (asks && is_superseded(group_of(message))) {
+      out.push_back(SendGroup{from, NotMember{group_of(message), superseded_index}});
+    } else if (append != nullptr) {
       out.push_back(SendGroup{from, NoCopy{append->group, append->term, append->admitted}});
     }
     return;
@@ -314,11 +332,12 @@ void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox&) {
   }
 }
 
-void ReplicaHost::ask_whether_member(Now now, Position end, const PeerRef& primary,
-                                     GroupOutbox& out) {
+void ReplicaHost::ask_whether_member(Now now, Position end, const View& served, GroupOutbox& out) {
   Replica* replica = ending_at(end);
   if (replica == nullptr || !replica->is_orphan(now)) return;
-  replica->ask_whether_member(now, primary, out);
+  const GroupName group = replica->raft().group();
+  if (supersedes(group_of(served), group)) return forget(group, out);
+  replica->ask_whether_member(now, primary_of(served), out);
   settle(now, *replica, out);
 }
 

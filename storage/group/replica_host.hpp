@@ -26,6 +26,7 @@
 #include "storage/group/copy_source.hpp"
 #include "storage/group/effects.hpp"
 #include "storage/group/group_counters.hpp"
+#include "storage/group/repair.hpp"
 #include "storage/group/replica.hpp"
 
 namespace hopring {
@@ -39,6 +40,14 @@ class ReplicaHost {
 
   // An arc of a new ring, whose one member this peer is, and its primary at once.
   void open(Now now, const View& view, GroupOutbox& out);
+
+  // An arc that has lost the majority of its members goes on under a later generation, whose one
+  // member this peer is, and its primary at once; the arc may be a part of the copy's, and becomes
+  // several if that is cut by what stands in its order. REQUIRES: is_straight(repair.arc).
+  Repaired repair(Now now, const Repair& repair, GroupOutbox& out);
+  // Another peer serves this arc under a later generation: what is led of it here is dropped. What
+  // must be cut off first goes when this is told again.
+  void drop(Now now, const Arc& lost, const ViewNumber& to, GroupOutbox& out);
 
   struct Execution {
     const View* view = nullptr;  // in which it was executed; nullptr: the arc is not led here
@@ -73,8 +82,9 @@ class ReplicaHost {
   // That incarnation is dead and will never speak again.
   void on_peer_gone(Now now, const PeerRef& peer, GroupOutbox& out);
   // An orphan (Replica::is_orphan()) may have been left out of its group while all that it knew as
-  // members have gone. Who is primary there, as the ring says, can tell.
-  void ask_whether_member(Now now, Position end, const PeerRef& primary, GroupOutbox& out);
+  // members have gone. Who is primary there, as the ring says, can tell. If the ring says that the
+  // arc is served under a later generation, the orphan is dropped.
+  void ask_whether_member(Now now, Position end, const View& served, GroupOutbox& out);
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, GroupOutbox& out);
@@ -112,15 +122,21 @@ class ReplicaHost {
   Replica* ending_at(Position end) const noexcept;
   Replica* named(const GroupName& group) const noexcept;
   void add(std::unique_ptr<Replica> replica);
+  void begin(Now now, std::unique_ptr<Replica> alone, GroupOutbox& out);
   void settle(Now now, Replica& replica, GroupOutbox& out);
   void take_lower_halves(Now now, Replica& replica, GroupOutbox& out);
   void tell(Replica& replica, GroupOutbox& out);
   void drop_useless(GroupOutbox& out);
-  void forget(const GroupName& group, GroupOutbox& out);
+  void forget(const GroupName& group, GroupOutbox& out, std::uint64_t records_served = 0);
   Time next_beat(Now now);
   void beat(Now now, Replica& replica, GroupOutbox& out);
   void beat_all(Now now, GroupOutbox& out);
   void sweep(Now now, GroupOutbox& out);
+
+  std::optional<RepairRefusal> refusal(Now now, const Repair& repair) const;
+  void forget_within(const Arc& arc, GroupOutbox& out);
+  bool is_superseded(const GroupName& group) const;
+  void end_superseded(const GroupName& group, GroupOutbox& out);
 
   std::size_t memory_left() const;
   bool make_room(Now now, Replica& replica, Position position, const Operation& operation,

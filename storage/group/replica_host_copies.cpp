@@ -16,6 +16,12 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
     return false;
   if (offer.group != named_by_view || offer.transfer.end != view.arc.end) return false;
   if (from == self_) return false;
+  // What is led here of an older generation must be cut first: see drop().
+  const auto is_across = [&](const auto& each) {
+    return each->raft().is_primary() && supersedes(offer.group, each->raft().group()) &&
+           each->arc().end != view.arc.end && overlaps(each->arc(), view.arc);
+  };
+  if (std::any_of(replicas_.begin(), replicas_.end(), is_across)) return false;
   const std::size_t bytes_max = options_.pool.bytes_max;
   if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
   return copies_coming() < options_.learners_max;
@@ -36,6 +42,11 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
   const auto is_known = [&](const Incoming& each) {
     return each.transfer == offer.transfer && each.from == from;
   };
+  if (is_superseded(offer.group)) {
+    out.push_back(SendGroup{from, NotMember{offer.group, superseded_index}});
+    out.push_back(SendGroup{from, OfferAnswer{offer.transfer, false}});
+    return;
+  }
   bool accepted = std::any_of(incoming_.begin(), incoming_.end(), is_known);
   const Replica* const copy = named(offer.group);
   if (!accepted && copy != nullptr && copy->has(offer)) {
@@ -49,7 +60,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     ArcRecords records(pool_, hash_, offer.view.arc);
     Replica* present = ending_at(offer.view.arc.end);
     if (present == nullptr || present->raft().group() != offer.group) {
-      if (present != nullptr) forget(GroupName(present->raft().group()), out);
+      if (present != nullptr) end_superseded(GroupName(present->raft().group()), out);
       add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
       accepted = true;
     } else {

@@ -487,7 +487,10 @@ void Raft::on(Now, const PeerRef& from, const NoCopy& message, RaftOutbox&) {
 }
 
 void Raft::on(Now, const PeerRef&, const NotMember& message, RaftOutbox&) {
-  if (!is_primary() && message.index > rosters_.back().index) is_removed_ = true;
+  if (message.index == superseded_index) is_superseded_ = true;
+  if (is_superseded_ || (!is_primary() && message.index > rosters_.back().index)) {
+    is_removed_ = true;
+  }
 }
 
 bool Raft::has(const Start& start) const {

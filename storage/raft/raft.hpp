@@ -66,6 +66,7 @@ class Raft {
   std::uint64_t term() const noexcept { return term_; }
   std::uint64_t committed() const noexcept { return committed_; }
   std::uint64_t last_index() const noexcept { return log_.last_index(); }
+  std::uint64_t last_term() const noexcept { return log_.last_term(); }
   const Roster& roster() const noexcept { return rosters_.back().roster; }
   // Does the roster name this member, and not a former self? It does not name a learner.
   bool is_voter() const { return is_voter_of(roster()); }
@@ -75,6 +76,8 @@ class Raft {
   }
   // Has it left the view, for certain? Then its copy should be dropped.
   bool is_removed() const noexcept { return is_removed_; }
+  // Is there a later generation of the arc, in which this order counts for nothing?
+  bool is_superseded() const noexcept { return is_superseded_; }
   // Who is primary, as far as is known.
   const std::optional<PeerRef>& primary() const noexcept { return primary_; }
 
@@ -83,6 +86,9 @@ class Raft {
   // The owner has applied the entries up to `index`; they may be dropped now.
   void on_applied(std::uint64_t index);
   std::uint64_t applied() const noexcept { return applied_; }
+  // The member will go on without the others, as another group: what it has it takes for committed.
+  // Nothing else may be done with this order then.
+  void accept_all() { commit_to(log_.last_index()); }
 
   // Has the primary applied an entry of its own term? Before that it does not know what is
   // committed.
@@ -294,6 +300,7 @@ class Raft {
   bool is_complete_ = true;
   EntryName vouched_;  // while it is not: the last entry that its word may have committed
   bool is_removed_ = false;
+  bool is_superseded_ = false;
   Time promised_until_{};
   Time election_at_;
   std::uint64_t verified_ = 0;  // it has the entries of the primary of term_ up to here

@@ -6,6 +6,7 @@
 // (PreVote), 3.10 (how a primary hands its part over), 6.4.1 (leases).
 
 #include <cstdint>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,6 +29,11 @@ struct GroupName {
   }
   friend constexpr auto operator<=>(const GroupName&, const GroupName&) = default;
 };
+
+// Has a repair begun the one in the place of the other? Its claims are over, whatever it holds.
+constexpr bool supersedes(const GroupName& newer, const GroupName& older) noexcept {
+  return std::pair(newer.generation, newer.claimant) > std::pair(older.generation, older.claimant);
+}
 
 // `admitted`, in what is asked of a member: the admission (Voter) under which the sender's roster
 // has it, 0 for a learner. In the answer: the same, or 0 if that was a former self.
@@ -128,7 +134,9 @@ struct NoCopy {
 };
 
 // A member -> one that asks for its vote, and that the view does not name as of `index`: what it
-// has is a copy that it should have dropped, unless it has heard of a later view itself.
+// has is a copy that it should have dropped, unless it has heard of a later view itself. Also, with
+// superseded_index: whoever has a copy of the arc in a later generation -> any member, or primary.
+inline constexpr std::uint64_t superseded_index = ~0ull;
 struct NotMember {
   GroupName group;
   std::uint64_t index = 0;  // of the entry with that view

@@ -113,6 +113,26 @@ BOOST_AUTO_TEST_CASE(a_report_comes_from_the_peer_asked_for_or_not_at_all) {
   BOOST_TEST(machine.peers().size() == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(a_repair_is_asked_of_one_peer_alone_and_its_answer_told) {
+  warm(whole_ring(3, peer(1)));
+  const Repair how{Arc{Position{3}, Position{7}}, 2, std::nullopt};
+  machine.start_repair(now, Token{1}, peer(2), how, deadline);
+  BOOST_TEST(effects() == (ClientOutbox{Connect{peer(2)}}));
+  BOOST_TEST(down(peer(2), LinkDown::unreachable) ==
+             finish(1, RepairResult{OpError::no_route, {}}));
+
+  machine.start_repair(now, Token{2}, peer(1), how, deadline);
+  BOOST_TEST(effects() == send(peer(1), 2, RepairRequest{how}));
+  const Repaired refused{RepairRefusal::served, 0, 0};
+  BOOST_TEST(reply(peer(1), 2, RepairReply{refused}) ==
+             finish(2, RepairResult{std::nullopt, refused}));
+
+  machine.start_repair(now, Token{3}, peer(1), how, deadline);
+  BOOST_TEST(effects() == send(peer(1), 3, RepairRequest{how}));
+  const ClientOutbox ended = reply(peer(1), 3, ReportReply{});
+  BOOST_TEST(ended.front() == ClientEffect(Disconnect{peer(1)}), "that is no answer to it");
+}
+
 // ---- bounds, bad input, other rings ---------------------------------------------------------
 
 BOOST_AUTO_TEST_CASE(beyond_the_operations_in_flight_the_next_one_is_refused) {

@@ -264,6 +264,19 @@ BOOST_AUTO_TEST_CASE(a_report_is_the_fronts) {
   check_nothing_waits();
 }
 
+BOOST_AUTO_TEST_CASE(a_repair_is_an_errand_to_the_shard_of_the_arc) {
+  const auto refusal = [&](const Arc& arc) {
+    replies.clear();
+    const auto reply = ask(0, RepairRequest{{arc, 2, std::nullopt}});
+    deliver();
+    const auto& told = reply ? *reply : replies.at(0).reply;
+    return std::get<RepairReply>(told).repaired.refused;
+  };
+  BOOST_TEST((refusal(equal_arc(0, cells)) == RepairRefusal::one_copy));
+  BOOST_TEST((refusal(equal_arc(1, cells)) == RepairRefusal::one_copy));
+  check_nothing_waits();
+}
+
 // Goal: a ring that may still be given up for an older one takes no write; the front hears of it.
 BOOST_AUTO_TEST_CASE(a_write_before_writes_may_be_taken_is_refused_and_told_to_the_front) {
   const View view{equal_arc(0, cells), {1, 0, 1}, 0, {self}};

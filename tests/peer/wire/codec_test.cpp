@@ -219,6 +219,22 @@ BOOST_AUTO_TEST_CASE(lists_end_at_their_named_bounds) {
   BOOST_TEST(is_malformed(encoded_unchecked(ScanRequest{scan})));
   scan.records_max = scan_records_max + 1;
   BOOST_TEST(is_malformed(encoded_unchecked(ScanRequest{scan})));
+
+  const auto repair = [](std::uint64_t generation) {
+    return encoded_unchecked(RepairRequest{{Arc{}, generation, std::nullopt}});
+  };
+  BOOST_TEST(is_malformed(repair(1)));  // no repair begins the first one
+  BOOST_TEST(!is_malformed(repair(2)));
+  BOOST_TEST(!is_malformed(repair(generation_max)));
+  BOOST_TEST(is_malformed(repair(generation_max + 1)));
+
+  ReportReply report;
+  report.copies.assign(copies_reported_max, CopyReport{some_view()});
+  BOOST_TEST(!is_malformed(encoded_unchecked(report)));
+  report.copies.push_back(report.copies.back());
+  BOOST_TEST(is_malformed(encoded_unchecked(report)));
+  report.copies.assign(1, CopyReport{});
+  BOOST_TEST(is_malformed(encoded_unchecked(report)), "a view without members");
 }
 
 BOOST_AUTO_TEST_CASE(a_view_needs_members_that_can_be_dialled) {

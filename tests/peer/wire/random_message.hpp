@@ -136,6 +136,7 @@ class RandomArchive {
     if constexpr (std::is_same_v<T, Record>) object.expiry_ms &= 0xffffffff;
     if constexpr (requires { object.sent; }) object.sent &= 0xffffffff;
     if constexpr (std::is_same_v<T, Scan>) object.records_max = object.records_max % 1000 + 1;
+    if constexpr (std::is_same_v<T, Repair>) object.generation = (object.generation >> 17) + 2;
     if constexpr (std::is_same_v<T, Hello>) {
       object.version_lowest = 0;
       if (object.role == Role::client) object.from = PeerRef{};

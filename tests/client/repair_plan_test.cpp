@@ -1,0 +1,155 @@
+// Which peer goes on with which arc, by what peers report.
+//
+// Goal: no copy is passed over that knows more, none is touched that may come back by itself, and
+// what nobody has begins empty.
+// Method: rings of one or two cells whose peers report arcs and copies that the case names.
+
+#include "client/core/repair_plan.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "routing/ring_config.hpp"
+#include "tests/client/client_support.hpp"
+
+using namespace hopring;
+
+BOOST_TEST_DONT_PRINT_LOG_VALUE(std::vector<hopring::RepairStep>)
+BOOST_TEST_DONT_PRINT_LOG_VALUE(std::vector<hopring::RepairPlan::Left>)
+
+namespace {
+
+const Arc whole = equal_arc(0, 1);
+const Arc lower = equal_arc(0, 2);
+const Arc upper = equal_arc(1, 2);
+
+struct PlanFixture {
+  PlanFixture() {
+    for (std::uint8_t n = 1; n <= 4; ++n) {
+      ReportReply report;
+      report.self = peer(n);
+      report.ring.nodes_per_peer = 1;
+      report.ring.replicas = 3;
+      reports.push_back(report);
+    }
+  }
+
+  void serves(std::uint8_t n, const Arc& arc, std::uint64_t generation = 1) {
+    reports[n - 1u].arcs.push_back({View{arc, {generation, 0, 1}, 0, {peer(n)}}, 1, 1});
+  }
+  // The members are the first three, none of which is in the reports unless it is 1, 2 or 3.
+  CopyReport& has(std::uint8_t n, const Arc& arc, std::uint64_t last_index,
+                  std::uint64_t last_term = 1) {
+    const View view{arc, {1, 0, 1}, 0, members};
+    auto& copies = reports[n - 1u].copies;
+    copies.push_back({view, 10, true, true, last_term, last_index});
+    return copies.back();
+  }
+  RepairPlan plan() const { return plan_repair(reports); }
+  RepairStep only_step() const {
+    const RepairPlan made = plan();
+    BOOST_REQUIRE_EQUAL(made.steps.size(), 1u);
+    BOOST_TEST(made.left.empty());
+    return made.steps.front();
+  }
+  NoRepair only_left() const {
+    const RepairPlan made = plan();
+    BOOST_REQUIRE_EQUAL(made.left.size(), 1u);
+    BOOST_TEST(made.steps.empty());
+    return made.left.front().why;
+  }
+
+  std::vector<ReportReply> reports;
+  Members members{peer(1), peer(7), peer(8)};
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(repair_plan, PlanFixture)
+
+BOOST_AUTO_TEST_CASE(a_ring_that_is_whole_needs_nothing) {
+  serves(1, lower);
+  serves(2, upper);
+  has(3, upper, 9).is_orphan = false;
+  BOOST_TEST(plan().steps.empty());
+  BOOST_TEST(plan().left.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_only_copy_goes_on_under_the_next_generation) {
+  serves(2, lower);
+  const CopyReport copy = has(1, upper, 9);
+  const RepairStep step = only_step();
+  BOOST_TEST((step.at == peer(1)));
+  BOOST_TEST((step.repair == Repair{upper, 2, group_of(copy.view)}));
+  BOOST_TEST((step.copy == copy));
+}
+
+BOOST_AUTO_TEST_CASE(of_several_copies_the_one_with_the_latest_term_and_then_index_goes_on) {
+  members = {peer(1), peer(2), peer(3), peer(7), peer(8), peer(9), peer(10)};
+  has(1, whole, 90, 2);
+  has(2, whole, 70, 3);
+  has(3, whole, 71, 3);
+  BOOST_TEST((only_step().at == peer(3)));
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_is_not_complete_is_of_no_use) {
+  has(1, whole, 90).is_complete = false;
+  const RepairStep step = only_step();
+  BOOST_TEST(!step.copy.has_value());
+  BOOST_TEST(!step.repair.copy.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_of_a_later_generation_goes_before_a_longer_one) {
+  has(1, whole, 900, 9);
+  CopyReport& repaired = has(2, whole, 3);
+  repaired.view.number = {2, 5, 1};
+  const RepairStep step = only_step();
+  BOOST_TEST((step.at == peer(2)));
+  BOOST_TEST(step.repair.generation == 3u);
+}
+
+// The one that has applied a split knows more of both halves; the other one may still be needed.
+BOOST_AUTO_TEST_CASE(a_hole_is_cut_where_copies_end) {
+  has(1, whole, 90);
+  CopyReport& half = has(2, lower, 40);
+  half.view.number.number = 2;
+  const RepairPlan made = plan();
+  BOOST_REQUIRE_EQUAL(made.steps.size(), 2u);
+  BOOST_TEST((made.steps[0].at == peer(2)));
+  BOOST_TEST((made.steps[0].repair.arc == lower));
+  BOOST_TEST((made.steps[1].at == peer(1)));
+  BOOST_TEST((made.steps[1].repair.arc == upper));
+  BOOST_TEST((made.steps[1].repair.copy == group_of(reports[0].copies[0].view)));
+}
+
+BOOST_AUTO_TEST_CASE(what_nobody_has_begins_empty_above_all_generations_and_cell_by_cell) {
+  for (ReportReply& each : reports) each.ring.nodes_per_peer = 4;
+  serves(1, equal_arc(0, 4), 5);
+  serves(2, equal_arc(1, 4));
+  const RepairPlan made = plan();
+  BOOST_REQUIRE_EQUAL(made.steps.size(), 2u);
+  BOOST_TEST((made.steps[0].repair == Repair{equal_arc(2, 4), 6, std::nullopt}));
+  BOOST_TEST((made.steps[1].repair == Repair{equal_arc(3, 4), 6, std::nullopt}));
+  BOOST_TEST((made.steps[0].at != made.steps[1].at));
+}
+
+BOOST_AUTO_TEST_CASE(an_arc_of_which_a_copy_has_heard_of_a_primary_is_left_alone) {
+  has(1, whole, 90);
+  has(4, whole, 10).is_orphan = false;
+  BOOST_TEST((only_left() == NoRepair::not_given_up));
+  reports[3].copies[0].is_complete = false;
+  BOOST_TEST((only_left() == NoRepair::not_given_up));
+}
+
+BOOST_AUTO_TEST_CASE(an_arc_whose_majority_answers_is_left_alone) {
+  members = {peer(1), peer(2), peer(7)};
+  has(1, whole, 90);
+  has(2, whole, 90);
+  BOOST_TEST((only_left() == NoRepair::has_majority));
+  reports[1].copies[0].is_complete = false;
+  BOOST_TEST((only_step().at == peer(1)));
+  reports[1].copies[0].is_complete = true;
+  reports[1].self = peer(9);
+  BOOST_TEST(plan().left.empty(), "who is no member does not count");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
