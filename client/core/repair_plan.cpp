@@ -95,11 +95,12 @@ class Planner {
   }
 
   // Could the members of this view that answer elect a primary, as soon as they hear each other?
+  // Not if some have copies, but were to be admitted anew: they vote no more.
   bool has_majority(const View& view) const {
     const auto has_copy = [&](const ReportReply& report) {
       return is_member(view, report.self) &&
              std::any_of(report.copies.begin(), report.copies.end(), [&](const CopyReport& each) {
-               return each.is_complete && group_of(each.view) == group_of(view);
+               return each.is_complete && each.votes && group_of(each.view) == group_of(view);
              });
     };
     const auto count = std::count_if(reports_.begin(), reports_.end(), has_copy);

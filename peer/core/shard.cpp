@@ -191,8 +191,9 @@ void Shard::add_copies(Now now, ShardStatus& status) const {
       status.arcs.back().is_orphan = is_orphan;
     }
     if (status.copies.size() == copies_reported_max) continue;
-    status.copies.push_back({each->view(), each->size(), each->is_complete(), is_orphan,
-                             each->raft().last_term(), each->raft().last_index()});
+    status.copies.push_back({each->view(), each->size(), each->is_complete(),
+                             each->raft().is_voter(), is_orphan, each->raft().last_term(),
+                             each->raft().last_index()});
   }
 }
 

@@ -56,13 +56,14 @@ struct CopyReport {
   View view;
   std::uint64_t keys = 0;
   bool is_complete = false;
+  bool votes = false;           // as its roster's voter, and not as one admitted before its copy
   bool is_orphan = false;       // it has heard of no primary for long
   std::uint64_t last_term = 0;  // of the last entry of its order, applied or not
   std::uint64_t last_index = 0;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& view& keys& is_complete& is_orphan& last_term& last_index;
+    archive& view& keys& is_complete& votes& is_orphan& last_term& last_index;
   }
   friend bool operator==(const CopyReport&, const CopyReport&) = default;
 };

@@ -41,7 +41,7 @@ struct PlanFixture {
                   std::uint64_t last_term = 1) {
     const View view{arc, {1, 0, 1}, 0, members};
     auto& copies = reports[n - 1u].copies;
-    copies.push_back({view, 10, true, true, last_term, last_index});
+    copies.push_back({view, 10, true, true, true, last_term, last_index});
     return copies.back();
   }
   RepairPlan plan() const { return plan_repair(reports); }
@@ -148,6 +148,9 @@ BOOST_AUTO_TEST_CASE(an_arc_whose_majority_answers_is_left_alone) {
   reports[1].copies[0].is_complete = false;
   BOOST_TEST((only_step().at == peer(1)));
   reports[1].copies[0].is_complete = true;
+  reports[1].copies[0].votes = false;
+  BOOST_TEST((only_step().at == peer(1)), "it was to be admitted anew");
+  reports[1].copies[0].votes = true;
   reports[1].self = peer(9);
   BOOST_TEST(plan().left.empty(), "who is no member does not count");
 }
