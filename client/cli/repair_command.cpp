@@ -32,7 +32,7 @@ Result<Look> look(Context& context) {
   look.plan = plan_repair(reports);
   look.is_whole = tiling_faults(reports).empty();
   const std::size_t wanted = std::min<std::size_t>(reports.front().ring.replicas, reports.size());
-  look.is_healthy = look.is_whole && arcs_lacking_copies(reports, wanted) == 0;
+  look.is_healthy = look.is_whole && lack_of_copies(reports, wanted).arcs == 0;
   return look;
 }
 
