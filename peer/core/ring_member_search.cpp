@@ -80,7 +80,7 @@ void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbo
   } else if (search.purpose == Search::Purpose::finger) {
     node->fingers().set(search.node_end, search.finger, hint_of(answer->view));
   } else if (search.purpose == Search::Purpose::predecessor) {
-    send(primary_of(answer->view), ArcNews{node->view()}, out);
+    tell(primary_of(answer->view), node->view(), out);  // an old answer may name this peer
   } else if (answer->view.arc.begin == node->arc().end) {
     follow(now, *node, answer->view, answer->successors);
   }
