@@ -119,7 +119,7 @@ class Planner {
       return;
     }
     flush();
-    open_ = std::move(piece);
+    open_ = piece;
   }
 
   static bool is_one_cell(const Piece& first, const Piece& second, std::uint32_t cells) {
