@@ -68,7 +68,11 @@ def hopring(at: str, *words: object) -> list[object]:
 
 
 def survey(at: str) -> dict:
-    return json.loads(subprocess.check_output(hopring(at, "ring", "--json")))
+    """The exit code 1 says that the ring is not whole, as it is for moments while arcs move."""
+    done = subprocess.run(hopring(at, "ring", "--json"), stdout=subprocess.PIPE, check=False)
+    if done.returncode not in (0, 1):
+        give_up("the ring cannot be looked at")
+    return json.loads(done.stdout)
 
 
 def settle(at: str, peers: int) -> dict:
@@ -151,7 +155,7 @@ def show(ring: Ring, folder: Path) -> None:
                    check=True)
 
     say("The ring")
-    subprocess.run(hopring(ring.addresses[0], "ring"), check=True)
+    subprocess.run(hopring(ring.addresses[0], "ring", "--wait-healthy"), check=True)
     skew = survey(ring.addresses[0])["skew_keys"]
     if skew > SKEW_MAX:
         give_up(f"the skew of keys is {skew:.3f}, above {SKEW_MAX}")
@@ -160,7 +164,7 @@ def show(ring: Ring, folder: Path) -> None:
     ring.leave(1)
     subprocess.run(hopring(ring.addresses[4], "verify", "--progress", path), check=True)
     settle(ring.addresses[0], 4)
-    subprocess.run(hopring(ring.addresses[0], "ring"), check=True)
+    subprocess.run(hopring(ring.addresses[0], "ring", "--wait-healthy"), check=True)
 
     say("Hops of a cold lookup in a simulated ring of 5 and of 128 peers (same code, virtual time)")
     for peers in (5, 128):
