@@ -22,12 +22,11 @@ class Failure(str):
     """An error reply."""
 
 
-class Guest:
+class Guest(ring.Connection):
     """A connection that speaks RESP, as bare as it gets."""
 
     def __init__(self, peer: ring.Peer) -> None:
-        host, port = peer.address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=ring.PATIENCE_S)
+        super().__init__(peer)
         self.file = self.socket.makefile("rb")
 
     def close(self) -> None:
@@ -67,15 +66,6 @@ class Guest:
     def ask(self, *words: str | bytes):
         self.send(self.request(*words))
         return self.reply()
-
-    def is_closed(self) -> bool:
-        """Waits for the other end to close; what it says before is thrown away."""
-        try:
-            while self.socket.recv(1 << 16):
-                pass
-        except ConnectionResetError:
-            pass
-        return True
 
 
 class RespTest(ring.RingTest):

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,23 @@ class Peer:
                   file=sys.stderr)
         self.process.stdout.close()
         self.log.close()
+
+
+class Connection:
+    """To a peer, as bare as it gets: tests write what they like to `socket`."""
+
+    def __init__(self, peer: Peer) -> None:
+        host, port = peer.address.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+
+    def is_closed(self) -> bool:
+        """Waits for the other end to close; what it says before is thrown away."""
+        try:
+            while self.socket.recv(1 << 16):
+                pass
+        except ConnectionResetError:
+            pass
+        return True
 
 
 class RingTest(unittest.TestCase):
