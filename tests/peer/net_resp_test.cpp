@@ -20,42 +20,6 @@ Limits short_limits() {
   return limits;
 }
 
-// The other end: it sends text and collects text.
-class TextEnd {
- public:
-  TextEnd(boost::asio::io_context& io, const Endpoint& to) : socket_(io) {
-    socket_.connect(to_asio(to));
-    socket_.non_blocking(true);
-  }
-
-  void send(std::string_view bytes) {
-    unsent_.append(bytes);
-    boost::system::error_code ec;
-    unsent_.erase(0, socket_.write_some(boost::asio::buffer(unsent_), ec));
-  }
-  const std::string& received() {
-    char bytes[65536];
-    for (boost::system::error_code ec; !is_closed_;) {
-      const std::size_t size = socket_.read_some(boost::asio::buffer(bytes), ec);
-      if (ec == boost::asio::error::would_block) break;
-      is_closed_ = static_cast<bool>(ec);
-      received_.append(bytes, size);
-    }
-    return received_;
-  }
-  bool is_closed() {
-    received();
-    return is_closed_;
-  }
-  std::size_t unsent() const { return unsent_.size(); }
-
- private:
-  tcp::socket socket_;
-  std::string unsent_;
-  std::string received_;
-  bool is_closed_ = false;
-};
-
 struct Fixture {
   explicit Fixture(const Limits& limits = Limits{}) : listening(loop, limits) {
     loop.sweep = [this](Time now) { listening.visitors.sweep(now); };

@@ -2,6 +2,7 @@
 
 // What the tests of sockets share: a bare other end, and a loop that runs until something holds.
 
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -46,14 +47,14 @@ struct Loop {
   }
 };
 
-// The other end, as bare as it gets: it sends what it is told and collects what comes.
-class RawEnd {
+// The other end, as bare as it gets: it sends what it is told.
+class BareEnd {
  public:
-  RawEnd(boost::asio::io_context& io, const Endpoint& to) : socket_(io) {
+  BareEnd(boost::asio::io_context& io, const Endpoint& to) : socket_(io) {
     socket_.connect(to_asio(to));
     socket_.non_blocking(true);
   }
-  explicit RawEnd(tcp::socket socket) : socket_(std::move(socket)) { socket_.non_blocking(true); }
+  explicit BareEnd(tcp::socket socket) : socket_(std::move(socket)) { socket_.non_blocking(true); }
 
   // As much as the socket takes; the rest follows with the next call of send_rest().
   void send(std::string_view bytes) {
@@ -66,6 +67,32 @@ class RawEnd {
     unsent_.erase(0, size);
   }
   bool has_sent_all() const { return unsent_.empty(); }
+  std::size_t unsent() const { return unsent_.size(); }
+
+ protected:
+  // Reads what there is, into `room()`, and has `take(size)` look at each part.
+  template <class Room, class Take>
+  void receive(Room&& room, Take&& take) {
+    while (!is_closed_) {
+      boost::system::error_code ec;
+      const std::size_t size = socket_.read_some(room(), ec);
+      if (ec == boost::asio::error::would_block) return;
+      is_closed_ = static_cast<bool>(ec);
+      take(size);
+    }
+  }
+  bool is_closed() const { return is_closed_; }
+
+ private:
+  tcp::socket socket_;
+  std::string unsent_;
+  bool is_closed_ = false;
+};
+
+// One that collects messages.
+class RawEnd : public BareEnd {
+ public:
+  using BareEnd::BareEnd;
 
   template <class Message>
   void send_message(const Message& message, std::uint64_t request_id = 0) {
@@ -87,7 +114,7 @@ class RawEnd {
   // Reads what there is. True once the other end has closed.
   bool is_closed() {
     receive();
-    return is_closed_;
+    return BareEnd::is_closed();
   }
 
   // All messages that have come so far, with their request ids.
@@ -112,24 +139,40 @@ class RawEnd {
 
  private:
   void receive() {
-    while (!is_closed_) {
-      boost::system::error_code ec;
-      const auto room = reader_.prepare(65536);
-      const std::size_t size = socket_.read_some(boost::asio::buffer(room.data(), room.size()), ec);
-      if (ec == boost::asio::error::would_block) return;
-      is_closed_ = static_cast<bool>(ec);
+    const auto room = [&] {
+      const auto part = reader_.prepare(65536);
+      return boost::asio::buffer(part.data(), part.size());
+    };
+    BareEnd::receive(room, [&](std::size_t size) {
       reader_.commit(size);
       while (const auto frame = reader_.next()) {
         received_.push_back({*decode(*frame), frame->request_id});
       }
-    }
+    });
   }
 
-  tcp::socket socket_;
-  std::string unsent_;
   FrameReader reader_{std::size_t{64} << 20};
   std::vector<Received> received_;
-  bool is_closed_ = false;
+};
+
+// One that collects text.
+class TextEnd : public BareEnd {
+ public:
+  using BareEnd::BareEnd;
+
+  const std::string& received() {
+    receive([&] { return boost::asio::buffer(part_); },
+            [&](std::size_t size) { received_.append(part_.data(), size); });
+    return received_;
+  }
+  bool is_closed() {
+    received();
+    return BareEnd::is_closed();
+  }
+
+ private:
+  std::array<char, 65536> part_;
+  std::string received_;
 };
 
 inline RingConfig some_ring() {
