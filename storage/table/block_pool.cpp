@@ -63,30 +63,35 @@ BlockPool::~BlockPool() {
 
 Piece BlockPool::lend(std::size_t bytes) noexcept {
   HOPRING_CHECK(bytes > 0 && bytes <= std::numeric_limits<std::uint32_t>::max());
-  const Piece piece = is_run(bytes) ? lend_run(bytes / unit_bytes()) : lend_own(bytes);
+  if (!is_run(bytes)) return lend_own(bytes, no_block);
+  const Piece piece = lend_run(bytes / unit_bytes());
   if (piece.data != nullptr) lent_bytes_ += bytes;
   return piece;
 }
 
 Piece BlockPool::lend_alone(std::size_t bytes) noexcept {
   HOPRING_CHECK(bytes > 0 && bytes <= std::numeric_limits<std::uint32_t>::max());
-  const Piece piece = lend_own(bytes);
-  if (piece.data != nullptr) lent_bytes_ += bytes;
-  return piece;
+  return lend_own(bytes, packed);
 }
 
 bool BlockPool::can_lend(std::size_t bytes) noexcept {
-  if (!is_run(bytes)) return admits(bytes);
+  if (!is_run(bytes))
+    return admits(cost_of({nullptr, static_cast<std::uint32_t>(bytes), no_block}));
   return has_hole(bytes) || spare_blocks_ > 0 || admits(options_.block_bytes);
 }
 
 void BlockPool::take_back(Piece piece) noexcept {
   if (piece.data == nullptr) return;
-  lent_bytes_ -= piece.bytes;
-  if (piece.block == no_block) {
-    ::operator delete(piece.data, cache_line);
-    own_bytes_ -= piece.bytes;
-    resident_bytes_ -= piece.bytes;
+  const std::size_t cost = cost_of(piece);
+  lent_bytes_ -= cost;
+  if (piece.block == no_block || piece.block == packed) {
+    if (piece.block == packed) {
+      ::operator delete(piece.data);
+    } else {
+      ::operator delete(piece.data, cache_line);
+    }
+    own_bytes_ -= cost;
+    resident_bytes_ -= cost;
     return;
   }
   const Block& block = blocks_[piece.block];
@@ -129,13 +134,18 @@ Piece BlockPool::lend_run(std::size_t units) noexcept {
           index};
 }
 
-Piece BlockPool::lend_own(std::size_t bytes) noexcept {
-  if (!admits(bytes)) return {};
-  void* const data = ::operator new(bytes, cache_line, std::nothrow);
+Piece BlockPool::lend_own(std::size_t bytes, std::uint32_t kind) noexcept {
+  Piece piece{nullptr, static_cast<std::uint32_t>(bytes), kind};
+  const std::size_t cost = cost_of(piece);
+  if (!admits(cost)) return {};
+  void* const data = kind == packed ? ::operator new(bytes, std::nothrow)
+                                    : ::operator new(bytes, cache_line, std::nothrow);
   if (data == nullptr) return {};
-  own_bytes_ += bytes;
-  resident_bytes_ += bytes;
-  return {static_cast<std::byte*>(data), static_cast<std::uint32_t>(bytes), none};
+  piece.data = static_cast<std::byte*>(data);
+  own_bytes_ += cost;
+  resident_bytes_ += cost;
+  lent_bytes_ += cost;
+  return piece;
 }
 
 std::uint32_t BlockPool::used_block_with_run(std::size_t units) const noexcept {

@@ -3,9 +3,9 @@
 // The memory of one shard's tables.
 //
 // A block is `block_bytes` long and cut into 64 units. A piece is a run of neighbouring units of
-// one block, lent to one borrower; what is too large for that gets an allocation of its own, of
-// exactly its size. One word says which units of a block are free, so a run is found by shifting
-// it:
+// one block, lent to one borrower; what is too large for that gets an allocation of its own, which
+// is counted with what the system's allocator adds. One word says which units of a block are free,
+// so a run is found by shifting it:
 //
 //   block  | piece, 3 units | piece, 1 | free | piece, 5 units          | free ...  |
 //   free   | 0    0    0    | 0        | 1    | 0   0   0   0   0       | 1   1 ... |   (64 bits)
@@ -17,11 +17,12 @@
 // Not thread-safe: a pool belongs to one shard.
 //
 // Invariants (audit() checks them):
-//   (1) resident_bytes() == blocks x block_bytes + bytes of pieces of their own + reserved bytes.
-//   (2) lent_bytes() == used units x unit_bytes() + bytes of pieces of their own.
+//   (1) resident_bytes() == blocks x block_bytes + cost of pieces of their own + reserved bytes.
+//   (2) lent_bytes() == used units x unit_bytes() + cost of pieces of their own.
 //   (3) a block stands in the list that its free units name, and in no other.
 //   (4) the number of wholly free blocks is at most spare_blocks_max().
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -71,7 +72,10 @@ class BlockPool {
   static constexpr std::size_t units_per_block = 64;
   static constexpr std::size_t run_units_max = 16;  // longer pieces get an allocation of their own
 
-  static constexpr std::uint32_t no_block = 0xffffffff;  // of a piece with an allocation of its own
+  // Instead of a block, of pieces with an allocation of their own: aligned to a cache line, or as
+  // the system's allocator likes it, which costs less.
+  static constexpr std::uint32_t no_block = 0xffffffff;
+  static constexpr std::uint32_t packed = 0xfffffffe;
 
   explicit BlockPool(PoolOptions options = {});
   // REQUIRES: all pieces have been taken back.
@@ -84,7 +88,7 @@ class BlockPool {
   // cache line; any other size has an allocation of its own.
   [[nodiscard]] Piece lend(std::size_t bytes) noexcept;
 
-  // The same, but an allocation of its own whatever the size.
+  // The same, but an allocation of its own whatever the size, packed.
   [[nodiscard]] Piece lend_alone(std::size_t bytes) noexcept;
 
   // Would lend(bytes) be served from a block that is in use already? REQUIRES: whole units, at most
@@ -102,6 +106,22 @@ class BlockPool {
   // Counts memory that a borrower allocates elsewhere. False, and nothing changed, at the limit.
   [[nodiscard]] bool reserve(std::size_t bytes) noexcept;
   void unreserve(std::size_t bytes) noexcept;
+
+  // What a packed allocation of `bytes` takes of the process, with what glibc's malloc adds: a word
+  // before it, steps of 16 bytes, and whole pages from 128 KiB on.
+  static constexpr std::size_t packed_cost(std::size_t bytes) noexcept {
+    constexpr std::size_t word = sizeof(void*);
+    constexpr std::size_t mapped_min = std::size_t{128} << 10;
+    return bytes < mapped_min ? std::max<std::size_t>(32, (bytes + word + 15) / 16 * 16)
+                              : (bytes + 2 * word + 4095) / 4096 * 4096;
+  }
+  // What a piece takes of the process. That which is aligned lies where malloc has split off what
+  // was before and behind it: what is left there is too small for most.
+  static constexpr std::size_t cost_of(const Piece& piece) noexcept {
+    constexpr std::size_t line = 64;
+    if (piece.block == packed) return packed_cost(piece.bytes);
+    return piece.block == no_block ? packed_cost(piece.bytes + line) : piece.bytes;
+  }
 
   // While one lives the limit is not looked at: for work that must not fail and that is bounded.
   class Overdraft {
@@ -146,7 +166,7 @@ class BlockPool {
 
   bool is_run(std::size_t bytes) const noexcept;
   Piece lend_run(std::size_t units) noexcept;
-  Piece lend_own(std::size_t bytes) noexcept;
+  Piece lend_own(std::size_t bytes, std::uint32_t kind) noexcept;
   std::uint32_t used_block_with_run(std::size_t units) const noexcept;
   static std::uint8_t list_of(const Block& block) noexcept;
   void* new_block() noexcept;
@@ -167,7 +187,7 @@ class BlockPool {
   std::size_t overdrafts_ = 0;
   std::size_t resident_bytes_ = 0;
   std::size_t lent_bytes_ = 0;
-  std::size_t own_bytes_ = 0;       // in pieces with an allocation of their own
+  std::size_t own_bytes_ = 0;       // of pieces with an allocation of their own, by cost_of()
   std::size_t reserved_bytes_ = 0;  // see reserve()
 };
 

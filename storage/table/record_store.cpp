@@ -24,7 +24,7 @@ RecordStore::Extent RecordStore::make_large(Piece piece) noexcept {
 }
 
 Piece RecordStore::piece_of(const Extent& extent) const noexcept {
-  if (extent.is_large()) return {extent.data, extent.large_bytes(), BlockPool::no_block};
+  if (extent.is_large()) return {extent.data, extent.large_bytes(), BlockPool::packed};
   return {extent.data, static_cast<std::uint32_t>(bytes_of(extent)),
           extent.place >> Extent::units_bits};
 }
@@ -127,7 +127,7 @@ void RecordStore::clear() noexcept {
 
 std::size_t RecordStore::resident_bytes() const noexcept {
   std::size_t bytes = extents_.capacity() * sizeof(Extent);
-  for (const Extent& extent : extents_) bytes += bytes_of(extent);
+  for (const Extent& extent : extents_) bytes += BlockPool::cost_of(piece_of(extent));
   return bytes;
 }
 

@@ -147,7 +147,7 @@ class SlotArray {
   std::uint32_t size() const noexcept { return size_; }
   std::uint32_t buckets() const noexcept { return count_; }
   std::uint32_t capacity() const noexcept { return count_ * slots_per_bucket; }
-  std::size_t resident_bytes() const noexcept { return piece_.bytes; }
+  std::size_t resident_bytes() const noexcept { return BlockPool::cost_of(piece_); }
   const std::byte* piece() const noexcept { return piece_.data; }
 
   // REQUIRES: buckets() > 0.

@@ -24,13 +24,13 @@ const std::byte* Spill::find(std::uint64_t position, std::string_view key) const
 
 bool Spill::insert(const RecordView& record) {
   if (!pool_->reserve(node_bytes)) return false;
-  const Piece piece = pool_->lend(encoded_bytes(record));
+  const Piece piece = pool_->lend_alone(encoded_bytes(record));
   try {
     if (piece.data != nullptr) {
       encode_record(piece.data, record);
       HOPRING_CHECK(records_.insert(Node{record.position, piece}).second);
       totals_.add(record);
-      resident_bytes_ += node_bytes + piece.bytes;
+      resident_bytes_ += node_bytes + BlockPool::cost_of(piece);
       return true;
     }
   } catch (...) {
@@ -45,13 +45,13 @@ bool Spill::insert(const RecordView& record) {
 bool Spill::replace(const RecordView& record) {
   const auto at = records_.find(Place{record.position, record.key});
   HOPRING_CHECK(at != records_.end());
-  const Piece piece = pool_->lend(encoded_bytes(record));
+  const Piece piece = pool_->lend_alone(encoded_bytes(record));
   if (piece.data == nullptr) return false;
   encode_record(piece.data, record);
   totals_.subtract(at->record());
   totals_.add(record);
-  resident_bytes_ += piece.bytes;
-  resident_bytes_ -= at->piece.bytes;
+  resident_bytes_ += BlockPool::cost_of(piece);
+  resident_bytes_ -= BlockPool::cost_of(at->piece);
   pool_->take_back(std::exchange(at->piece, piece));
   return true;
 }
@@ -67,8 +67,8 @@ bool Spill::erase(std::uint64_t position, std::string_view key) noexcept {
 void Spill::forget(Records::const_iterator at) noexcept {
   if (at == due_hand_) ++due_hand_;
   const Piece piece = at->piece;
+  resident_bytes_ -= cost_of(*at);
   records_.erase(at);
-  resident_bytes_ -= node_bytes + piece.bytes;
   pool_->take_back(piece);
   pool_->unreserve(node_bytes);
 }
@@ -83,17 +83,30 @@ void Spill::merge(Spill& other) noexcept {
 
 Spill Spill::split(Range range) {
   Spill taken(*pool_);
-  for (auto at = records_.begin(); at != records_.end();) {
-    const auto here = at++;
-    if (!range.contains(here->position)) continue;
-    if (here == due_hand_) due_hand_ = at;
-    totals_.subtract(here->record());
-    taken.totals_.add(here->record());
-    resident_bytes_ -= node_bytes + here->piece.bytes;
-    taken.resident_bytes_ += node_bytes + here->piece.bytes;
-    taken.records_.insert(records_.extract(here));
+  const auto [first, extent] = interval_of(range);
+  const std::uint64_t last = first + extent;
+  if (first <= last) {
+    take(first, last, taken);
+  } else {
+    take(0, last, taken);
+    take(first, ~std::uint64_t{0}, taken);
   }
   return taken;
+}
+
+// Moves the records at positions first to last to `to`, where all others are at lower ones.
+void Spill::take(std::uint64_t first, std::uint64_t last, Spill& to) noexcept {
+  for (auto at = records_.lower_bound(Place{first, {}});
+       at != records_.end() && at->position <= last;) {
+    const auto here = at++;
+    if (here == due_hand_) due_hand_ = at;
+    const RecordView record = here->record();
+    totals_.subtract(record);
+    to.totals_.add(record);
+    resident_bytes_ -= cost_of(*here);
+    to.resident_bytes_ += cost_of(*here);
+    to.records_.insert(to.records_.end(), records_.extract(here));
+  }
 }
 
 void Spill::clear() noexcept {
@@ -124,7 +137,7 @@ void Spill::audit(Range range, const PositionOf& position_of) const {
     HOPRING_CHECK(position_of(record.key) == record.position);
     HOPRING_CHECK(at == records_.begin() || Order{}(*std::prev(at), *at));
     totals.add(record);
-    resident_bytes += node_bytes + at->piece.bytes;
+    resident_bytes += cost_of(*at);
   }
   HOPRING_CHECK(totals == totals_);
   HOPRING_CHECK(resident_bytes == resident_bytes_);

@@ -2,8 +2,8 @@
 
 // The bounded fallback of a table: records whose neighbourhood is full because too many positions
 // are equal or nearly so, which but for a few in a million only happens to those who know the
-// ring's hash key and mean it. An ordered set with an allocation a record: dear in memory (about
-// 190 bytes), O(log n) in time.
+// ring's hash key and mean it. An ordered set and an allocation a record: dear in memory (some 80
+// bytes beside the record), O(log n) in time.
 //
 // Not thread-safe. Invariants (audit() checks them):
 //   (1) records are ordered by (position, key), each key once, all positions in the table's range.
@@ -44,7 +44,7 @@ class Spill {
 
   // Takes all records of `other`, which has none with a key that is here.
   void merge(Spill& other) noexcept;
-  // Takes out the records in `range`. Cost: all records.
+  // Takes out the records in `range`. Cost: those.
   Spill split(Range range);
   void clear() noexcept;
 
@@ -83,9 +83,15 @@ class Spill {
     }
   };
   using Records = std::set<Node, Order>;
-  static constexpr std::size_t node_bytes = sizeof(Node) + 6 * sizeof(void*);  // with the set's own
+  // With what a set adds to each element.
+  static constexpr std::size_t node_bytes =
+      BlockPool::packed_cost(sizeof(Node) + 4 * sizeof(void*));
 
+  static std::size_t cost_of(const Node& node) noexcept {
+    return node_bytes + BlockPool::cost_of(node.piece);
+  }
   void forget(Records::const_iterator at) noexcept;
+  void take(std::uint64_t first, std::uint64_t last, Spill& to) noexcept;
 
   BlockPool* pool_;
   Records records_;
