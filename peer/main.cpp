@@ -75,7 +75,10 @@ int run(const Config& config) {
                    .copy_rate = config.copy_rate,
                    .weight = config.weight,
                    .shards = config.threads};
-  Driver driver(io, std::move(*acceptor), {.peer = std::move(peer), .log_level = config.log_level});
+  Driver driver(io, std::move(*acceptor),
+                {.peer = std::move(peer),
+                 .resident_bytes_max = config.memory_bytes_max,
+                 .log_level = config.log_level});
   driver.start();
   io.run();
   const Driver::Ending ending = driver.ending().value();

@@ -33,6 +33,7 @@ Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Op
           io, [this] { return ending_ ? Time::never() : front_.next_deadline(); },
           [this] { feed([this](Now now, Outbox& out) { front_.on_deadline(now, out); }); }),
       sweep_timer_(io),
+      memory_guard_(options.resident_bytes_max),
       signals_(io, SIGTERM, SIGINT) {
   const PeerOptions& peer = front_.options();
   Worker::Owner& owner = *this;
@@ -203,8 +204,10 @@ void Driver::on_accepted(boost::asio::ip::tcp::socket socket) {
 // Time, signals, the end.
 
 void Driver::sweep() {
+  const Time now = read_clocks().monotonic;
   listener_.sweep();
-  links_.sweep(read_clocks().monotonic);
+  links_.sweep(now);
+  guard_memory(now);
   const bool drained =
       std::find(is_drained_.begin(), is_drained_.end(), false) == is_drained_.end();
   if (ending_ && drained && links_.connections() == 0) {
@@ -215,6 +218,13 @@ void Driver::sweep() {
   sweep_timer_.async_wait([this](const error_code& ec) {
     if (!ec) sweep();
   });
+}
+
+void Driver::guard_memory(Time now) {
+  if (!memory_guard_.is_due(now)) return;
+  const std::size_t before = resident_bytes();
+  if (memory_guard_.is_near(before)) give_free_memory_back();
+  memory_guard_.on_looked(now, before, resident_bytes());
 }
 
 void Driver::await_signal() {

@@ -27,6 +27,7 @@
 #include "peer/net/listener.hpp"
 #include "peer/net/log.hpp"
 #include "peer/net/mailbox.hpp"
+#include "peer/net/memory_guard.hpp"
 #include "peer/net/worker.hpp"
 
 namespace hopring {
@@ -35,6 +36,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
  public:
   struct Options {
     PeerOptions peer;  // shards: so many threads, that of the io_context among them
+    std::uint64_t resident_bytes_max = 0;  // of the process, tables and all; 0: no limit
     LogLevel log_level = LogLevel::info;
     std::FILE* log = stderr;
     std::FILE* announcements = stdout;  // the `ready` line
@@ -102,6 +104,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   void want_statuses();
 
   void sweep();
+  void guard_memory(Time now);
   void await_signal();
   void end(Ending ending);
   void stop();
@@ -124,6 +127,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   std::optional<Now> reading_since_;  // while it reads notes: as of when, for all of them
   Alarm alarm_;
   boost::asio::steady_timer sweep_timer_;
+  MemoryGuard memory_guard_;
   boost::asio::signal_set signals_;
   std::vector<std::function<void()>> waiting_;      // for fresh sizes, the next time
   std::vector<std::function<void()>> waiting_now_;  // for those that have been asked for

@@ -1,10 +1,13 @@
 #include "peer/net/system.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 
 #include "base/check.hpp"
 
@@ -32,5 +35,15 @@ std::size_t raise_descriptor_limit(std::size_t wanted) {
   raised.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted);
   return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
+
+std::size_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t pages = 0;
+  std::size_t resident_pages = 0;
+  if (!(statm >> pages >> resident_pages)) return 0;
+  return resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+void give_free_memory_back() { ::malloc_trim(0); }
 
 }  // namespace hopring

@@ -154,6 +154,7 @@ class GroupHost {
     Position near;
   };
   Change execute_evicting(const Write& write, GroupOutbox& out);
+  Change execute_over_holes(const Write& write, std::size_t evictions, GroupOutbox& out);
   Change evict_at(const Place& place, const Write& write, std::size_t& evictions);
   bool has_its_share(const Group& group) const;
   std::optional<Place> draw_place();

@@ -21,6 +21,9 @@ std::size_t bytes_wanted(const Operation& operation) {
 
 // A record with memory of its own needs such a record to go: so many places are searched for one.
 constexpr int draws_max = 64;
+// Of the bound. Where none is found, the limit may be passed by so much: what many small records
+// leave are holes between pieces.
+constexpr std::size_t holes_part = 64;
 
 }  // namespace
 
@@ -40,7 +43,29 @@ Change GroupHost::execute_evicting(const Write& write, GroupOutbox& out) {
     change = evict_at(*place, write, evictions);
     if (place->group != &write.group) appended(write.now, *place->group, out);
   }
+  if (change == Change::out_of_memory) change = execute_over_holes(write, evictions, out);
   return change;
+}
+
+Change GroupHost::execute_over_holes(const Write& write, std::size_t evictions, GroupOutbox& out) {
+  const std::size_t wanted = BlockPool::packed_cost(bytes_wanted(write.operation));
+  const std::size_t bound = options_.pool.bytes_max;
+  if (pool_.resident_bytes() + wanted > bound + bound / holes_part) return Change::out_of_memory;
+  std::size_t freed = 0;
+  for (int i = 0; i < draws_max && freed < wanted; ++i) {
+    const std::optional<Place> place = draw_place();
+    if (!place) break;
+    for (; evictions > 0 && freed < wanted; --evictions) {
+      const auto evicted =
+          place->group->evict(place->near, write.position, key_of(write.operation), 0);
+      if (!evicted) break;
+      freed += *evicted;
+    }
+    if (place->group != &write.group) appended(write.now, *place->group, out);
+  }
+  if (freed < wanted) return Change::out_of_memory;
+  const BlockPool::Overdraft beyond(pool_);
+  return write.group.execute(write.now, write.position, write.operation, write.sink);
 }
 
 // Evicts at one place, which is how a segment comes to give memory back, until the write has been

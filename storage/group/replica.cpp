@@ -176,8 +176,13 @@ std::optional<std::size_t> Replica::evict(Position near, Position spared,
   if (!raft_.has_room()) return std::nullopt;
   const auto victim = records_.oldest(near, spared, spared_key, bytes_wanted);
   if (!victim) return std::nullopt;
-  raft_.propose(Erase{std::string(victim->key)});
-  return victim->key.size() + victim->value.size();
+  const Position position{victim->position};
+  Erase erase{std::string(victim->key)};
+  const std::size_t bytes = victim->key.size() + victim->value.size();
+  // It stays until the entry is applied, and must not be named again meanwhile.
+  records_.find_and_mark(position, erase.key);
+  raft_.propose(std::move(erase));
+  return bytes;
 }
 
 bool Replica::can_split(Position at) const {

@@ -87,6 +87,13 @@ class Replica {
   };
   Told& told() noexcept { return told_; }
 
+  // Its host's account of the memory it takes.
+  struct Account {
+    std::size_t log_bytes = 0;        // that are counted for its log
+    std::uint64_t bytes_evicted = 0;  // that no write has used yet
+  };
+  Account& account() noexcept { return account_; }
+
   struct Asked {
     std::uint64_t waiter = 0;  // names the asker in Answered
     // A read must see the writes that have been taken before it, also those that are not committed
@@ -115,8 +122,6 @@ class Replica {
   const ResultWindow& results() const noexcept { return results_; }
   // How far the order has come here.
   ArcMark mark() const { return {arc(), view_.number.generation, raft_.applied()}; }
-  // May a write that takes so many bytes be proposed, by what the other members have said?
-  bool has_memory(Now now, std::uint64_t bytes) const { return raft_.has_memory(now, bytes); }
   bool is_splitting() const noexcept { return splits_at_.has_value(); }
   // Proposes that what was used least recently near a position goes, but for a spared key; returns
   // its bytes. nullopt: there is nothing, or no room in the order. REQUIRES: !is_splitting().
@@ -256,6 +261,7 @@ class Replica {
   std::uint64_t results_at_ = 0;    // index at which it was read: it knows of entries up to there
   Time heard_at_;
   Told told_;
+  Account account_;
   bool was_primary_ = false;
   bool is_lost_ = false;
   bool is_removed_ = false;

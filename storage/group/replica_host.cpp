@@ -25,6 +25,7 @@ ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const Gro
       hash_(hash_key),
       options_(options),
       rng_(rng),
+      log_bytes_max_(options.raft.kept_bytes_max),
       pool_(options.pool),
       copy_budget_(copy_budget(options)) {
   HOPRING_CHECK(!problem(options) && !problem(options.raft));
@@ -54,11 +55,16 @@ const Replica* ReplicaHost::find(Position position) const noexcept { return at(p
 
 void ReplicaHost::add(std::unique_ptr<Replica> replica) {
   const Position end = replica->arc().end;
-  std::erase_if(replicas_, [&](const auto& each) { return each->arc().end == end; });
+  std::erase_if(replicas_, [&](const auto& each) {
+    if (each->arc().end != end) return false;
+    log_bytes_ -= each->account().log_bytes;
+    return true;
+  });
   const auto after = std::find_if(replicas_.begin(), replicas_.end(),
                                   [&](const auto& each) { return each->arc().end > end; });
   next_due_ = std::min(next_due_, replica->next_deadline());
   replicas_.insert(after, std::move(replica));
+  share_log_memory();
 }
 
 // Operations.
@@ -99,8 +105,8 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
     if (*recalled == Replica::Executed::answered) return answered();
     return {&replica->view(), true, {}};
   }
-  if (!make_room(now, *replica, position, operation, out)) {
-    sink.on_error(OpError::out_of_memory);
+  if (const auto error = make_room(now, *replica, position, operation, out)) {
+    sink.on_error(*error);
     return answered();
   }
   if (replica->execute(now, position, operation, asked, sink) != Replica::Executed::pending) {
@@ -148,6 +154,8 @@ void ReplicaHost::settle(Now now, Replica& replica, GroupOutbox& out) {
   take_lower_halves(now, replica, out);
   tell(replica, out);
   if (replica.wants_heartbeat()) beat(now, replica, out);
+  log_bytes_ -= std::exchange(replica.account().log_bytes, replica.raft().kept_bytes());
+  log_bytes_ += replica.account().log_bytes;
   has_useless_ = has_useless_ || replica.is_lost() || replica.is_removed();
   next_due_ = std::min(next_due_, replica.next_deadline());
 }
@@ -224,7 +232,12 @@ void ReplicaHost::forget(const GroupName& group, GroupOutbox& out, std::uint64_t
     if (each.group == group) end_job(each, false, out);
   }
   std::erase_if(jobs_, [&](const Job& each) { return each.group == group; });
-  std::erase_if(replicas_, [&](const auto& each) { return each->raft().group() == group; });
+  std::erase_if(replicas_, [&](const auto& each) {
+    if (each->raft().group() != group) return false;
+    log_bytes_ -= each->account().log_bytes;
+    return true;
+  });
+  share_log_memory();
 }
 
 // Heartbeats.
@@ -246,6 +259,7 @@ void ReplicaHost::beat(Now now, Replica& replica, GroupOutbox& out) {
 
 void ReplicaHost::beat_all(Now now, GroupOutbox& out) {
   beat_at_ = now.monotonic + options_.raft.heartbeat_interval;
+  if (options_.pool.keeps_ages) look_at_shares();
   const Time sent = next_beat(now);
   std::map<PeerRef, Heartbeats> together;
   for (const auto& replica : replicas_) {
@@ -273,7 +287,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
       continue;
     }
     answers.groups.push_back(replica->on_heartbeat(now, from, each, out));
-    if (options_.pool.bytes_max != 0) answers.groups.back().room = each.proposed + memory_left();
+    if (options_.pool.bytes_max != 0) answers.groups.back().room = room_after(each.proposed);
     settle(now, *replica, out);
   }
   if (!answers.groups.empty()) out.push_back(SendGroup{from, std::move(answers)});

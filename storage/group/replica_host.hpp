@@ -138,9 +138,16 @@ class ReplicaHost {
   bool is_superseded(const GroupName& group) const;
   void end_superseded(const GroupName& group, GroupOutbox& out);
 
-  std::size_t memory_left() const;
-  bool make_room(Now now, Replica& replica, Position position, const Operation& operation,
-                 GroupOutbox& out);
+  void share_log_memory();
+  std::int64_t memory_left() const;
+  std::uint64_t room_after(std::uint64_t proposed) const;
+  std::uint64_t bytes_lacking(std::uint64_t wanted) const;
+  std::optional<OpError> make_room(Now now, Replica& replica, Position position,
+                                   const Operation& operation, GroupOutbox& out);
+  bool has_its_share(const Replica& replica) const;
+  Replica* draw_giver(Now now, Replica& asking);
+  Position draw(const Arc& arc);
+  void look_at_shares();
 
   Replica* coming(const TransferId& transfer, const PeerRef& from, GroupOutbox& out);
   void begin_copy(Now now, Replica& replica, Job& job, const PeerRef& to, GroupOutbox& out);
@@ -176,7 +183,13 @@ class ReplicaHost {
   KeyedHash hash_;
   GroupOptions options_;
   Rng rng_;
+  std::size_t log_bytes_max_;  // of one arc's log, by the options that were given
   BlockPool pool_;
+  std::size_t log_bytes_ = 0;  // of the logs of all arcs
+  // What arcs led here held at the last beat: all, and as if they were the whole ring. Where
+  // records are evicted alone.
+  std::uint64_t led_bytes_ = 0;
+  double led_bytes_per_ring_ = 0;
   ByteBucket copy_budget_;
   std::vector<std::unique_ptr<Replica>> replicas_;  // by their arcs' ends
   std::vector<Job> jobs_;

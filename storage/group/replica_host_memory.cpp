@@ -3,7 +3,7 @@
 // What is in the order must be applied, on every member. So a write is let in only while all
 // members have memory for it: each says in its answers to heartbeats how much the primary may go on
 // to propose. What several primaries let in at the same moment may exceed that, by what they write
-// between two heartbeats.
+// between two heartbeats; where records are evicted, writes make up for it afterwards.
 
 #include <algorithm>
 
@@ -12,11 +12,20 @@
 namespace hopring {
 namespace {
 
-// Of the bound, for holes between what is lent to tables.
-constexpr std::size_t holes_part = 32;
+// Of the bound, for the logs of all arcs: half for entries on their way, half for what has been
+// applied and some member may lack.
+constexpr std::size_t logs_part = 16;
+// A log may have so much, whatever the bound: a hundred small entries.
+constexpr std::size_t log_bytes_min = std::size_t{16} << 10;
+// Of the bound, how much of the holes between pieces counts as free, at most.
+constexpr std::size_t holes_part = 64;
 // Below this part of the bound each arc may take no more than its own share of what is left.
 constexpr std::size_t scarce_part = 16;
 constexpr std::size_t takers_expected = 8;
+// A record may be so large a part of what is led here that others are evicted for it.
+constexpr std::size_t evicted_part = 2;
+// So many places are searched for what may go, and again as many if that must not be large.
+constexpr int draws_max = 64;
 
 struct MemoryOf {
   std::size_t operator()(const Get&) const { return 0; }
@@ -28,40 +37,116 @@ struct MemoryOf {
 
 }  // namespace
 
-// For one arc. REQUIRES: there is a bound.
-std::size_t ReplicaHost::memory_left() const {
-  const std::size_t bound = options_.pool.bytes_max - options_.pool.bytes_max / holes_part;
-  if (pool_.lent_bytes() >= bound) return 0;
-  const std::size_t left = bound - pool_.lent_bytes();
+// After the number of arcs has changed. Where memory is bounded their logs are, too.
+void ReplicaHost::share_log_memory() {
+  if (options_.pool.bytes_max == 0) return;
+  const std::size_t logs = options_.pool.bytes_max / logs_part;
   const std::size_t arcs = std::max<std::size_t>(replicas_.size(), 1);
-  return left / (left < bound / scarce_part ? arcs : std::min(arcs, takers_expected));
+  RaftOptions& raft = options_.raft;
+  raft.kept_bytes_max =
+      std::clamp(logs / 2 / arcs, log_bytes_min, std::max(log_bytes_min, log_bytes_max_));
+  raft.uncommitted_bytes_max = raft.kept_bytes_max;
+  raft.kept_for_copies_bytes_max = std::clamp(
+      logs / 2, raft.kept_bytes_max, std::max(raft.kept_bytes_max, raft.kept_for_copies_bytes_max));
 }
 
-// Evicts, if that is allowed, what the write needs. False: there is no room.
-bool ReplicaHost::make_room(Now now, Replica& replica, Position position,
-                            const Operation& operation, GroupOutbox& out) {
-  if (options_.pool.bytes_max == 0) return true;
-  std::size_t wanted = std::visit(MemoryOf{}, operation);
-  if (wanted == 0) return true;
+// For one arc; negative: so much too much is in use. REQUIRES: there is a bound.
+std::int64_t ReplicaHost::memory_left() const {
+  const std::size_t bound = options_.pool.bytes_max;
+  const std::size_t holes = pool_.resident_bytes() - pool_.lent_bytes();
+  const std::size_t used = pool_.resident_bytes() - std::min(holes / 2, bound / holes_part) +
+                           std::max(log_bytes_, bound / logs_part);
+  const auto left = static_cast<std::int64_t>(bound) - static_cast<std::int64_t>(used);
+  const std::size_t arcs = std::max<std::size_t>(replicas_.size(), 1);
+  const bool is_scarce = left < static_cast<std::int64_t>(bound / scarce_part);
+  return left / static_cast<std::int64_t>(is_scarce ? arcs : std::min(arcs, takers_expected));
+}
+
+// How far a primary that has proposed so much may go on.
+std::uint64_t ReplicaHost::room_after(std::uint64_t proposed) const {
+  const std::int64_t left = memory_left();
+  if (left >= 0) return proposed + static_cast<std::uint64_t>(left);
+  return proposed - std::min(proposed, static_cast<std::uint64_t>(-left));
+}
+
+// Evicts, if that is allowed, what the write needs, and as much again where too much is in use.
+// What a write has evicted in vain serves the next one.
+std::optional<OpError> ReplicaHost::make_room(Now now, Replica& replica, Position position,
+                                              const Operation& operation, GroupOutbox& out) {
+  if (options_.pool.bytes_max == 0) return std::nullopt;
+  std::uint64_t wanted = std::visit(MemoryOf{}, operation);
+  if (wanted == 0) return std::nullopt;
   wanted += window_result_bytes;
-  const bool has_own = wanted + replica.raft().kept_bytes() <= memory_left();
-  if (has_own && replica.has_memory(now, wanted)) return true;
-  if (!options_.pool.keeps_ages || !replica.may_serve(now)) return false;
-  if (replica.is_splitting()) return true;  // for a moment nothing may be removed
-  const std::string& key = key_of(operation);
-  const Arc arc = replica.arc();
-  std::size_t freed = 0;
-  for (std::size_t i = 0; i < options_.evictions_per_write_max && freed < wanted; ++i) {
-    // What has been proposed may not be gone yet, and would be named again at the same place.
-    const Position near =
-        i == 0 ? position : advance(arc.begin, 1 + rng_.below(width_minus_one(arc) | 1));
-    const auto evicted = replica.evict(near, position, key, wanted);
-    if (!evicted) return false;
-    replica.flush(now, out);
-    freed += *evicted;
-    ++counters_.records_evicted;
+  const Raft& raft = replica.raft();
+  const std::uint64_t lacking =
+      std::max(bytes_lacking(wanted + raft.kept_bytes()), raft.memory_lacking(now, wanted));
+  if (lacking == 0) return std::nullopt;
+  if (!options_.pool.keeps_ages || !replica.may_serve(now)) return OpError::out_of_memory;
+  if (replica.is_splitting()) return std::nullopt;  // for a moment nothing may be removed
+  if (wanted > std::max(led_bytes_, replica.bytes()) / evicted_part) return OpError::out_of_memory;
+  std::uint64_t& freed = replica.account().bytes_evicted;
+  const std::uint64_t enough = std::clamp(lacking, wanted, 2 * wanted);
+  std::size_t evictions = options_.evictions_per_write_max;
+  // First near the record, where the room can be used at once. What has memory of its own needs
+  // such a one to go (HopscotchTable::oldest()), or else many others.
+  Replica* giver = has_its_share(replica) ? &replica : draw_giver(now, replica);
+  Position near = giver == &replica ? position : draw(giver->arc());
+  for (int i = 0; i < 2 * draws_max && freed < enough && evictions > 0; ++i) {
+    const std::size_t bytes = i < draws_max ? wanted : 0;
+    for (; freed < enough && evictions > 0; --evictions) {
+      const auto evicted = giver->evict(near, position, key_of(operation), bytes);
+      if (!evicted) break;
+      freed += *evicted;
+      ++counters_.records_evicted;
+    }
+    giver->flush(now, out);
+    if (giver != &replica) settle(now, *giver, out);
+    giver = has_its_share(replica) ? &replica : draw_giver(now, replica);
+    near = draw(giver->arc());
   }
-  return freed >= wanted;
+  if (freed < wanted) return OpError::overloaded;
+  freed -= std::min(freed, enough);
+  return std::nullopt;
+}
+
+// An arc that came when memory was full would have to live for ever on what it got first: as long
+// as it has less than three quarters of what its width would hold if all arcs that are led here
+// were equally full, others give.
+bool ReplicaHost::has_its_share(const Replica& replica) const {
+  constexpr double share_min = 0.75;
+  const double share = led_bytes_per_ring_ * ring_share(replica.arc());
+  return static_cast<double>(replica.bytes()) >= share_min * share;
+}
+
+// An arc that is led here and has its share; `asking` if a few draws find none.
+Replica* ReplicaHost::draw_giver(Now now, Replica& asking) {
+  constexpr int arcs_drawn_max = 16;
+  for (int i = 0; i < arcs_drawn_max; ++i) {
+    Replica& drawn = *replicas_[rng_.below(replicas_.size())];
+    if (drawn.may_serve(now) && !drawn.is_splitting() && has_its_share(drawn)) return &drawn;
+  }
+  return &asking;
+}
+
+// What has_its_share() goes by, from time to time.
+void ReplicaHost::look_at_shares() {
+  double width = 0;
+  led_bytes_ = 0;
+  for (const auto& each : replicas_) {
+    if (!each->leads()) continue;
+    led_bytes_ += each->bytes();
+    width += ring_share(each->arc());
+  }
+  led_bytes_per_ring_ = width > 0 ? static_cast<double>(led_bytes_) / width : 0;
+}
+
+std::uint64_t ReplicaHost::bytes_lacking(std::uint64_t wanted) const {
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(static_cast<std::int64_t>(wanted) - memory_left(), 0));
+}
+
+Position ReplicaHost::draw(const Arc& arc) {
+  return advance(arc.begin, 1 + rng_.below(width_minus_one(arc) | 1));
 }
 
 }  // namespace hopring

@@ -127,12 +127,14 @@ bool Raft::has_room() const noexcept {
          log_.last_index() == committed_;
 }
 
-bool Raft::has_memory(Now now, std::uint64_t bytes) const {
-  return std::none_of(peers_.begin(), peers_.end(), [&](const Peer& each) {
+std::uint64_t Raft::memory_lacking(Now now, std::uint64_t bytes) const {
+  std::uint64_t least = proposed_ + bytes;
+  for (const Peer& each : peers_) {
     const bool answers =
         each.confirmed && *each.confirmed + options_->promise_duration > now.monotonic;
-    return answers && (each.room < bytes || each.room - bytes < proposed_);
-  });
+    if (answers) least = std::min(least, each.room);
+  }
+  return proposed_ + bytes - least;
 }
 
 std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms, std::uint64_t bytes,

@@ -107,8 +107,9 @@ class Raft {
 
   // Is there room for one more entry that is not committed?
   bool has_room() const noexcept;
-  // Do all members that answer have memory for so many bytes more, as far as they have said?
-  bool has_memory(Now now, std::uint64_t bytes) const;
+  // How many of so many bytes more some member that answers has no memory for, as far as they have
+  // said; more than `bytes` where too much has been proposed already.
+  std::uint64_t memory_lacking(Now now, std::uint64_t bytes) const;
   // Bytes of entries that are kept here.
   std::size_t kept_bytes() const noexcept { return log_.bytes(); }
   // Appends a command, which takes so many bytes of memory once it is applied, and returns its

@@ -90,6 +90,19 @@ BOOST_AUTO_TEST_CASE(a_large_value_takes_the_place_of_a_large_value) {
   host.audit();
 }
 
+// Goal: a large value finds room among small ones alone, and memory stays bounded.
+BOOST_AUTO_TEST_CASE(a_large_value_takes_the_place_of_many_small_ones) {
+  open(whole_ring());
+  int next = fill();
+  for (int i = 0; i < 100; ++i) {
+    BOOST_REQUIRE(put(next, 10000));
+    BOOST_REQUIRE(get(name(next++)).has_value());
+    BOOST_REQUIRE(put(next++));
+    BOOST_REQUIRE(host.resident_bytes() <= limit + limit / 64 + 32768);
+  }
+  host.audit();
+}
+
 BOOST_AUTO_TEST_CASE(what_is_larger_than_the_limit_is_out_of_memory) {
   open(whole_ring());
   fill();
