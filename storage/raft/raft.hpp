@@ -175,10 +175,9 @@ class Raft {
 
   // Of a new order: whoever is to be its first primary need not wait.
   void stand_soon(Now now, RaftOutbox& out);
-  // Of a peer that is none of the voters known here, but is primary as others say: NotMember is the
-  // answer if this one has been left out since it last heard of the group. Only while it asks for
-  // votes.
-  void ask_whether_member(const PeerRef& to, RaftOutbox& out) const;
+  // Of a voter, or of who is primary as others say: NotMember is the answer if this one has been
+  // left out since it last heard of the group, or has never been let in.
+  void ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out) const;
 
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out);
 
@@ -247,6 +246,8 @@ class Raft {
 
   bool is_bound(Now now) const;
   bool reaches_as_far(const RequestVote& message) const;
+  bool knows_no(const PeerRef& peer, const RequestVote& message) const;
+  void tell_whether_member(const PeerRef& to, const RequestVote& message, RaftOutbox& out) const;
   std::uint64_t answer_for(std::uint64_t admitted) const;
   bool is_voter_of(const Roster& roster) const;
   bool may_stand() const;
@@ -295,6 +296,7 @@ class Raft {
   std::uint64_t committed_;
   std::uint64_t applied_;
   std::uint64_t held_by_all_ = 0;  // nobody will ask for entries up to here
+  Time heard_at_;                  // when it last had a heartbeat, or began with a copy
 
   // Follower. What was promised binds a candidate, too.
   bool is_complete_ = true;
