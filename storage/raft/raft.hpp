@@ -70,6 +70,15 @@ class Raft {
   const Roster& roster() const noexcept { return rosters_.back().roster; }
   // Does the roster name this member, and not a former self? It does not name a learner.
   bool is_voter() const { return is_voter_of(roster()); }
+  // What an election would be about, as it is known here: does this member stand, what has its
+  // candidate to have for this member's vote, and for which admissions does it vote?
+  struct Ballot {
+    bool stands = false;
+    std::uint64_t last_term = 0;
+    std::uint64_t last_index = 0;
+    std::uint64_t begun_at = 0;  // for those after this index
+  };
+  Ballot ballot() const;
   // Is the voter this member, and not a former self?
   bool answers_for(const Voter& voter) const {
     return voter.peer == self_ && answer_for(voter.admitted) != 0;
@@ -245,6 +254,7 @@ class Raft {
   void on(Now now, const PeerRef& from, const NotMember& message, RaftOutbox& out);
 
   bool is_bound(Now now) const;
+  EntryName voted_by() const;
   bool reaches_as_far(const RequestVote& message) const;
   bool knows_no(const PeerRef& peer, const RequestVote& message) const;
   void tell_whether_member(const PeerRef& to, const RequestVote& message, RaftOutbox& out) const;

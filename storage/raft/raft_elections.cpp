@@ -112,10 +112,18 @@ void Raft::stand(Now now, std::uint64_t resigned_term, RaftOutbox& out) {
   solicit(RequestVote::Kind::vote, term_, resigned_term, out);
 }
 
+Raft::EntryName Raft::voted_by() const {
+  return is_complete_ ? EntryName{log_.last_term(), log_.last_index()} : vouched_;
+}
+
+Raft::Ballot Raft::ballot() const {
+  const EntryName by = voted_by();
+  return {may_stand(), by.term, by.index, begun_at_};
+}
+
 bool Raft::reaches_as_far(const RequestVote& message) const {
   if (options_->bug == PlantedBug::log_not_compared) return true;
-  const EntryName own{log_.last_term(), log_.last_index()};
-  return EntryName{message.last_term, message.last_index} >= (is_complete_ ? own : vouched_);
+  return EntryName{message.last_term, message.last_index} >= voted_by();
 }
 
 void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutbox& out) {
