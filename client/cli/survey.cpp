@@ -59,7 +59,10 @@ class Surveyor {
     for (const PeerRef& peer : report.known) hear_of(peer);
     if (whom_ == Ask::members) {
       for (const ArcReport& arc : report.arcs) hear_of(arc.view.members);
-      for (const CopyReport& copy : report.copies) hear_of(copy.view.members);
+      for (const CopyReport& copy : report.copies) {
+        hear_of(copy.view.members);
+        for_each_voter(copy.roster, [this](const Voter& voter) { hear_of(voter.peer); });
+      }
     }
     survey_.reports.push_back(std::move(report));
   }

@@ -28,6 +28,11 @@ bool knows_more(const CopyReport& a, const CopyReport& b) {
          std::tuple(b.last_term, b.last_index, number(b));
 }
 
+bool reaches_as_far(const CopyReport& candidate, const CopyReport& voter) {
+  return std::pair(candidate.last_term, candidate.last_index) >=
+         std::pair(voter.last_term, voter.last_index);
+}
+
 // A part of the ring that nobody serves, and that no arc, copy or cell ends in.
 struct Piece {
   Arc arc;
@@ -88,23 +93,34 @@ class Planner {
         if (each.is_complete && is_better) piece.copy = Copy{&report, &each};
       }
     }
-    if (!piece.why_not && piece.copy && has_majority(piece.copy->report->view)) {
+    if (!piece.why_not && piece.copy && may_be_elected(arc)) {
       piece.why_not = NoRepair::has_majority;
     }
     return piece;
   }
 
-  // Could the members of this view that answer elect a primary, as soon as they hear each other?
-  // Not if some have copies, but were to be admitted anew: they vote no more.
-  bool has_majority(const View& view) const {
-    const auto has_copy = [&](const ReportReply& report) {
-      return is_member(view, report.self) &&
-             std::any_of(report.copies.begin(), report.copies.end(), [&](const CopyReport& each) {
-               return each.is_complete && each.votes && group_of(each.view) == group_of(view);
+  // Could a copy of this become primary, as soon as those who answer hear each other?
+  bool may_be_elected(const Arc& arc) const {
+    return std::any_of(reports_.begin(), reports_.end(), [&](const ReportReply& report) {
+      return std::any_of(report.copies.begin(), report.copies.end(), [&](const CopyReport& each) {
+        return each.stands && contains(each.view.arc, arc.end) && has_votes(each);
+      });
+    });
+  }
+
+  // By the rules of storage/raft: whoever stands asks the voters that its own order names last, and
+  // who has been given another copy since it was admitted has no vote.
+  bool has_votes(const CopyReport& candidate) const {
+    const auto votes = [&](const Voter& voter) {
+      const auto report = std::find_if(reports_.begin(), reports_.end(),
+                                       [&](const auto& each) { return each.self == voter.peer; });
+      return report != reports_.end() &&
+             std::any_of(report->copies.begin(), report->copies.end(), [&](const auto& copy) {
+               return group_of(copy.view) == group_of(candidate.view) &&
+                      copy.begun_at < voter.admitted && reaches_as_far(candidate, copy);
              });
     };
-    const auto count = std::count_if(reports_.begin(), reports_.end(), has_copy);
-    return 2 * static_cast<std::size_t>(count) > view.members.size();
+    return decides(candidate.roster, votes);
   }
 
   // Neighbours that are dealt with alike are one.

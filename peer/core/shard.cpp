@@ -191,9 +191,10 @@ void Shard::add_copies(Now now, ShardStatus& status) const {
       status.arcs.back().is_orphan = is_orphan;
     }
     if (status.copies.size() == copies_reported_max) continue;
-    status.copies.push_back({each->view(), each->size(), each->is_complete(),
-                             each->raft().is_voter(), is_orphan, each->raft().last_term(),
-                             each->raft().last_index()});
+    const Raft::Ballot ballot = each->raft().ballot();
+    status.copies.push_back({each->view(), each->size(), each->is_complete(), ballot.stands,
+                             is_orphan, ballot.last_term, ballot.last_index, ballot.begun_at,
+                             each->raft().roster()});
   }
 }
 

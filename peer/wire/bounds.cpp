@@ -79,7 +79,9 @@ bool is_well_formed(const PeerLoad& load) {
   return load.ring_parts <= ring_parts_whole && load.copy_parts <= ring_parts_whole;
 }
 
-bool is_well_formed(const CopyReport& copy) { return is_well_formed(copy.view); }
+bool is_well_formed(const CopyReport& copy) {
+  return is_well_formed(copy.view) && is_well_formed(copy.roster);
+}
 
 bool is_known(const PeerRef& peer) { return peer.incarnation != 0 && peer.endpoint.port != 0; }
 

@@ -61,7 +61,8 @@ struct GroupOptions {
   Duration transfer_timeout = std::chrono::seconds(5);
   // A learner that has heard nothing for so long asks whether its transfer is still on.
   Duration learner_probe_interval = std::chrono::milliseconds(500);
-  // ... and drops an unfinished copy after so long.
+  // ... and drops an unfinished copy after so long. One that has been complete, where an arc has
+  // several copies, asks then whether it has been let in: only who knows that may drop it.
   Duration learner_timeout = std::chrono::seconds(15);
 
   // The order of an arc that several peers hold.

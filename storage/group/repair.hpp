@@ -51,19 +51,25 @@ struct Repaired {
   friend bool operator==(const Repaired&, const Repaired&) = default;
 };
 
-// A copy of an arc that this peer does not serve.
+// A copy of an arc that this peer does not serve. What it would ask for and grant in an election
+// is told, too: the view names those who voted when its last entry was applied, the roster those
+// who vote by its order's end.
 struct CopyReport {
   View view;
   std::uint64_t keys = 0;
   bool is_complete = false;
-  bool votes = false;           // as its roster's voter, and not as one admitted before its copy
-  bool is_orphan = false;       // it has heard of no primary for long
-  std::uint64_t last_term = 0;  // of the last entry of its order, applied or not
+  bool stands = false;     // for election
+  bool is_orphan = false;  // it has heard of no primary for long
+  // Of the last entry of its order, applied or not; of a copy that is not complete, of the last one
+  // for which its vote stands. It votes for nobody who lacks that.
+  std::uint64_t last_term = 0;
   std::uint64_t last_index = 0;
+  std::uint64_t begun_at = 0;  // index: it answers for admissions after that
+  Roster roster = {};          // the last in its order, committed or not
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& view& keys& is_complete& votes& is_orphan& last_term& last_index;
+    archive& view& keys& is_complete& stands& is_orphan& last_term& last_index& begun_at& roster;
   }
   friend bool operator==(const CopyReport&, const CopyReport&) = default;
 };

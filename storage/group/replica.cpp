@@ -77,6 +77,7 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
   replica->copied_at_ = offer.index;
   replica->drop_results();
   replica->raft_.set_complete(false);
+  replica->was_complete_ = false;
   return replica;
 }
 
@@ -296,7 +297,9 @@ bool Replica::install(const Chunk& chunk) {
 
 void Replica::end_copying() {
   std::erase_if(newer_, [&](const NewerChunk& chunk) { return chunk.index <= raft_.applied(); });
-  if (is_complete()) raft_.set_complete(true);
+  if (!is_complete()) return;
+  raft_.set_complete(true);
+  was_complete_ = true;
 }
 
 // Has the copy what stands at the position, but for the entry of this index?
@@ -347,7 +350,14 @@ void Replica::stand_soon(Now now, GroupOutbox& out) {
 
 void Replica::ask_whether_member(Now now, const PeerRef& to, GroupOutbox& out) {
   RaftOutbox sent;
-  raft_.ask_whether_member(to, sent);
+  raft_.ask_whether_member(now, to, sent);
+  after_input(now, sent, out);
+}
+
+void Replica::ask_whether_member(Now now, GroupOutbox& out) {
+  RaftOutbox sent;
+  for_each_voter(raft_.roster(),
+                 [&](const Voter& voter) { raft_.ask_whether_member(now, voter.peer, sent); });
   after_input(now, sent, out);
 }
 

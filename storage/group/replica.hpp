@@ -73,6 +73,8 @@ class Replica {
   std::uint64_t size() const noexcept { return records_.size(); }
   std::uint64_t bytes() const noexcept { return records_.bytes(); }
   bool is_complete() const noexcept { return !missing_ && newer_.empty(); }
+  // The others may have made it a voter without its knowing: only a complete copy is let in.
+  bool may_vote() const noexcept { return was_complete_; }
   // It cannot go on: no room for what the others have, or entries that make no sense. Or it is no
   // member any more.
   bool is_lost() const noexcept { return is_lost_; }
@@ -186,7 +188,9 @@ class Replica {
                            GroupOutbox& out);
   void on_primary_gone(Now now) { raft_.on_primary_gone(now); }
   void stand_soon(Now now, GroupOutbox& out);
-  void ask_whether_member(Now now, const PeerRef& to, GroupOutbox& out);  // see Raft
+  // See Raft. Without a name: of all voters that it knows.
+  void ask_whether_member(Now now, const PeerRef& to, GroupOutbox& out);
+  void ask_whether_member(Now now, GroupOutbox& out);
   bool wants_heartbeat() const noexcept { return raft_.wants_heartbeat(); }
   // `sent`: now, and with reads by majority a moment that no other heartbeats have had.
   template <class Send>
@@ -263,6 +267,7 @@ class Replica {
   Told told_;
   Account account_;
   bool was_primary_ = false;
+  bool was_complete_ = true;
   bool is_lost_ = false;
   bool is_removed_ = false;
 };

@@ -92,7 +92,7 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   Replica* replica = at(position);
   if (replica == nullptr) return {};
   if (!replica->leads()) {
-    if (!replica->is_orphan(now)) return {};
+    if (!replica->is_orphan(now) || !replica->raft().is_voter()) return {};
     sink.on_error(OpError::unavailable);
     return {&replica->view(), false, {}};
   }
@@ -535,14 +535,15 @@ void ReplicaHost::on_deadline(Now now, GroupOutbox& out) {
   for (const GroupName& name : names) {
     Replica* replica = named(name);
     if (replica == nullptr) continue;
-    const bool stale = !replica->raft().is_primary() && !replica->raft().is_voter() &&
-                       replica->heard_at() + options_.learner_timeout <= now.monotonic;
-    if (stale) {
+    const bool is_forgotten = !replica->raft().is_primary() && !replica->raft().is_voter() &&
+                              replica->heard_at() + options_.learner_timeout <= now.monotonic;
+    if (is_forgotten && !replica->may_vote()) {
       forget(name, out);
       continue;
     }
     if (replica->next_deadline() <= now.monotonic) {
       replica->on_deadline(now, out);
+      if (is_forgotten) replica->ask_whether_member(now, out);
       settle(now, *replica, out);
     }
     replica = named(name);

@@ -17,7 +17,8 @@ Raft::Raft(const RaftOptions& options, const GroupName& group, const PeerRef& se
       log_(start.index, start.index_term),
       begun_at_(start.index),
       committed_(start.index),
-      applied_(start.index) {
+      applied_(start.index),
+      heard_at_(now.monotonic) {
   HOPRING_CHECK(!start.roster.voters.empty());
   rosters_.push_back({start.index, std::move(start.roster)});
   hear(now);
@@ -90,6 +91,7 @@ HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat
   follow(now, heartbeat.term, from);
   commit_to(std::min(heartbeat.committed, verified_));
   promised_until_ = std::max(promised_until_, now.monotonic + options_->promise_duration);
+  heard_at_ = std::max(heard_at_, now.monotonic);
   const std::uint64_t asked = heartbeat.admitted;
   return {group_, term_, asked, answer_for(asked), true, is_complete_, verified_, committed_};
 }
@@ -490,9 +492,9 @@ void Raft::on(Now, const PeerRef& from, const NoCopy& message, RaftOutbox&) {
 
 void Raft::on(Now, const PeerRef&, const NotMember& message, RaftOutbox&) {
   if (message.index == superseded_index) is_superseded_ = true;
-  if (is_superseded_ || (!is_primary() && message.index > rosters_.back().index)) {
-    is_removed_ = true;
-  }
+  const bool has_left = message.index > rosters_.back().index;
+  const bool is_unknown = message.asked > heard_at_.since_start.count();
+  if (is_superseded_ || (!is_primary() && (has_left || is_unknown))) is_removed_ = true;
 }
 
 bool Raft::has(const Start& start) const {
@@ -513,6 +515,7 @@ bool Raft::install(Now now, const Start& start) {
       start.index <= log_.last_index() && log_.term_at(start.index) == start.index_term;
   if (known ? is_complete_ : start.index <= committed_) return false;
   follow(now, start.term, primary_);
+  heard_at_ = std::max(heard_at_, now.monotonic);
   if (known) {
     log_.trim(start.index);
     while (rosters_.size() > 1 && rosters_[1].index <= start.index)
@@ -560,6 +563,7 @@ void Raft::on_deadline(Now now, RaftOutbox& out) {
     if (may_stand() && !is_bound(now)) {
       ask(now, out);
     } else {
+      if (!is_bound(now)) primary_.reset();
       hear(now);
     }
     return flush(now, out);

@@ -70,6 +70,15 @@ class Raft {
   const Roster& roster() const noexcept { return rosters_.back().roster; }
   // Does the roster name this member, and not a former self? It does not name a learner.
   bool is_voter() const { return is_voter_of(roster()); }
+  // What an election would be about, as it is known here: does this member stand, what has its
+  // candidate to have for this member's vote, and for which admissions does it vote?
+  struct Ballot {
+    bool stands = false;
+    std::uint64_t last_term = 0;
+    std::uint64_t last_index = 0;
+    std::uint64_t begun_at = 0;  // for those after this index
+  };
+  Ballot ballot() const;
   // Is the voter this member, and not a former self?
   bool answers_for(const Voter& voter) const {
     return voter.peer == self_ && answer_for(voter.admitted) != 0;
@@ -176,10 +185,9 @@ class Raft {
 
   // Of a new order: whoever is to be its first primary need not wait.
   void stand_soon(Now now, RaftOutbox& out);
-  // Of a peer that is none of the voters known here, but is primary as others say: NotMember is the
-  // answer if this one has been left out since it last heard of the group. Only while it asks for
-  // votes.
-  void ask_whether_member(const PeerRef& to, RaftOutbox& out) const;
+  // Of a voter, or of who is primary as others say: NotMember is the answer if this one has been
+  // left out since it last heard of the group, or has never been let in.
+  void ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out) const;
 
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out);
 
@@ -247,7 +255,10 @@ class Raft {
   void on(Now now, const PeerRef& from, const NotMember& message, RaftOutbox& out);
 
   bool is_bound(Now now) const;
+  EntryName voted_by() const;
   bool reaches_as_far(const RequestVote& message) const;
+  bool knows_no(const PeerRef& peer, const RequestVote& message) const;
+  void tell_whether_member(const PeerRef& to, const RequestVote& message, RaftOutbox& out) const;
   std::uint64_t answer_for(std::uint64_t admitted) const;
   bool is_voter_of(const Roster& roster) const;
   bool may_stand() const;
@@ -296,6 +307,7 @@ class Raft {
   std::uint64_t committed_;
   std::uint64_t applied_;
   std::uint64_t held_by_all_ = 0;  // nobody will ask for entries up to here
+  Time heard_at_;                  // when it last had a heartbeat, or began with a copy
 
   // Follower. What was promised binds a candidate, too.
   bool is_complete_ = true;

@@ -58,12 +58,37 @@ bool Raft::has_votes() const {
   return decides(roster(), agrees);
 }
 
-void Raft::ask_whether_member(const PeerRef& to, RaftOutbox& out) const {
-  if (role_ != Role::asking || to == self_) return;
-  out.push_back(
-      {to, RequestVote{group_, RequestVote::Kind::pre_vote, term_ + 1,
-                       find(roster(), self_) != nullptr ? find(roster(), self_)->admitted : 0,
-                       log_.last_index(), log_.last_term(), 0}});
+void Raft::ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out) const {
+  if (is_primary() || to == self_) return;
+  const Voter* self = find(roster(), self_);
+  out.push_back({to, RequestVote{group_, RequestVote::Kind::pre_vote, term_ + 1,
+                                 self != nullptr ? self->admitted : 0, log_.last_index(),
+                                 log_.last_term(), 0, now.monotonic.since_start.count()}});
+}
+
+// Is it certain that no roster names this peer which may count, now or later, unless it hears of a
+// primary first? Of earlier terms a primary that has begun has all that is committed, or ever will
+// be; and who asks has heard of no later primary, whose heartbeats it would have had to answer
+// before that could name it.
+bool Raft::knows_no(const PeerRef& peer, const RequestVote& message) const {
+  if (message.asked == 0 || !has_begun() || message.term > term_ + 1 || sends_to(peer))
+    return false;
+  for (auto each = rosters_.rbegin(); each != rosters_.rend(); ++each) {
+    if (find(each->roster, peer) != nullptr) return false;
+    if (each->index <= committed_) break;
+  }
+  return true;
+}
+
+// Nothing goes to who has left that may still be asked of it.
+void Raft::tell_whether_member(const PeerRef& to, const RequestVote& message,
+                               RaftOutbox& out) const {
+  const RosterAt& last = rosters_.back();
+  const bool has_left =
+      last.index <= committed_ && !last.roster.is_joint() && find(last.roster, to) == nullptr;
+  const bool is_unknown = knows_no(to, message);
+  if (!has_left && !is_unknown) return;
+  out.push_back({to, NotMember{group_, has_left ? last.index : 0, is_unknown ? message.asked : 0}});
 }
 
 void Raft::ask(Now now, RaftOutbox& out) {
@@ -87,10 +112,18 @@ void Raft::stand(Now now, std::uint64_t resigned_term, RaftOutbox& out) {
   solicit(RequestVote::Kind::vote, term_, resigned_term, out);
 }
 
+Raft::EntryName Raft::voted_by() const {
+  return is_complete_ ? EntryName{log_.last_term(), log_.last_index()} : vouched_;
+}
+
+Raft::Ballot Raft::ballot() const {
+  const EntryName by = voted_by();
+  return {may_stand(), by.term, by.index, begun_at_};
+}
+
 bool Raft::reaches_as_far(const RequestVote& message) const {
   if (options_->bug == PlantedBug::log_not_compared) return true;
-  const EntryName own{log_.last_term(), log_.last_index()};
-  return EntryName{message.last_term, message.last_index} >= (is_complete_ ? own : vouched_);
+  return EntryName{message.last_term, message.last_index} >= voted_by();
 }
 
 void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutbox& out) {
@@ -106,10 +139,7 @@ void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutb
     granted = (!has_voted || voted_for_ == from) && reaches_as_far(message);
   }
   if (granted && !pre_vote) voted_for_ = from;
-  const RosterAt& last = rosters_.back();
-  if (last.index <= committed_ && !last.roster.is_joint() && find(last.roster, from) == nullptr) {
-    out.push_back({from, NotMember{group_, last.index}});
-  }
+  tell_whether_member(from, message, out);
   const std::uint64_t term = granted ? message.term : term_;
   out.push_back(
       {from, VoteAnswer{group_, message.kind, term, answer_for(message.admitted), granted}});

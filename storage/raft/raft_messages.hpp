@@ -85,10 +85,13 @@ struct RequestVote {
   // The term whose primary has given its part over to this candidate; 0: none has. Promises to
   // that primary do not bind any more.
   std::uint64_t resigned_term = 0;
+  // Of one who asks whether it is a member: when, by its clock, which nobody else reads. NotMember
+  // repeats it.
+  std::int64_t asked = 0;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& kind& term& admitted& last_index& last_term& resigned_term;
+    archive& group& kind& term& admitted& last_index& last_term& resigned_term& asked;
   }
   friend bool operator==(const RequestVote&, const RequestVote&) = default;
 };
@@ -139,11 +142,14 @@ struct NoCopy {
 inline constexpr std::uint64_t superseded_index = ~0ull;
 struct NotMember {
   GroupName group;
-  std::uint64_t index = 0;  // of the entry with that view
+  std::uint64_t index = 0;  // of the entry with that view; 0: none is named
+  // Of a primary to one who has asked it: it names that one in no view, committed or not. No other
+  // may count then, unless a primary has been heard of since it was asked. 0: no such word.
+  std::int64_t asked = 0;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& index;
+    archive& group& index& asked;
   }
   friend bool operator==(const NotMember&, const NotMember&) = default;
 };

@@ -229,12 +229,17 @@ BOOST_AUTO_TEST_CASE(lists_end_at_their_named_bounds) {
   BOOST_TEST(is_malformed(repair(generation_max + 1)));
 
   ReportReply report;
-  report.copies.assign(copies_reported_max, CopyReport{some_view()});
+  CopyReport copy{some_view()};
+  copy.roster = Roster{{Voter{some_view().members.front(), 1}}, {}};
+  report.copies.assign(copies_reported_max, copy);
   BOOST_TEST(!is_malformed(encoded_unchecked(report)));
   report.copies.push_back(report.copies.back());
   BOOST_TEST(is_malformed(encoded_unchecked(report)));
   report.copies.assign(1, CopyReport{});
   BOOST_TEST(is_malformed(encoded_unchecked(report)), "a view without members");
+  copy.roster.voters.clear();
+  report.copies.assign(1, copy);
+  BOOST_TEST(is_malformed(encoded_unchecked(report)), "a roster without voters");
 }
 
 BOOST_AUTO_TEST_CASE(a_view_needs_members_that_can_be_dialled) {

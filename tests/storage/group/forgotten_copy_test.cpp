@@ -1,0 +1,121 @@
+// Copies of which nobody has spoken for long.
+//
+// Goal: a copy is dropped only if no roster that counts, or may yet, names its peer: else one crash
+// would take the majority from the arc. And it is dropped when that is certain.
+// Method: a member is let in while it is cut off, or is not let in after it has got its copy.
+
+#include "replica_hosts.hpp"
+
+using namespace hopring;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Duration for_long = 40s;  // beyond learner_timeout
+const GroupName first_group = group_of(first_view);
+
+struct Newcomer : Hosts {
+  explicit Newcomer(const GroupOptions& options = {}) : Hosts(4, options) {
+    fill({peer(1), peer(2), peer(3)});
+    turn(1, [&](GroupOutbox& out) {
+      BOOST_REQUIRE(hosts.at(1)->change(now(), whole_ring().end, next, std::nullopt, out));
+    });
+  }
+
+  void let_in_unheard() {
+    run_until([&] { return copy(1)->raft().roster().is_joint(); });
+    isolate(4);
+    run_for(2s);
+    BOOST_REQUIRE((std::set<PeerRef>(members().begin(), members().end()) ==
+                   std::set<PeerRef>(next.begin(), next.end())));
+    BOOST_REQUIRE(!copy(4)->raft().is_voter());
+  }
+  bool is_complete() const { return copy(4) != nullptr && copy(4)->is_complete(); }
+  const Members& members() const { return copy(1)->view().members; }
+  std::uint16_t primary() const {
+    for (const auto& [n, host] : hosts) {
+      if (copy(n) != nullptr && copy(n)->leads()) return n;
+    }
+    return 0;
+  }
+
+  Members next{peer(1), peer(2), peer(4)};
+};
+
+GroupOptions slow_copies() {
+  GroupOptions options;
+  options.chunk_bytes = 40;
+  options.chunks_inflight_max = 1;
+  return options;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(forgotten_copy)
+
+BOOST_AUTO_TEST_CASE(a_voter_that_does_not_know_that_it_is_one_keeps_its_copy) {
+  Newcomer hosts;
+  hosts.let_in_unheard();
+  hosts.run_for(for_long);
+  BOOST_REQUIRE(hosts.is_complete());
+  hosts.hosts.erase(1);
+  hosts.cut.clear();
+  hosts.run_for(4s);
+  BOOST_REQUIRE(hosts.primary() != 0);
+  BOOST_TEST(hosts.count_of(hosts.primary()) == keys);
+}
+
+// The third member has left, and says so; it does not know of later rosters.
+BOOST_AUTO_TEST_CASE(it_keeps_its_copy_though_members_answer_that_know_no_more_than_itself) {
+  Newcomer hosts;
+  hosts.isolate(3);
+  hosts.let_in_unheard();
+  hosts.cut.erase({3, 4});
+  hosts.cut.erase({4, 3});
+  hosts.run_for(for_long);
+  BOOST_REQUIRE(hosts.copy(3) != nullptr);
+  BOOST_TEST(hosts.is_complete());
+}
+
+BOOST_AUTO_TEST_CASE(who_was_never_let_in_drops_its_copy_when_a_primary_says_so_and_not_before) {
+  Newcomer hosts;
+  hosts.run_until([&] { return hosts.is_complete(); });
+  BOOST_REQUIRE(!hosts.copy(1)->raft().roster().is_joint());
+  hosts.isolate(4);
+  hosts.hosts.erase(1);
+  hosts.run_for(for_long);
+  BOOST_REQUIRE(hosts.primary() != 0);
+  BOOST_REQUIRE(hosts.is_complete());
+  hosts.cut.clear();
+  hosts.run_for(2s);
+  BOOST_TEST(hosts.copy(4) == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_was_never_complete_is_dropped_without_asking) {
+  Newcomer hosts(slow_copies());
+  hosts.run_until([&] { return hosts.copy(4) != nullptr; });
+  hosts.isolate(4);
+  hosts.run_for(14s);
+  BOOST_TEST(hosts.copy(4) != nullptr);
+  hosts.run_for(3s);
+  BOOST_TEST(hosts.copy(4) == nullptr);
+}
+
+// The word of a primary that another one has followed may be old: who has heard of that one since
+// may have been let in.
+BOOST_AUTO_TEST_CASE(a_word_that_was_asked_for_before_the_last_heartbeat_does_not_count) {
+  Newcomer hosts;
+  hosts.let_in_unheard();
+  const auto tell = [&](Duration asked) {
+    const NotMember word{first_group, 0, asked.count()};
+    hosts.turn(4, [&](GroupOutbox& out) {
+      hosts.hosts.at(4)->on_message(hosts.now(), peer(1), GroupMessage(word), out);
+    });
+  };
+  tell(hosts.copy(4)->heard_at().since_start);
+  BOOST_TEST(hosts.is_complete());
+  tell(hosts.copy(4)->heard_at().since_start + 1ns);
+  BOOST_TEST(hosts.copy(4) == nullptr, "the test's word is one that would count");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
