@@ -17,7 +17,9 @@ namespace hopring::bench {
 // How fast one build of the map is.
 struct Speed {
   double insert_seconds = 0;  // CPU time of all insertions
-  ReadRaces reads;            // against ours
+  double huge_share = 0;      // of the memory that the map takes: what lies on huge pages
+  double huge_share_ours = 0;
+  ReadRaces reads;  // against ours
 };
 
 struct Contender {
@@ -35,11 +37,15 @@ std::vector<Contender> contenders(const std::string& part = {});
 template <class Map>
 Speed measure_speed(const Workload& workload) {
   warm_up<Map>(workload);
+  const ResidentBytes start = resident_now();
   Map theirs(workload);
   const double insert_seconds = time_insertions(workload, theirs);
+  const ResidentBytes with_theirs = resident_now();
   HopringMap ours(workload);
   fill(workload, ours);
-  return {insert_seconds, race_reads(workload, ours, theirs)};
+  const ResidentBytes with_both = resident_now();
+  return {insert_seconds, huge_share(start, with_theirs), huge_share(with_theirs, with_both),
+          race_reads(workload, ours, theirs)};
 }
 
 template <class Map>

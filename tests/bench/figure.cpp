@@ -34,12 +34,12 @@ Figure speed_of(std::string_view name, std::string_view best_name, const Rounds&
   return figure_of(name, "million/s", best_name, speeds);
 }
 
-void print_json(const Figure& figure) {
+void print_json(const Figure& figure, std::string_view pages) {
   std::printf(
       "{\"name\": \"%.*s\", \"ours\": %.4f, \"best\": %.4f, \"best_name\": \"%.*s\", \"ratio\": "
-      "%.4f}\n",
+      "%.4f, \"pages\": \"%.*s\"}\n",
       width(figure.name), figure.name.data(), figure.ours, figure.best, width(figure.best_name),
-      figure.best_name.data(), figure.ratio);
+      figure.best_name.data(), figure.ratio, width(pages), pages.data());
   std::fflush(stdout);
 }
 

@@ -50,7 +50,8 @@ Figure figure_of(std::string_view name, std::string_view unit, std::string_view 
 Figure speed_of(std::string_view name, std::string_view best_name, const Rounds& seconds,
                 std::uint64_t operations);
 
-void print_json(const Figure& figure);
+// `pages`: on which the maps were.
+void print_json(const Figure& figure, std::string_view pages);
 void print_heading();
 void print_row(const Figure& figure);
 

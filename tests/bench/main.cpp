@@ -29,7 +29,9 @@ void measure_table(const Options& options) {
   }
   if (!options.json) print_heading();
   const auto print = [&](const std::vector<Figure>& figures) {
-    for (const Figure& figure : figures) options.json ? print_json(figure) : print_row(figure);
+    for (const Figure& figure : figures) {
+      options.json ? print_json(figure, name_of(options.pages)) : print_row(figure);
+    }
   };
   std::ofstream curve(options.curve);
   if (!options.curve.empty() && !(curve << "entries,overhead_bytes,load" << std::endl)) {
@@ -42,6 +44,7 @@ void measure_table(const Options& options) {
   const std::vector<Trial> trials =
       try_all(workload, wanted, {is_wanted("memory"), inserts, inserts || is_wanted("read")});
   if (is_wanted("memory")) print(footprint_figures(workload, trials, curve));
+  if (is_wanted("copied")) print(copied_figures(workload));
   if (inserts) print(insert_figures(workload, trials));
   if (is_wanted("read")) print(read_figures(workload, trials));
   if (is_wanted("batch")) print(batch_figures(workload));
@@ -68,7 +71,9 @@ int main(int argc, char** argv) {
     return exit_usage;
   }
   try {
-    measure_table(std::get<Options>(options));
+    const auto& wanted = std::get<Options>(options);
+    use_pages(wanted.pages, argv);
+    measure_table(wanted);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hopring-bench: %s\n", error.what());
     return exit_failure;

@@ -16,7 +16,7 @@ constexpr std::int64_t value_bytes_max = 65536;
 
 constexpr const char* usage =
     R"(usage: hopring-bench table [--entries N] [--value B] [--against TEXT] [--only TEXT]
-                           [--json] [--curve FILE]
+                           [--pages huge|small] [--json] [--curve FILE]
        hopring-bench net --help
 
 Measures the table of hopring against maps that a user could pick: std::unordered_map and
@@ -28,6 +28,10 @@ Overheads and loads are measured while a map grows from N to 2 N entries; the wo
 moment of that. Insertions go from none to N. Each map grows in a process of its own. Times are
 medians of five pairs, hopring and the other in turn; the ratio is the median of theirs, hopring
 over the best of the others. More is better for speeds and loads, less for all else.
+
+All maps have the same pages: with --pages huge hopring and malloc both ask the system for huge
+ones, with --pages small nobody gets them. Figures of both settings do not compare. The program
+starts itself anew, so that malloc learns of it (GLIBC_TUNABLES).
 
 Where only hopring has such a figure, 'best' is the goal, and best_name says "goal". The best of
 flood and equal_positions_us is hopring itself with keys that nobody has chosen.
@@ -52,8 +56,10 @@ po::options_description describe() {
        "only maps with TEXT in their names, as tsl or 'stored hash'; 'best' is the best of "
        "these")  //
       ("only", po::value<std::string>()->default_value(""),
-       "only groups of figures with TEXT in their names: memory, insert, read, batch, halves, "
-       "mixed, rewrite, arcs, hostile")                                      //
+       "only groups of figures with TEXT in their names: memory, copied, insert, read, batch, "
+       "halves, mixed, rewrite, arcs, hostile")  //
+      ("pages", po::value<std::string>()->default_value(std::string(name_of(defaults.pages))),
+       "huge or small: the pages of all maps")                               //
       ("json", po::bool_switch(), "one JSON object a line for each figure")  //
       ("curve", po::value<std::string>()->default_value(""),
        "a file for hopring's overhead and load at each size, as rows of CSV");
@@ -97,11 +103,16 @@ std::variant<Options, Help, UsageError> parse(const std::vector<std::string>& ar
   if (auto wrong = problem(entries, value_bytes)) return UsageError{*wrong};
   const auto only = given["only"].as<std::string>();
   if (!is_part_of_a_group(only)) return UsageError{"--only: no group has '" + only + "'"};
+  const auto pages = given["pages"].as<std::string>();
+  if (pages != name_of(Pages::huge) && pages != name_of(Pages::small)) {
+    return UsageError{"--pages must be huge or small, not '" + pages + "'"};
+  }
   return Options{static_cast<std::uint64_t>(entries),
                  static_cast<std::size_t>(value_bytes),
                  given["json"].as<bool>(),
                  given["against"].as<std::string>(),
                  only,
+                 pages == name_of(Pages::huge) ? Pages::huge : Pages::small,
                  given["curve"].as<std::string>()};
 }
 

@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "tests/bench/pages.hpp"
+
 namespace hopring::bench {
 
 struct Options {
@@ -18,7 +20,8 @@ struct Options {
   bool json = false;
   std::string against;  // a part of the names of the contenders that are wanted; empty = all
   std::string only;     // a part of the names of the groups of figures that are wanted
-  std::string curve;    // a file for rows of entries, overhead and load of ours; empty = none
+  Pages pages = Pages::huge;
+  std::string curve;  // a file for rows of entries, overhead and load of ours; empty = none
 };
 
 struct Help {
@@ -26,8 +29,8 @@ struct Help {
 };
 
 // The groups of figures, in the order in which they are printed.
-inline constexpr std::array<std::string_view, 9> groups{
-    "memory", "insert", "read", "batch", "halves", "mixed", "rewrite", "arcs", "hostile"};
+inline constexpr std::array<std::string_view, 10> groups{
+    "memory", "copied", "insert", "read", "batch", "halves", "mixed", "rewrite", "arcs", "hostile"};
 
 // What is wrong with the command line, in words fit for whoever typed it.
 struct UsageError {

@@ -46,7 +46,7 @@ def bars_of(figure: dict, y: float) -> list[str]:
     behind = figure["ratio"] < 1 if better == "more" else figure["ratio"] > allowed
     return [
         text(BARS_LEFT - 10, y + 12, figure["name"], 'text-anchor="end" font-weight="bold"'),
-        text(BARS_LEFT - 10, y + 24, f"{better} is better",
+        text(BARS_LEFT - 10, y + 24, f'{better} is better, {figure["pages"]} pages',
              'text-anchor="end" font-size="10" fill="#777"'),
         bar(y, figure["ours"] / longest, BEHIND if behind else OURS,
             f'{number(figure["ours"])}, ratio {number(figure["ratio"])}'),

@@ -17,4 +17,9 @@ inline void say_progress(std::string_view what, std::string_view whose) {
                whose.data());
 }
 
+inline void say_share_on_huge_pages(std::string_view whose, double share) {
+  std::fprintf(stderr, "hopring-bench:         %.0f %% on huge pages of %.*s\n", 100 * share,
+               static_cast<int>(whose.size()), whose.data());
+}
+
 }  // namespace hopring::bench

@@ -9,15 +9,34 @@
 
 namespace hopring::bench {
 
-std::size_t resident_bytes() {
+namespace {
+
+// The line `Name:   123 kB`.
+std::size_t bytes_in_rollup(const std::string& wanted) {
+  constexpr auto line_bytes_max = std::numeric_limits<std::streamsize>::max();
   std::ifstream rollup("/proc/self/smaps_rollup");
-  rollup.ignore(std::numeric_limits<std::streamsize>::max(), '\n');  // the range of addresses
+  rollup.ignore(line_bytes_max, '\n');  // the range of addresses
   std::string name;
   std::size_t kibibytes = 0;
-  if (!(rollup >> name >> kibibytes) || name != "Rss:") {
-    throw std::runtime_error("no resident memory in /proc/self/smaps_rollup");
+  while (rollup >> name >> kibibytes) {
+    if (name == wanted) return kibibytes * 1024;
+    rollup.ignore(line_bytes_max, '\n');
   }
-  return kibibytes * 1024;
+  throw std::runtime_error("no " + wanted + " in /proc/self/smaps_rollup");
+}
+
+}  // namespace
+
+std::size_t resident_bytes() { return bytes_in_rollup("Rss:"); }
+
+ResidentBytes resident_now() {
+  return {bytes_in_rollup("Rss:"), bytes_in_rollup("AnonHugePages:")};
+}
+
+double huge_share(const ResidentBytes& before, const ResidentBytes& after) {
+  if (after.all <= before.all || after.huge <= before.huge) return 0;
+  return static_cast<double>(after.huge - before.huge) /
+         static_cast<double>(after.all - before.all);
 }
 
 std::size_t resident_bytes_peak() {

@@ -85,6 +85,8 @@ std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender
     if (parts.speed) {
       say_progress("insertions, gets and scans", each.name);
       trial.speed = in_child([&] { return each.measure_speed(workload); });
+      say_share_on_huge_pages("hopring", trial.speed.huge_share_ours);
+      say_share_on_huge_pages(each.name, trial.speed.huge_share);
     }
   }
   return trials;

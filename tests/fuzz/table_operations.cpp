@@ -1,13 +1,13 @@
 // A table under any sequence of operations, against a std::map: what both answer must agree, and
 // the invariants must hold. See checked_table.hpp for what is compared when.
 //
-// The first bytes choose the blocks, the positions, the number of keys and the range; then each
-// operation is a byte and its arguments. What is read past the input's end is zero. Cuts leave up
-// to eight tables of neighbouring arcs; an operation goes to the one that owns its key's position,
-// and to none if that one was dropped.
+// The first bytes choose the blocks, whether ages are kept, the positions, the number of keys and
+// the range; then each operation is a byte and its arguments. What is read past the input's end is
+// zero. Cuts leave up to eight tables of neighbouring arcs; an operation goes to the one that owns
+// its key's position, and to none if that one was dropped.
 
-#include "tests/fuzz/checked_table.hpp"
 #include "tests/fuzz/fuzz_target.hpp"
+#include "tests/storage/table/checked_table.hpp"
 #include "tests/storage/table/table_fixture.hpp"
 
 using namespace hopring;
@@ -47,6 +47,10 @@ enum class Operation {
   scan,
   name_due,
   name_all_due,
+  use,
+  use_many,
+  name_oldest,
+  put_evicting,
   split,
   clear,
   set_limit,
@@ -55,13 +59,18 @@ enum class Operation {
 
 // By the operation's byte: what fills a table comes more often than what empties it.
 constexpr Operation operations[] = {
-    Operation::put,       Operation::put,       Operation::put,          Operation::put_many,
-    Operation::put_many,  Operation::put_many,  Operation::put_many,     Operation::put_many,
-    Operation::overwrite, Operation::overwrite, Operation::overwrite,    Operation::overwrite,
-    Operation::erase,     Operation::erase,     Operation::erase,        Operation::erase_many,
-    Operation::find,      Operation::find,      Operation::scan,         Operation::scan,
-    Operation::scan,      Operation::name_due,  Operation::name_all_due, Operation::split,
-    Operation::split,     Operation::clear,     Operation::set_limit,    Operation::lift_limit,
+    Operation::put,          Operation::put,          Operation::put,
+    Operation::put_many,     Operation::put_many,     Operation::put_many,
+    Operation::put_many,     Operation::put_many,     Operation::overwrite,
+    Operation::overwrite,    Operation::overwrite,    Operation::overwrite,
+    Operation::erase,        Operation::erase,        Operation::erase,
+    Operation::erase_many,   Operation::find,         Operation::find,
+    Operation::scan,         Operation::scan,         Operation::scan,
+    Operation::name_due,     Operation::name_all_due, Operation::split,
+    Operation::split,        Operation::clear,        Operation::set_limit,
+    Operation::lift_limit,   Operation::use,          Operation::use_many,
+    Operation::name_oldest,  Operation::name_oldest,  Operation::put_evicting,
+    Operation::put_evicting,
 };
 
 class Input {
@@ -78,6 +87,11 @@ class Input {
   unsigned number() {
     const unsigned high = byte();
     return high << 8 | byte();
+  }
+  std::uint64_t position() {
+    std::uint64_t position = 0;
+    for (int i = 0; i < 8; ++i) position = position << 8 | byte();
+    return position;
   }
 
  private:
@@ -103,8 +117,7 @@ std::string key_of(unsigned number) {
 class Run {
  public:
   Run(const std::uint8_t* data, std::size_t size)
-      : input_(data, size),
-        pool_({.block_bytes = input_.chance(1, 2) ? std::size_t{4096} : std::size_t{65536}}) {
+      : input_(data, size), pool_(pool_options(input_)) {
     constexpr unsigned numbers[] = {100, 1000, 3000, 6000};
     constexpr Range ranges[] = {{0, 0}, {2, 2}, {1ull << 63, 1ull << 63}, {41, 42}};
     position_of_ = input_.choice(positions);
@@ -124,6 +137,7 @@ class Run {
   }
 
  private:
+  static PoolOptions pool_options(Input& input);
   void perform(Operation operation);
   void put(const std::string& key, const StoredRecord& stored);
   void put_many();
@@ -132,6 +146,10 @@ class Run {
   void find(const std::string& key);
   void scan();
   void name_due();
+  void use(const std::string& key);
+  void use_many();
+  void name_oldest();
+  void put_evicting();
   void split();
   void set_limit();
 
@@ -154,6 +172,13 @@ class Run {
   std::uint64_t steps_ = 0;
   unsigned stored_ = 0;  // makes each value another
 };
+
+PoolOptions Run::pool_options(Input& input) {
+  PoolOptions options;
+  options.block_bytes = input.chance(1, 2) ? 4096 : 65536;
+  options.keeps_ages = input.chance(1, 2);
+  return options;
+}
 
 void Run::perform(Operation operation) {
   ++steps_;
@@ -180,6 +205,14 @@ void Run::perform(Operation operation) {
       return name_due();
     case Operation::name_all_due:
       return any_table().name_all_due(input_.byte());
+    case Operation::use:
+      return use(known_key());
+    case Operation::use_many:
+      return use_many();
+    case Operation::name_oldest:
+      return name_oldest();
+    case Operation::put_evicting:
+      return put_evicting();
     case Operation::split:
       return split();
     case Operation::clear:
@@ -247,13 +280,56 @@ void Run::name_due() {
   table.name_due(now_ms, segments_max, records_max, input_.chance(1, 2));
 }
 
-// Cuts at the position of a key, beside it, or where arcs may end; then both halves live on, or one
-// of them.
+void Run::use(const std::string& key) {
+  ++steps_;
+  CheckedTable* const table = owner(key);
+  if (table != nullptr && pool_.keeps_ages()) table->find_and_mark(key);
+}
+
+void Run::use_many() {
+  const unsigned first = input_.number();
+  const unsigned count = input_.byte() * 6u;
+  const unsigned stride = 1u + input_.byte() % 64;
+  for (unsigned i = 0; i < count && steps_ < steps_max; ++i) {
+    use(key_of((first + i * stride) % numbers_));
+  }
+}
+
+void Run::name_oldest() {
+  const std::string key = this->key();
+  const bool is_spared = input_.chance(1, 2);
+  const std::size_t bytes_wanted = value_size();
+  CheckedTable* const table = owner(key);
+  if (table == nullptr || !pool_.keeps_ages()) return;
+  table->check_oldest(position_of_(key), is_spared ? key : "", bytes_wanted);
+}
+
+void Run::put_evicting() {
+  ++steps_;
+  const std::string key = this->key();
+  const StoredRecord record = stored(value_size());
+  CheckedTable* const table = owner(key);
+  if (table == nullptr || !pool_.keeps_ages()) return;
+  if (!table->put_evicting(key, record, bytes_max_)) has_refused_ = true;
+}
+
+// Cuts at the position of a key, beside it, where arcs may end, anywhere, before the first record
+// of a table or after its last, or at the ends of its range; then both halves live on, or one of
+// them.
 void Run::split() {
   const std::uint64_t position = position_of_(key());
   const unsigned low_bits = input_.byte() % 64;
-  const std::uint64_t places[] = {position, position - 1, position + 1,
-                                  position | ((std::uint64_t{1} << low_bits) - 1)};
+  const CheckedTable& table = any_table();
+  const Range range = table.table().range();
+  const std::uint64_t places[] = {position,
+                                  position - 1,
+                                  position + 1,
+                                  position | ((std::uint64_t{1} << low_bits) - 1),
+                                  input_.position(),
+                                  table.empty() ? position : table.first_position() - 1,
+                                  table.empty() ? position : table.last_position(),
+                                  range.begin + 1,
+                                  range.end - 1};
   const std::uint64_t at = input_.choice(places);
   const unsigned fate = input_.byte() % 8;
   for (std::size_t i = 0; i < tables_.size(); ++i) {

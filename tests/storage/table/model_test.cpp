@@ -1,62 +1,18 @@
-// The table against std::map, under good, bad and constant positions.
+// The table against std::map, under good, bad and constant positions, without and with ages.
 // A failure prints the seed; run again with HOPRING_TEST_SEED=<seed>.
 
+#include <array>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <map>
-#include <tuple>
 
+#include "tests/storage/table/checked_table.hpp"
 #include "tests/storage/table/table_fixture.hpp"
 
 using namespace hopring;
 
 namespace {
-
-struct Stored {
-  std::string value;
-  std::uint8_t type = 0;
-  std::int64_t expiry_ms = 0;
-  bool operator==(const Stored&) const = default;
-};
-
-// Records by (position counted from the range's begin, key): the order that a scan promises.
-struct Model {
-  std::map<std::pair<std::uint64_t, std::string>, Stored> records;
-  std::uint64_t origin = 0;
-  PositionOf position_of;
-
-  std::pair<std::uint64_t, std::string> place(std::string_view key) const {
-    return {position_of(key) - origin, std::string(key)};
-  }
-};
-
-void require_equal(const HopscotchTable& table, const Model& model) {
-  BOOST_REQUIRE(table.size() == model.records.size());
-  auto expected = model.records.begin();
-  std::uint64_t key_bytes = 0;
-  std::uint64_t value_bytes = 0;
-  table.scan(table.first_cursor(), [&](const RecordView& record) {
-    BOOST_REQUIRE((expected != model.records.end()));
-    BOOST_REQUIRE(record.position - model.origin == expected->first.first);
-    BOOST_REQUIRE(record.key == expected->first.second);
-    BOOST_REQUIRE(
-        (Stored{std::string(record.value), record.type, record.expiry_ms} == expected->second));
-    key_bytes += record.key.size();
-    value_bytes += record.value.size();
-    ++expected;
-    return true;
-  });
-  BOOST_REQUIRE((expected == model.records.end()));
-  BOOST_REQUIRE(table.key_bytes() == key_bytes);
-  BOOST_REQUIRE(table.value_bytes() == value_bytes);
-}
-
-std::string random_bytes(Rng& rng, std::size_t size) {
-  std::string bytes(size, '\0');
-  for (char& c : bytes) c = static_cast<char>(rng.next());
-  return bytes;
-}
 
 struct Case {
   const char* name;
@@ -64,41 +20,131 @@ struct Case {
   std::size_t block_bytes;
   std::uint64_t keys;
   Range range;
+  bool keeps_ages = false;
+
+  PoolOptions pool() const {
+    PoolOptions options;
+    options.block_bytes = block_bytes;
+    options.keeps_ages = keeps_ages;
+    return options;
+  }
 };
 std::ostream& operator<<(std::ostream& os, const Case& c) { return os << c.name; }
 
+constexpr std::uint64_t half = 1ull << 63;
+
 const Case cases[] = {
     {"good positions", good_positions, 65536, 300, whole_ring},
-    {"good positions, small blocks", good_positions, 4096, 300, {1ull << 63, 1ull << 63}},
-    {"many keys, small blocks", good_positions, 4096, 4000, {77, 77}},
-    {"nine positions", bad_positions, 4096, 700, whole_ring},
-    {"nine positions, a range that wraps past zero", bad_positions, 65536, 700, {2, 2}},
-    {"one position", constant_positions, 4096, 500, whole_ring},
-    {"one position, of a range of one", constant_positions, 65536, 500, {41, 42}},
+    {"good positions, small blocks", good_positions, 4096, 300, {half, half}},
+    {"many keys", good_positions, 32768, 4000, {77, 77}},
+    {"half a ring that wraps past zero", good_positions, 4096, 1000, {3ull << 62, 1ull << 62}},
+    {"nine positions", bad_positions, 4096, 1200, {half, half}},
+    {"nine positions, a range that wraps past zero", bad_positions, 65536, 1200, {2, 2}},
+    {"one position", constant_positions, 4096, 400, whole_ring},
+    {"one position, of a range of one", constant_positions, 65536, 400, {41, 42}},
+    {"ages, good positions", good_positions, 65536, 300, whole_ring, true},
+    {"ages, many keys, small blocks", good_positions, 4096, 4000, {half, half}, true},
+    {"ages, nine positions", bad_positions, 4096, 1200, {2, 2}, true},
+    {"ages, one position", constant_positions, 32768, 400, whole_ring, true},
 };
 
-// One random operation on both.
-void step(Rng& rng, HopscotchTable& table, Model& model, std::uint64_t keys, unsigned puts_of_ten) {
-  const std::string key = key_number(rng.below(keys));
-  const std::uint64_t position = model.position_of(key);
-  const auto place = model.place(key);
-  if (rng.chance(puts_of_ten, 10)) {
-    const std::size_t size = rng.chance(1, 20) ? rng.below(6000) : rng.below(80);
-    const Stored stored{random_bytes(rng, size), static_cast<std::uint8_t>(rng.below(128)),
-                        rng.chance(1, 4) ? static_cast<std::int64_t>(rng.below(1u << 30)) : 0};
-    const PutResult result =
-        table.put({position, key, stored.value, stored.type, stored.expiry_ms});
-    BOOST_REQUIRE(result ==
-                  (model.records.contains(place) ? PutResult::replaced : PutResult::created));
-    model.records[place] = stored;
-  } else {
-    BOOST_REQUIRE(table.erase(position, key) == (model.records.erase(place) == 1));
+std::string random_bytes(Rng& rng, std::size_t size) {
+  std::string bytes(size, '\0');
+  for (char& c : bytes) c = static_cast<char>(rng.next());
+  return bytes;
+}
+
+// A key whose position is in the table's range, if a few draws find one; else empty.
+std::string random_key(Rng& rng, const CheckedTable& table, const Case& c) {
+  for (int i = 0; i < 64; ++i) {
+    std::string key = key_number(rng.below(c.keys));
+    if (table.owns(c.position_of(key))) return key;
   }
-  const std::string other = key_number(rng.below(keys));
-  const auto found = table.find(model.position_of(other), other);
-  const auto expected = model.records.find(model.place(other));
-  BOOST_REQUIRE(found.has_value() == (expected != model.records.end()));
-  if (found) BOOST_REQUIRE(found->value == expected->second.value);
+  return {};
+}
+
+StoredRecord random_record(Rng& rng) {
+  const std::size_t size = rng.chance(1, 20) ? rng.below(6000) : rng.below(80);
+  return {random_bytes(rng, size), static_cast<std::uint8_t>(rng.below(128)),
+          rng.chance(1, 4) ? static_cast<std::int64_t>(rng.below(1u << 30)) : 0};
+}
+
+// A use of a record, and a question for the oldest one.
+void step_of_ages(Rng& rng, CheckedTable& table, const Case& c) {
+  const std::string used = random_key(rng, table, c);
+  if (used.empty()) return;
+  if (rng.chance(2, 3)) table.find_and_mark(used);
+  const std::string spared = rng.chance(1, 2) ? random_key(rng, table, c) : "";
+  table.check_oldest(c.position_of(used), spared, rng.chance(1, 4) ? 5000 : 50);
+}
+
+// One random operation, and a look at a record.
+void step(Rng& rng, CheckedTable& table, const Case& c, unsigned puts_of_ten) {
+  const std::string key = random_key(rng, table, c);
+  if (key.empty()) return;
+  if (rng.chance(puts_of_ten, 10)) {
+    table.put(key, random_record(rng), 0);
+  } else {
+    table.erase(key);
+  }
+  if (const std::string other = random_key(rng, table, c); !other.empty()) table.find(other);
+  if (c.keeps_ages) step_of_ages(rng, table, c);
+}
+
+// Where a table is cut.
+enum class Cut {
+  anywhere,
+  after_the_first_position,
+  before_the_first_record,
+  at_the_first_record,
+  at_a_record,
+  before_a_record,
+  after_a_record,
+  at_the_last_record,
+  before_the_last_position,
+  where_arcs_end,
+  count
+};
+
+// A position to cut at; nullopt if the table has none of the kind.
+std::optional<std::uint64_t> position_of_cut(Rng& rng, const CheckedTable& table, const Case& c,
+                                             Cut cut) {
+  const Range range = table.table().range();
+  const std::uint64_t extent = range.end - range.begin - 1;
+  if (extent == 0 || table.empty()) return std::nullopt;
+  const std::uint64_t record = c.position_of(table.key_from(key_number(rng.below(c.keys))));
+  const std::uint64_t anywhere = range.begin + 1 + rng.below(extent);
+  const auto position = [&]() -> std::uint64_t {
+    switch (cut) {
+      case Cut::after_the_first_position:
+        return range.begin + 1;
+      case Cut::before_the_first_record:
+        return table.first_position() - 1;
+      case Cut::at_the_first_record:
+        return table.first_position();
+      case Cut::at_a_record:
+        return record;
+      case Cut::before_a_record:
+        return record - 1;
+      case Cut::after_a_record:
+        return record + 1;
+      case Cut::at_the_last_record:
+        return table.last_position();
+      case Cut::before_the_last_position:
+        return range.end - 1;
+      case Cut::where_arcs_end:
+        return anywhere | ((std::uint64_t{1} << rng.below(64)) - 1);
+      default:
+        return anywhere;
+    }
+  }();
+  if (!range.contains(position) || position == range.end) return std::nullopt;
+  return position;
+}
+
+// Erases whatever is there.
+void empty(CheckedTable& table) {
+  while (!table.empty()) table.erase(table.key_from({}));
 }
 
 }  // namespace
@@ -106,86 +152,73 @@ void step(Rng& rng, HopscotchTable& table, Model& model, std::uint64_t keys, uns
 BOOST_AUTO_TEST_SUITE(table_model)
 
 // Goal: the table and std::map agree whatever the order of operations.
-// Method: random operations on both, in phases that fill and phases that empty; an audit after
-// each, or after each eighth where there are many keys, since an audit looks at all of them.
-BOOST_DATA_TEST_CASE(agrees_with_the_standard_map, cases, c) {
+// Method: random operations on both, in phases that fill and phases that empty. After each one the
+// invariants are audited, and now and then all records are compared.
+BOOST_DATA_TEST_CASE(agrees_with_the_standard_map_after_each_step, cases, c) {
   const std::uint64_t seed = test_seed(1);
   BOOST_TEST_CONTEXT("seed " << seed) {
     Rng rng(seed);
-    BlockPool pool({.block_bytes = c.block_bytes});
-    HopscotchTable table(pool, c.range, c.position_of);
-    Model model{{}, c.range.begin + 1, c.position_of};
+    BlockPool pool(c.pool());
+    CheckedTable table(pool, c.range, c.position_of, Audits::always);
+    std::size_t segments_most = 0;
+    std::uint64_t spilled_most = 0;
     for (unsigned phase = 0; phase < 6; ++phase) {
       for (unsigned i = 0; i < 1500; ++i) {
-        step(rng, table, model, c.keys, phase % 2 == 0 ? 8 : 2);
-        if (i % 8 == 0 || c.keys < 500) table.audit();
+        step(rng, table, c, phase % 2 == 0 ? 8 : 2);
+        segments_most = std::max(segments_most, table.table().segments());
+        spilled_most = std::max(spilled_most, table.table().spilled());
       }
-      pool.audit();
-      require_equal(table, model);
     }
-    for (const auto& [place, stored] : std::map(model.records)) {
-      BOOST_REQUIRE(table.erase(place.first + model.origin, place.second));
-    }
-    table.audit();
-    BOOST_TEST(table.size() == 0u);
+    const bool is_good = c.position_of.function == good_positions.function;
+    BOOST_TEST((spilled_most > 0) == !is_good);
+    if (is_good && c.keys > 1000) BOOST_TEST(segments_most > 2u);
+    empty(table);
     BOOST_TEST(pool.lent_bytes() == 0u);
   }
 }
 
 // Goal: a cut leaves each half with exactly its records, wherever it falls.
-// Method: fill, cut at random positions again and again, compare each part with its part of a
-// model.
-BOOST_DATA_TEST_CASE(halves_have_exactly_their_records, cases, c) {
+// Method: a full table is cut at each kind of place again and again; all parts live on meanwhile.
+BOOST_DATA_TEST_CASE(parts_have_exactly_their_records_wherever_a_cut_falls, cases, c) {
   const std::uint64_t seed = test_seed(2);
   BOOST_TEST_CONTEXT("seed " << seed) {
     Rng rng(seed);
-    BlockPool pool({.block_bytes = c.block_bytes});
-    HopscotchTable rest(pool, c.range, c.position_of);
-    Model model{{}, c.range.begin + 1, c.position_of};
-    for (unsigned i = 0; i < 5000; ++i) step(rng, rest, model, c.keys, 8);
-    while (rest.range().begin + 1 != rest.range().end) {
-      const Range range = rest.range();
-      const std::uint64_t others = range.end - range.begin - 1;
-      const std::uint64_t kept = rng.chance(1, 2) ? rng.below(others) : rng.below(others) / 8;
-      const std::uint64_t at = range.begin + 1 + kept;
-      HopscotchTable upper = rest.split_off(at);
-      rest.audit();
-      upper.audit();
-      BOOST_REQUIRE((rest.range() == Range{range.begin, at}));
-      BOOST_REQUIRE((upper.range() == Range{at, range.end}));
-      Model lower_model{{}, model.origin, c.position_of};
-      while (!model.records.empty() && model.records.begin()->first.first <= kept) {
-        lower_model.records.insert(model.records.extract(model.records.begin()));
+    std::array<unsigned, static_cast<std::size_t>(Cut::count)> cuts{};
+    for (unsigned round = 0; round < cuts.size(); ++round) {
+      BlockPool pool(c.pool());
+      std::vector<CheckedTable> tables;
+      tables.emplace_back(pool, c.range, c.position_of);
+      for (unsigned i = 0; i < 3000; ++i) step(rng, tables[0], c, 8);
+      for (unsigned i = 0; i < 3 * cuts.size(); ++i) {
+        const std::size_t kind = (i + round) % cuts.size();
+        CheckedTable& lower = tables[rng.below(tables.size())];
+        const auto at = position_of_cut(rng, lower, c, static_cast<Cut>(kind));
+        if (!at) continue;
+        tables.push_back(lower.split_off(*at));
+        ++cuts[kind];
+        for (int k = 0; k < 20; ++k) step(rng, tables[rng.below(tables.size())], c, 5);
       }
-      Model upper_model{{}, at + 1, c.position_of};
-      for (const auto& [place, stored] : model.records) {
-        upper_model.records[upper_model.place(place.second)] = stored;
+      for (CheckedTable& table : tables) {
+        table.check_all();
+        empty(table);
       }
-      require_equal(rest, lower_model);
-      require_equal(upper, upper_model);
-      for (unsigned i = 0; i < 20; ++i) {  // both live on
-        if (lower_model.records.empty()) break;
-        const std::string key = lower_model.records.begin()->first.second;
-        BOOST_REQUIRE(rest.erase(c.position_of(key), key));
-        lower_model.records.erase(lower_model.records.begin());
-      }
-      rest.audit();
-      rest = std::move(upper);
-      model = std::move(upper_model);
+      BOOST_TEST(pool.lent_bytes() == 0u);
     }
+    const bool can_be_cut = interval_of(c.range).extent > 0;
+    for (const unsigned times : cuts) BOOST_TEST((times > 0) == can_be_cut);
   }
 }
-
 // Goal: a cursor survives whatever happens between two calls.
 // Method: scan in small steps while keys come and go; those that stay must be met exactly once.
 BOOST_DATA_TEST_CASE(a_scan_meets_each_key_that_stays_once, cases, c) {
   const std::uint64_t seed = test_seed(3);
   BOOST_TEST_CONTEXT("seed " << seed) {
     Rng rng(seed);
-    BlockPool pool({.block_bytes = c.block_bytes});
+    BlockPool pool(c.pool());
     HopscotchTable table(pool, c.range, c.position_of);
     std::map<std::string, unsigned> met;
     for (std::uint64_t i = 0; i < c.keys; i += 2) {
+      if (!c.range.contains(c.position_of(key_number(i)))) continue;
       met[key_number(i)] = 0;
       BOOST_REQUIRE(table.put({c.position_of(key_number(i)), key_number(i), "stays", 0, 0}) ==
                     PutResult::created);
@@ -202,6 +235,7 @@ BOOST_DATA_TEST_CASE(a_scan_meets_each_key_that_stays_once, cases, c) {
       });
       for (unsigned i = 0; i < 30; ++i) {
         const std::string key = key_number(rng.below(c.keys / 2) * 2 + 1);
+        if (!c.range.contains(c.position_of(key))) continue;
         if (rng.chance(1, 2)) {
           BOOST_REQUIRE(table.put({c.position_of(key), key, "comes and goes", 0, 0}) !=
                         PutResult::out_of_memory);

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "storage/table/slot_array.hpp"
+#include "tests/storage/table/checked_table.hpp"
 #include "tests/storage/table/table_fixture.hpp"
 
 using namespace hopring;
@@ -240,6 +241,26 @@ BOOST_AUTO_TEST_CASE(what_is_never_used_stays_the_oldest) {
     const auto victim = t.table.oldest(rng.next(), {}, 0);
     BOOST_REQUIRE(victim.has_value());
     BOOST_TEST(std::stoul(std::string(victim->key.substr(4))) % 8 == 0u, victim->key);
+  }
+}
+
+// Goal: nor while a table grows many times over, when a round of its segments takes longer.
+// Method: a few records, all but one of which are used for a while; then only new ones come. After
+// each the model says whether what is named is the oldest.
+BOOST_AUTO_TEST_CASE(what_is_never_used_stays_the_oldest_while_a_table_grows) {
+  for (const unsigned few : {8u, 17u, 31u, 60u}) {
+    for (unsigned uses = 100; uses <= 600; uses += 20) {
+      BlockPool pool(with_ages());
+      CheckedTable table(pool, whole_ring, good_positions);
+      for (unsigned i = 0; i < few; ++i) table.put(key_number(i), {"value"}, 0);
+      for (unsigned i = 0; i < uses; ++i) table.find_and_mark(key_number(1 + i % (few - 1)));
+      for (unsigned i = few; i < 3000; ++i) {
+        table.put(key_number(i), {"value"}, 0);
+        if (i % 16 == 0) table.check_oldest(good_position(nullptr, key_number(i)), "", 0);
+        if (i % 64 == 0) table.check_oldest(good_position(nullptr, key_number(0)), "", 0);
+      }
+      BOOST_TEST(table.table().segments() > 2u);
+    }
   }
 }
 

@@ -1,0 +1,121 @@
+// A million records of one position, as somebody makes them who knows the ring's hash key: none is
+// lost, and an operation costs what docs/table.md says.
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <ctime>
+
+#include "tests/storage/table/counted_memory.hpp"
+#include "tests/storage/table/table_fixture.hpp"
+
+using namespace hopring;
+
+namespace {
+
+constexpr std::uint64_t records = 1'000'000;
+
+// Bounds of docs/table.md. Of time: a walk of all records would take a thousand times as long.
+constexpr double operation_us_max = 50;                // in the mean of a batch
+constexpr std::uint64_t positions_computed_max = 192;  // by one operation: those in a neighbourhood
+constexpr std::uint64_t records_moved_max = 889;
+constexpr std::size_t record_bytes_max = 200;
+
+// One position for all, and how often somebody asked for it.
+struct OnePosition {
+  std::uint64_t position = 42;
+  mutable std::uint64_t computed = 0;
+
+  static std::uint64_t of(const void* one, std::string_view) {
+    const auto* const self = static_cast<const OnePosition*>(one);
+    ++self->computed;
+    return self->position;
+  }
+};
+
+// Runs an operation for the numbers from `first` to before `end`, in batches whose cost is looked
+// at.
+struct Costs {
+  const OnePosition& one;
+  std::uint64_t computed_most = 0;
+
+  template <class Operation>
+  void run(const char* name, std::uint64_t first, std::uint64_t end, Operation&& operation) {
+    constexpr std::uint64_t batch = 10'000;
+    double worst = 0;
+    for (; first < end; first += batch) {
+      const std::clock_t start = std::clock();
+      for (std::uint64_t i = first; i < first + batch; ++i) {
+        const std::uint64_t before = one.computed;
+        operation(i, key_number(i));
+        computed_most = std::max(computed_most, one.computed - before);
+      }
+      const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+      const double us = seconds * 1e6 / static_cast<double>(batch);
+      BOOST_REQUIRE(us <= operation_us_max);
+      worst = std::max(worst, us);
+    }
+    BOOST_TEST_MESSAGE(name << ": at most " << worst << " us in the mean of " << batch);
+  }
+};
+
+void require_all_once(const HopscotchTable& table) {
+  std::uint64_t visited = 0;
+  std::string last;
+  table.scan(table.first_cursor(), [&](const RecordView& record) {
+    BOOST_REQUIRE(last < record.key);
+    last = record.key;
+    ++visited;
+    return true;
+  });
+  BOOST_TEST(visited == table.size());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(equal_positions)
+
+BOOST_AUTO_TEST_CASE(a_million_records_of_one_position_are_kept_at_a_bounded_cost) {
+  const OnePosition one;
+  const PositionOf position_of{&OnePosition::of, &one};
+  const std::size_t start = allocated_bytes();
+  BlockPool pool;
+  HopscotchTable table(pool, whole_ring, position_of);
+  Costs costs{one};
+  const auto put = [&](const std::string& key, const char* value, PutResult expected) {
+    BOOST_REQUIRE(table.put({one.position, key, value, 0, 0}) == expected);
+  };
+  costs.run("put", 0, records,
+            [&](std::uint64_t, const std::string& key) { put(key, "value", PutResult::created); });
+  BOOST_TEST(table.size() == records);
+  BOOST_TEST(table.spilled() > records * 99 / 100);
+  const double bytes = static_cast<double>(allocated_bytes() - start) / records;
+  BOOST_TEST_MESSAGE(bytes << " bytes a record");
+  BOOST_TEST(bytes <= record_bytes_max);
+  table.audit();
+  pool.audit();
+  costs.run("put over", 0, records, [&](std::uint64_t i, const std::string& key) {
+    put(key, i % 2 == 0 ? "another" : "other", PutResult::replaced);
+  });
+  costs.run("find", 0, records, [&](std::uint64_t i, const std::string& key) {
+    const auto record = table.find(one.position, key);
+    BOOST_REQUIRE(record.has_value());
+    BOOST_REQUIRE(record->value == (i % 2 == 0 ? "another" : "other"));
+  });
+  costs.run("find of none", 0, records, [&](std::uint64_t, const std::string& key) {
+    BOOST_REQUIRE(!table.find(one.position, key + "!").has_value());
+  });
+  require_all_once(table);
+  const auto erase = [&](std::uint64_t, const std::string& key) {
+    BOOST_REQUIRE(table.erase(one.position, key));
+  };
+  costs.run("erase", 0, records / 2, erase);
+  table.audit();
+  costs.run("erase", records / 2, records, erase);
+  BOOST_TEST(table.work().records_moved_max <= records_moved_max);
+  BOOST_TEST(costs.computed_most <= positions_computed_max);
+  BOOST_TEST(table.size() == 0u);
+  BOOST_TEST(pool.lent_bytes() == 0u);
+  table.audit();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
