@@ -163,6 +163,12 @@ struct AesInstructions {
   static Block load(const void* from) noexcept {
     return _mm_loadu_si128(static_cast<const Block*>(from));
   }
+  // A key that is not one whole block and fewer than sixteen bytes, as most keys are. Out of line:
+  // then those need no loop and no stack.
+  [[gnu::target("aes,ssse3"), gnu::noinline]] static std::uint64_t hash_unusual(
+      const void* keyed_hash, std::string_view bytes) noexcept;
+  [[gnu::target("aes,ssse3")]] static std::uint64_t finish(Block state, Block whitening) noexcept;
+  [[gnu::target("aes,ssse3")]] static Block absorb(Block state, Block block) noexcept;
   // The last bytes of at least sixteen, behind their whole blocks, and the padding.
   [[gnu::target("aes,ssse3")]] static Block last_of(const char* end, std::size_t rest) noexcept;
   // Fewer than sixteen bytes and the padding. Out of line: keys are longer.
@@ -178,6 +184,14 @@ struct AesInstructions {
       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, padding};
 };
 
+AesInstructions::Block AesInstructions::absorb(Block state, Block block) noexcept {
+  state = _mm_xor_si128(state, block);
+  for (std::size_t i = 0; i < absorbing_rounds; ++i) {
+    state = _mm_aesenc_si128(state, _mm_setzero_si128());
+  }
+  return state;
+}
+
 AesInstructions::Block AesInstructions::last_of(const char* end, std::size_t rest) noexcept {
   const std::size_t skipped = block_bytes - rest;
   return _mm_or_si128(_mm_shuffle_epi8(load(end - block_bytes), load(to_front.data() + skipped)),
@@ -191,28 +205,36 @@ AesInstructions::Block AesInstructions::all_of(const char* from, std::size_t siz
   return load(block.bytes.data());
 }
 
-std::uint64_t AesInstructions::hash(const void* keyed_hash, std::string_view bytes) noexcept {
-  const auto& self = *static_cast<const KeyedHash*>(keyed_hash);
-  const Block whitening = load(self.whitening_.bytes.data());
-  const Block zero = _mm_setzero_si128();
-  Block state = load(self.start_.bytes.data());
-  const char* at = bytes.data();
-  const char* const end = at + bytes.size();
-  if (bytes.size() >= block_bytes) [[likely]] {
-    do {
-      state = _mm_xor_si128(state, load(at));
-      for (std::size_t i = 0; i < absorbing_rounds; ++i) state = _mm_aesenc_si128(state, zero);
-      at += block_bytes;
-    } while (end - at >= static_cast<std::ptrdiff_t>(block_bytes));
-    state = _mm_xor_si128(state, last_of(end, static_cast<std::size_t>(end - at)));
-  } else {
-    state = _mm_xor_si128(state, all_of(at, bytes.size()));
-  }
+std::uint64_t AesInstructions::finish(Block state, Block whitening) noexcept {
   const auto key = [](std::size_t i) { return load(public_keys[i].bytes.data()); };
   state = _mm_xor_si128(_mm_xor_si128(state, whitening), key(0));
   for (std::size_t i = 1; i < rounds; ++i) state = _mm_aesenc_si128(state, key(i));
   state = _mm_xor_si128(_mm_aesenclast_si128(state, key(rounds)), whitening);
   return static_cast<std::uint64_t>(_mm_cvtsi128_si64(state));
+}
+
+std::uint64_t AesInstructions::hash(const void* keyed_hash, std::string_view bytes) noexcept {
+  const std::size_t rest = bytes.size() - block_bytes;
+  if (rest >= block_bytes) [[unlikely]]
+    return hash_unusual(keyed_hash, bytes);
+  const auto& self = *static_cast<const KeyedHash*>(keyed_hash);
+  const Block first = absorb(load(self.start_.bytes.data()), load(bytes.data()));
+  const Block last = last_of(bytes.data() + bytes.size(), rest);
+  return finish(_mm_xor_si128(first, last), load(self.whitening_.bytes.data()));
+}
+
+std::uint64_t AesInstructions::hash_unusual(const void* keyed_hash,
+                                            std::string_view bytes) noexcept {
+  const auto& self = *static_cast<const KeyedHash*>(keyed_hash);
+  Block state = load(self.start_.bytes.data());
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
+  for (; end - at >= static_cast<std::ptrdiff_t>(block_bytes); at += block_bytes) {
+    state = absorb(state, load(at));
+  }
+  const auto rest = static_cast<std::size_t>(end - at);
+  const Block last = bytes.size() < block_bytes ? all_of(at, rest) : last_of(end, rest);
+  return finish(_mm_xor_si128(state, last), load(self.whitening_.bytes.data()));
 }
 
 KeyedHash::Function KeyedHash::fastest() noexcept {
