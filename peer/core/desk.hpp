@@ -10,6 +10,7 @@
 //
 // Sans-IO. Thread rule: belongs to its shard's thread.
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -165,8 +166,9 @@ class Desk {
   Time next_write_note_{};
   std::unordered_map<std::uint64_t, Gather> gathers_;
   std::unordered_map<std::uint64_t, Part> parts_;
-  std::unordered_map<std::uint64_t, Await> awaits_;
-  std::unordered_map<std::uint64_t, Slot> slots_;  // by waiter
+  // Each write of an arc with several copies passes here: no allocation for each.
+  boost::unordered_flat_map<std::uint64_t, Await> awaits_;
+  boost::unordered_flat_map<std::uint64_t, Slot> slots_;  // by waiter
 };
 
 }  // namespace hopring

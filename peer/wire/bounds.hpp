@@ -19,6 +19,7 @@ bool is_well_formed(const Value& value);  // decode_integer() and decode_floatin
 bool is_well_formed(const Record& record);
 bool is_well_formed(const ScanStep& step);
 bool is_well_formed(const Entry& entry);
+inline bool is_well_formed(const SharedEntry& entry) { return is_well_formed(*entry); }
 bool is_well_formed(const RememberedResult& remembered);
 bool is_well_formed(const Redirect& redirect);
 bool is_well_formed(const OpResult& result);

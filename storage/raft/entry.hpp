@@ -6,8 +6,10 @@
 // stands in the command or beside it.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "routing/view.hpp"
@@ -89,6 +91,32 @@ struct Entry {
     archive& index& term& command& as_of_ms& stamp;
   }
   friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+// An entry that the log and the messages to all members share. Never changes: any thread may read
+// it.
+class SharedEntry {
+ public:
+  SharedEntry() = default;  // of no entry: to be read into
+  SharedEntry(Entry entry) : entry_(std::make_shared<const Entry>(std::move(entry))) {}
+
+  const Entry& operator*() const noexcept { return *entry_; }
+  const Entry* operator->() const noexcept { return entry_.get(); }
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    if constexpr (Archive::is_loading::value) {
+      Entry entry;
+      archive& entry;
+      *this = SharedEntry(std::move(entry));
+    } else {
+      archive&* entry_;
+    }
+  }
+  friend bool operator==(const SharedEntry& a, const SharedEntry& b) { return *a == *b; }
+
+ private:
+  std::shared_ptr<const Entry> entry_;
 };
 
 // What an entry costs in memory and, roughly, on the wire; in bytes.

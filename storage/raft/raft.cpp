@@ -149,11 +149,11 @@ std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms, std::uint64_
   return index;
 }
 
-void Raft::push(Entry entry) {
-  if (const auto* change = std::get_if<ChangeRoster>(&entry.command)) {
-    rosters_.push_back({entry.index, change->roster});
+void Raft::push(SharedEntry entry) {
+  if (const auto* change = std::get_if<ChangeRoster>(&entry->command)) {
+    rosters_.push_back({entry->index, change->roster});
   }
-  const bool changes = std::holds_alternative<ChangeRoster>(entry.command);
+  const bool changes = std::holds_alternative<ChangeRoster>(entry->command);
   log_.push(std::move(entry));
   if (changes && is_primary()) update_peers();
 }
@@ -424,10 +424,10 @@ void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox&
 bool Raft::is_sound(const AppendEntries& message) const {
   std::uint64_t index = message.previous_index;
   std::uint64_t term = message.previous_term;
-  for (const Entry& each : message.entries) {
-    if (each.index != ++index || each.term < term || each.term > message.term) return false;
-    if (index == log_.base_index() + 1 && each.term < log_.term_at(index - 1)) return false;
-    term = each.term;
+  for (const SharedEntry& each : message.entries) {
+    if (each->index != ++index || each->term < term || each->term > message.term) return false;
+    if (index == log_.base_index() + 1 && each->term < log_.term_at(index - 1)) return false;
+    term = each->term;
     const bool known = log_.base_index() < index && index <= committed_;
     if (known && log_.term_at(index) != term) return false;
   }
@@ -435,13 +435,13 @@ bool Raft::is_sound(const AppendEntries& message) const {
 }
 
 // What is here already stays; what differs was never committed, and gives way.
-void Raft::take(std::vector<Entry>&& entries) {
-  for (Entry& entry : entries) {
-    if (entry.index <= log_.base_index()) continue;
-    if (entry.index <= log_.last_index()) {
-      if (log_.term_at(entry.index) == entry.term) continue;
-      log_.truncate(entry.index - 1);
-      while (rosters_.back().index >= entry.index) rosters_.pop_back();
+void Raft::take(std::vector<SharedEntry>&& entries) {
+  for (SharedEntry& entry : entries) {
+    if (entry->index <= log_.base_index()) continue;
+    if (entry->index <= log_.last_index()) {
+      if (log_.term_at(entry->index) == entry->term) continue;
+      log_.truncate(entry->index - 1);
+      while (rosters_.back().index >= entry->index) rosters_.pop_back();
     }
     push(std::move(entry));
   }

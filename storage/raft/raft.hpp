@@ -270,9 +270,9 @@ class Raft {
                RaftOutbox& out) const;
   bool has_votes() const;
   void lead(Now now);
-  void push(Entry entry);
+  void push(SharedEntry entry);
   bool is_sound(const AppendEntries& message) const;
-  void take(std::vector<Entry>&& entries);
+  void take(std::vector<SharedEntry>&& entries);
   void update_peers();
   void advance_commit();
   void commit_to(std::uint64_t index);

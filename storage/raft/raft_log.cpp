@@ -39,19 +39,19 @@ std::uint64_t RaftLog::term_at(std::uint64_t index) const {
 
 const Entry& RaftLog::at(std::uint64_t index) const {
   HOPRING_CHECK(base_index_ < index && index <= last_index());
-  return entries_[static_cast<std::size_t>(index - base_index_ - 1)];
+  return *entries_[static_cast<std::size_t>(index - base_index_ - 1)];
 }
 
-void RaftLog::push(Entry entry) {
-  HOPRING_CHECK(entry.index == last_index() + 1 && entry.term >= last_term());
-  bytes_ += bytes_of(entry.command);
+void RaftLog::push(SharedEntry entry) {
+  HOPRING_CHECK(entry->index == last_index() + 1 && entry->term >= last_term());
+  bytes_ += bytes_of(entry->command);
   entries_.push_back(std::move(entry));
 }
 
 void RaftLog::truncate(std::uint64_t index) {
   HOPRING_CHECK(base_index_ <= index);
   while (last_index() > index) {
-    bytes_ -= bytes_of(entries_.back().command);
+    bytes_ -= bytes_of(entries_.back()->command);
     entries_.pop_back();
   }
 }
@@ -59,14 +59,14 @@ void RaftLog::truncate(std::uint64_t index) {
 void RaftLog::trim(std::uint64_t index) {
   HOPRING_CHECK(index <= last_index());
   while (base_index_ < index) {
-    base_term_ = entries_.front().term;
+    base_term_ = entries_.front()->term;
     ++base_index_;
-    bytes_ -= bytes_of(entries_.front().command);
+    bytes_ -= bytes_of(entries_.front()->command);
     entries_.pop_front();
   }
 }
 
-std::vector<Entry> RaftLog::after(std::uint64_t index, std::size_t bytes_max) const {
+std::vector<SharedEntry> RaftLog::after(std::uint64_t index, std::size_t bytes_max) const {
   HOPRING_CHECK(base_index_ <= index);
   std::size_t count = 0;
   std::size_t bytes = 0;

@@ -27,7 +27,7 @@ class RaftLog {
   std::uint64_t base_index() const noexcept { return base_index_; }
   std::uint64_t last_index() const noexcept { return base_index_ + entries_.size(); }
   std::uint64_t last_term() const noexcept {
-    return entries_.empty() ? base_term_ : entries_.back().term;
+    return entries_.empty() ? base_term_ : entries_.back()->term;
   }
   std::size_t bytes() const noexcept { return bytes_; }
 
@@ -37,7 +37,7 @@ class RaftLog {
   const Entry& at(std::uint64_t index) const;
 
   // REQUIRES: entry.index == last_index() + 1, entry.term >= last_term().
-  void push(Entry entry);
+  void push(SharedEntry entry);
   // Takes back the entries after `index`. REQUIRES: base_index() <= index.
   void truncate(std::uint64_t index);
   // Drops the entries up to and including `index`. REQUIRES: index <= last_index().
@@ -45,12 +45,12 @@ class RaftLog {
 
   // Entries after `index`, at most bytes_max of them, but one if there is one.
   // REQUIRES: base_index() <= index.
-  std::vector<Entry> after(std::uint64_t index, std::size_t bytes_max) const;
+  std::vector<SharedEntry> after(std::uint64_t index, std::size_t bytes_max) const;
 
  private:
   std::uint64_t base_index_;
   std::uint64_t base_term_;
-  std::deque<Entry> entries_;
+  std::deque<SharedEntry> entries_;
   std::size_t bytes_ = 0;
 };
 

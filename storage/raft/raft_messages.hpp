@@ -47,7 +47,7 @@ struct AppendEntries {
   std::uint64_t previous_term = 0;
   std::uint64_t committed = 0;    // index
   std::uint64_t held_by_all = 0;  // index: nobody will ask for entries up to here
-  std::vector<Entry> entries;
+  std::vector<SharedEntry> entries;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {

@@ -23,6 +23,7 @@ namespace hopring {
 
 class RandomArchive {
  public:
+  using is_loading = std::true_type;
   explicit RandomArchive(Rng& rng) : rng_(rng) {}
 
   template <class T>

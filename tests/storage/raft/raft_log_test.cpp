@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(gives_entries_by_bytes_but_at_least_one) {
   const std::size_t each = bytes_of(entry(1, 1).command);
   BOOST_TEST(log.after(10, 1).size() == 1u);
   BOOST_TEST(log.after(11, 2 * each).size() == 2u);
-  BOOST_TEST(log.after(11, 2 * each).front().index == 12u);
+  BOOST_TEST(log.after(11, 2 * each).front()->index == 12u);
   BOOST_TEST(log.after(10, 100 * each).size() == 5u);
 }
 
