@@ -28,6 +28,12 @@ struct MemoryOf {
 
 }  // namespace
 
+std::uint64_t ReplicaHost::room() const noexcept {
+  const std::size_t bound = options_.pool.bytes_max;
+  if (bound == 0) return ~std::uint64_t{0};
+  return bound - std::min(bound, pool_.resident_bytes());
+}
+
 // For one arc. REQUIRES: there is a bound.
 std::size_t ReplicaHost::memory_left() const {
   const std::size_t bound = options_.pool.bytes_max - options_.pool.bytes_max / holes_part;
