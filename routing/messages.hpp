@@ -27,10 +27,12 @@ struct PeerLoad {
   // Relative memory; a share is weight / sum of weights. 0: it is leaving.
   std::uint32_t weight = 1;
   std::uint64_t copy_parts = 0;  // of all its copies, primary arcs included
+  // Bytes of a copy that any of its shards would take now; the most there is without a limit.
+  std::uint64_t room = ~std::uint64_t{0};
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& bytes& ring_parts& arcs& weight& copy_parts;
+    archive& bytes& ring_parts& arcs& weight& copy_parts& room;
   }
   friend bool operator==(const PeerLoad&, const PeerLoad&) = default;
 };

@@ -229,6 +229,7 @@ void OpMachine::note(const ArcMark& mark, Part& part) {
 
 void OpMachine::on_doubt(Now now, PartId id, OpError error) {
   Part& part = parts_.at(id);
+  if (is_read(part)) return pause_part(now, id, OpError::moving);  // it has changed nothing
   if (!part.stamp) return finish_with(id, error);
   part.doubt = error;
   pause_part(now, id, error);

@@ -161,6 +161,7 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
   std::optional<Gift> best;
   double best_load = 0;
   const auto consider = [&](const Candidate& each, unsigned cuts) {
+    if (want.measure == Measure::copies && each.bytes >> cuts > want.load.room) return;
     const double load = std::ldexp(load_of_arc(each, want.measure), -static_cast<int>(cuts));
     const double peak =
         std::max(mine - load / weight_of(own), theirs + load / weight_of(want.load));

@@ -39,7 +39,7 @@ void Front::place_copies(Now now, Outbox& out) {
     const std::size_t before = next.size();
     std::vector<PeerRef> taken(present.begin(), present.end());
     while (next.size() < ring_->replicas) {
-      const auto newcomer = membership_->newcomer(now, {taken, next}, others);
+      const auto newcomer = membership_->newcomer(now, {taken, next, each.bytes}, others);
       if (!newcomer) break;
       next.push_back(*newcomer);
       taken.push_back(*newcomer);
@@ -92,7 +92,7 @@ void Front::mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>&
   if (victim == present.rend()) return;
   std::vector<PeerRef> next(present.begin(), present.end());
   std::erase(next, *victim);
-  const auto newcomer = membership_->newcomer_elsewhere(now, {present, next}, others);
+  const auto newcomer = membership_->newcomer_elsewhere(now, {present, next, arc.bytes}, others);
   if (!newcomer) return;
   next.push_back(*newcomer);
   mending_.insert(arc.view.arc.end);
@@ -144,7 +144,7 @@ void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& 
   std::erase(next, from);
   std::erase_if(next, [&](const PeerRef& each) { return member_.health().is_dead(each); });
   std::optional<PeerRef> to = pass.to;
-  if (leaves) to = membership_->newcomer(now, {members, next}, living_peers());
+  if (leaves) to = membership_->newcomer(now, {members, next, arc->bytes}, living_peers());
   if (to && !has(next, *to)) next.push_back(*to);
   passing_[pass.end] = from;
   directory_.begin_move(pass.end);

@@ -38,6 +38,7 @@ Membership::Membership(const PeerRef& self, const Limits& limits, const RingConf
 PeerLoad Membership::load(const ArcDirectory& arcs) const {
   PeerLoad load = arcs.load();
   load.weight = leaving_ ? 0 : weight_;
+  load.room = room_;
   return load;
 }
 
@@ -81,9 +82,10 @@ void Membership::on_gone(const PeerRef& peer) {
 
 // Copies that are placed.
 
-// All that may have a copy beside the members.
-std::vector<PeerRef> Membership::candidates(Now now, std::span<const PeerRef> members,
+// All that may have a copy beside the members. Who is full would refuse it.
+std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
                                             std::span<const PeerRef> others) const {
+  const auto& members = vacancy.members;
   const auto may_have = [&](const PeerRef& peer) {
     if (peer == self_ || std::find(members.begin(), members.end(), peer) != members.end()) {
       return false;
@@ -96,7 +98,12 @@ std::vector<PeerRef> Membership::candidates(Now now, std::span<const PeerRef> me
     if (std::find(choice.begin(), choice.end(), each) == choice.end()) choice.push_back(each);
   }
   std::erase_if(choice, [&](const PeerRef& each) { return !may_have(each); });
-  return choice;
+  std::vector<PeerRef> roomy = choice;
+  std::erase_if(roomy, [&](const PeerRef& each) {
+    const PeerLoad* load = balancer_.known(now.monotonic, each);
+    return load != nullptr && load->room < vacancy.bytes;
+  });
+  return roomy.empty() ? choice : roomy;
 }
 
 // Those on hosts where nobody stays. If that is not all of them, who has just refused is not asked
@@ -128,14 +135,14 @@ std::optional<PeerRef> Membership::draw(Now now, const std::vector<PeerRef>& cho
 
 std::optional<PeerRef> Membership::newcomer(Now now, const Vacancy& vacancy,
                                             std::span<const PeerRef> others) {
-  const std::vector<PeerRef> choice = candidates(now, vacancy.members, others);
+  const std::vector<PeerRef> choice = candidates(now, vacancy, others);
   const std::vector<PeerRef> apart = elsewhere(now, choice, vacancy.staying);
   return draw(now, apart.empty() ? choice : apart);
 }
 
 std::optional<PeerRef> Membership::newcomer_elsewhere(Now now, const Vacancy& vacancy,
                                                       std::span<const PeerRef> others) {
-  return draw(now, elsewhere(now, candidates(now, vacancy.members, others), vacancy.staying));
+  return draw(now, elsewhere(now, candidates(now, vacancy, others), vacancy.staying));
 }
 
 void Membership::on_leaver(Now now, const PeerRef& peer) {

@@ -40,6 +40,7 @@ class Membership {
 
   // What this peer carries now.
   PeerLoad load(const ArcDirectory& arcs) const;
+  void set_room(std::uint64_t room) noexcept { room_ = room; }  // see PeerLoad
 
   void on_lookup(Now now, const LookupDone& done);
   // Answers, and says what is to be given, if anything is; which then counts as on its way.
@@ -66,10 +67,11 @@ class Membership {
   struct Vacancy {
     std::span<const PeerRef> members;
     std::span<const PeerRef> staying;
+    std::uint64_t bytes = 0;
   };
   // The lighter of two that are drawn from `others` and from the peers whose loads are known; of
-  // those on hosts where nobody stays, if there are any that have not just refused. nullopt: there
-  // is nobody.
+  // those that have room for it, as far as is known, if there are any; of these on hosts where
+  // nobody stays, if there are any that have not just refused. nullopt: there is nobody.
   std::optional<PeerRef> newcomer(Now now, const Vacancy& vacancy, std::span<const PeerRef> others);
   // The same, on such a host or nowhere.
   std::optional<PeerRef> newcomer_elsewhere(Now now, const Vacancy& vacancy,
@@ -94,7 +96,7 @@ class Membership {
     PeerRef from;
   };
 
-  std::vector<PeerRef> candidates(Now now, std::span<const PeerRef> members,
+  std::vector<PeerRef> candidates(Now now, const Vacancy& vacancy,
                                   std::span<const PeerRef> others) const;
   std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
                                  std::span<const PeerRef> staying) const;
@@ -113,6 +115,7 @@ class Membership {
   std::uint32_t nodes_per_peer_;
   std::uint32_t replicas_;
   std::uint32_t weight_;
+  std::uint64_t room_ = ~std::uint64_t{0};
   Rng rng_;
   Balancer balancer_;
   std::size_t lookups_open_ = 0;

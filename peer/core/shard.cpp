@@ -207,6 +207,7 @@ ShardStatus Shard::status(Now now, std::uint32_t index) const {
     status.arcs.push_back(size_of(now, view.arc.end));
   });
   if (replicas_) add_copies(now, status);
+  if (replicas_) status.room = replicas_->room();
   status.transfers = transfers();
   status.counters = host_ ? host_->counters() : replicas_->counters();
   status.table_bytes = host_ ? host_->resident_bytes() : replicas_->resident_bytes();

@@ -122,6 +122,7 @@ struct ShardStatus {
   std::size_t transfers = 0;       // moves, learners and kept copies: see GroupHost
   GroupCounters counters;
   std::size_t table_bytes = 0;
+  std::uint64_t room = ~std::uint64_t{0};  // see PeerLoad; of rings of several copies
 };
 
 // What each of the peer's shards is made with.

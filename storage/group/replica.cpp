@@ -371,7 +371,7 @@ void Replica::end_waiting(GroupOutbox& out) {
   held_.end(out);
   if (waiters_.empty()) return;
   for (const Waiter& each : std::exchange(waiters_, {})) {
-    const OpError error = each.round ? OpError::moving : OpError::unknown;
+    const OpError error = each.get ? OpError::moving : OpError::unknown;
     out.push_back(Answered{each.waiter, error_result(error)});
   }
 }

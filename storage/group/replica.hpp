@@ -32,7 +32,7 @@
 //   (1) two complete copies that have applied the same index hold the same records, and their
 //       windows the same stamps.
 //   (2) whoever was told `pending` is answered once: with the result, or if this peer stops being
-//       primary first with `unknown`; a read that waits for a majority with `moving`.
+//       primary first with `unknown`; a read with `moving`, since it has changed nothing.
 //   (3) an entry above applied() is never visible to a read.
 
 #include <cstdint>
@@ -199,7 +199,7 @@ class Replica {
     raft_.beat(send);
   }
 
-  // It is about to be dropped: whoever waits is told that the outcome is not known.
+  // It is about to be dropped: whoever waits for a write is told that the outcome is not known.
   void end_waiting(GroupOutbox& out);
 
   // After calls that propose: sends, and applies what is committed.

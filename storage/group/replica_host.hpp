@@ -95,6 +95,8 @@ class ReplicaHost {
   const std::vector<std::unique_ptr<Replica>>& replicas() const noexcept { return replicas_; }
   GroupCounters counters() const;
   std::size_t resident_bytes() const noexcept { return pool_.resident_bytes(); }
+  // Bytes of the largest copy that is taken now.
+  std::uint64_t room() const noexcept;
   // Changes of members, and copies of arcs that others serve or that are still coming: while there
   // are any, other peers may count on this one.
   std::size_t transfers() const;

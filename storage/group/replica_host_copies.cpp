@@ -22,9 +22,7 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
            each->arc().end != view.arc.end && overlaps(each->arc(), view.arc);
   };
   if (std::any_of(replicas_.begin(), replicas_.end(), is_across)) return false;
-  const std::size_t bytes_max = options_.pool.bytes_max;
-  if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
-  return copies_coming() < options_.learners_max;
+  return offer.bytes <= room() && copies_coming() < options_.learners_max;
 }
 
 std::size_t ReplicaHost::copies_coming() const {

@@ -37,6 +37,13 @@ struct MemoryOf {
 
 }  // namespace
 
+std::uint64_t ReplicaHost::room() const noexcept {
+  const std::size_t bound = options_.pool.bytes_max;
+  if (bound == 0) return ~std::uint64_t{0};
+  const std::size_t used = pool_.resident_bytes() + std::max(log_bytes_, bound / logs_part);
+  return bound - std::min(bound, used);
+}
+
 // After the number of arcs has changed. Where memory is bounded their logs are, too.
 void ReplicaHost::share_log_memory() {
   if (options_.pool.bytes_max == 0) return;

@@ -192,6 +192,14 @@ BOOST_AUTO_TEST_CASE(every_other_error_ends_an_operation_at_once) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_read_is_never_in_doubt_and_is_sent_again) {
+  warm(arc_of("a", 3, peer(1)));
+  BOOST_TEST(start(2, get_a) == send(peer(1), 2, OpRequest{get_a}));
+  BOOST_TEST(reply(peer(1), 2, plain(failed(OpError::unknown))).empty());
+  BOOST_TEST(timer() == send(peer(1), 3, OpRequest{get_a}));
+  BOOST_TEST(reply(peer(1), 3, plain(found("v"))) == finish(2, found("v")));
+}
+
 // Goal: pauses double from 5 to 200 ms, each within a quarter of that.
 BOOST_AUTO_TEST_CASE(pauses_double_up_to_a_bound_and_are_jittered) {
   warm(arc_of("a", 3, peer(1)));

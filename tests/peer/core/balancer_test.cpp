@@ -194,6 +194,24 @@ double moved_load(const Pair& pair, const Balancer::Gift& gift) {
   return std::ldexp(whole, -static_cast<int>(gift.cuts));
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_given_to_who_has_no_room_for_it) {
+  const Balancer levels(1, 3);
+  const Arc lower{Position{0}, Position{1000}};
+  const Arc upper{Position{1000}, Position{2000}};
+  const Candidates arcs{{lower, 400, false}, {upper, 600, false}};
+  WantArc want;
+  want.fair.bytes = 500;
+  want.peers = 2;
+  want.arcs = 64;
+  const auto end_given = [&](std::uint64_t room) -> std::optional<Position> {
+    want.load.room = room;
+    const auto gift = levels.gift(PeerLoad{1000, 0, 2, 1}, arcs, want);
+    return gift ? std::optional(gift->end) : std::nullopt;
+  };
+  BOOST_TEST((end_given(400) == lower.end));
+  BOOST_TEST(!end_given(399).has_value());
+}
+
 // Goal: no gift makes matters worse; so balance comes to rest.
 // Method: random pairs of peers; the heavier of the two must get lighter by a step, and a giver
 // above its fair share must not fall further below it than by what it gave.

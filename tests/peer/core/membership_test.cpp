@@ -33,6 +33,7 @@ struct Fixture {
   Membership membership{self, Limits{}, three_copies(), 1, Rng(1)};
   ArcDirectory arcs;
   Outbox out;
+  std::uint64_t bytes = 0;  // of an arc that lacks a member
 
   void lead(std::uint64_t end, const Members& members) {
     arcs.set(View{Arc{Position{end - 100}, Position{end}}, {1, 0, 1}, 0, members});
@@ -52,12 +53,19 @@ struct Fixture {
     out.clear();
     return membership.on(now, from, want, arcs, out);
   }
+  // It has told of its load.
+  void has_room(const PeerRef& peer, std::uint64_t room) {
+    WantArc want;
+    want.load.room = room;
+    want.fair.bytes = 1;
+    (void)membership.on(now, peer, want, arcs, out);
+  }
   WantArcAnswer::Verdict verdict() const { return sent<WantArcAnswer>(out).at(0).second.verdict; }
   std::set<PeerRef> newcomers(const Members& members, const Members& staying,
                               const std::vector<PeerRef>& others) {
     std::set<PeerRef> drawn;
     for (int i = 0; i < 100; ++i) {
-      if (const auto each = membership.newcomer(now, {members, staying}, others)) {
+      if (const auto each = membership.newcomer(now, {members, staying, bytes}, others)) {
         drawn.insert(*each);
       }
     }
@@ -97,9 +105,23 @@ BOOST_AUTO_TEST_CASE(a_member_that_shares_a_host_is_replaced_on_a_free_one_or_no
   const Members members{self, a2, b1};
   const Members staying{self, b1};
   const std::vector<PeerRef> near{b2};
-  BOOST_TEST(!membership.newcomer_elsewhere(now, {members, staying}, near));
+  BOOST_TEST(!membership.newcomer_elsewhere(now, {members, staying, 0}, near));
   const std::vector<PeerRef> far{b2, c1};
-  BOOST_TEST(membership.newcomer_elsewhere(now, {members, staying}, far).value() == c1);
+  BOOST_TEST(membership.newcomer_elsewhere(now, {members, staying, 0}, far).value() == c1);
+}
+
+// Goal: who would refuse a copy for want of memory is not asked for it while another would not.
+BOOST_AUTO_TEST_CASE(a_full_peer_is_no_new_member_while_another_has_room) {
+  const Members members{self, b1};
+  has_room(c1, 999);
+  has_room(d1, 1000);
+  bytes = 1000;
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
+  bytes = 999;
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{c1, d1}));
+  bytes = 1001;
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{c1, d1}), "nobody has room");
+  BOOST_TEST((newcomers(members, members, {c1, d1, b2}) == Peers{b2}), "it may have, and a host");
 }
 
 BOOST_AUTO_TEST_CASE(an_arc_is_not_given_where_two_of_its_members_would_share_a_host) {

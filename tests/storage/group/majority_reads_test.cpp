@@ -320,6 +320,28 @@ BOOST_AUTO_TEST_CASE(reads_that_wait_are_refused_when_the_primary_steps_down) {
   BOOST_TEST(trio.value(after) == "moving");
 }
 
+// Goal: of what has changed nothing it is known that it has not happened.
+// Method: reads by lease that wait for an entry: that of a write before them, or the removal of
+// what was due.
+BOOST_AUTO_TEST_CASE(reads_by_lease_that_wait_for_an_entry_are_refused_for_certain) {
+  Trio trio(false);
+  Put brief = put_string("brief", "b");
+  brief.expiry = Expiry{Expiry::Kind::after, 50};
+  const auto put = trio.ask(old_primary, brief);
+  trio.deliver();
+  BOOST_REQUIRE(!trio.answers.at(put).error);
+  trio.clocks = {trio.clocks[0] + 100ms, trio.clocks[1] + 100ms, trio.clocks[2] + 100ms};
+  trio.cut = {1, 2};
+  const auto due = trio.ask(old_primary, Get{"brief"});
+  const auto write = trio.ask(old_primary, put_string("k", "w"));
+  const auto after = trio.ask(old_primary, Get{"k"}, true);
+  trio.run(trio.options.raft.quorum_timeout + 200ms);
+  BOOST_TEST(!trio.replica(old_primary).leads());
+  BOOST_TEST(trio.value(due) == "moving");
+  BOOST_TEST(trio.value(write) == "unknown");
+  BOOST_TEST(trio.value(after) == "moving");
+}
+
 BOOST_AUTO_TEST_CASE(a_peer_alone_is_its_own_majority) {
   GroupOptions options;
   options.reads_by_majority = true;
