@@ -17,7 +17,7 @@ constexpr Now now{Time{}, WallTime{1'000'000}};
 std::string answer(std::string_view bytes, std::size_t piece) {
   const PeerRef self{};
   test::MapKeyspace keyspace;
-  resp::Session session(1, 1, self, keyspace);
+  resp::Session session(1, resp::Client{.id = 1}, self, keyspace);
   std::string out;
   std::size_t begin = 0;
   for (std::size_t end = 0; end < bytes.size();) {
@@ -53,6 +53,11 @@ std::vector<std::string> hopring::fuzz_corpus(Rng& rng) {
       "HELLO 3 SETNAME x\r\nCLIENT INFO\r\nCONFIG GET *\r\nCOMMAND INFO get\r\nRESET\r\nQUIT\r\n",
       "MSET a 1 b 2 c 3\r\nMGET a b c d\r\nDEL a b\r\nEXISTS a c\r\nGETDEL c\r\n",
       "SET k v\r\nEXPIRE k 10 GT\r\nPERSIST k\r\nPEXPIREAT k 1000001\r\nGETSET k w\r\n",
+      "SETRANGE k 5 xy\r\nGETRANGE k 1 -2\r\nINCRBYFLOAT f 1e3\r\nGETEX k PX 7\r\nGETEX k "
+      "PERSIST\r\n",
+      "MSETNX a 1 b 2\r\nRENAME a c\r\nRENAMENX c b\r\nSET c 2 IFEQ 1 GET\r\nDELEX c IFNE 3\r\n",
+      "OBJECT ENCODING k\r\nMEMORY USAGE k\r\nOBJECT\r\nCONFIG SET save ''\r\nCLIENT LIST ID 1\r\n",
+      "CLUSTER KEYSLOT {a}b\r\nSCAN 7 MATCH a*[b-c]\\? COUNT 3\r\nKEYS *\r\nFLUSHALL\r\n",
       "*1048576\r\n$33554432\r\nabc",
       "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
   };

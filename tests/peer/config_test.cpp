@@ -56,16 +56,37 @@ BOOST_AUTO_TEST_CASE(without_options_it_listens_on_loopback_and_creates_a_ring) 
 }
 
 BOOST_AUTO_TEST_CASE(every_option_is_taken) {
-  const Config all = config({"--listen",    "[::1]:0",     "--join=10.0.0.1:7",
-                             "--join",      "10.0.0.2:8",  "--join-timeout",
-                             "0.5",         "--replicas",  "5",
-                             "--reads",     "majority",    "--threads=1",
-                             "--nodes",     "64",          "--max-memory",
-                             "2G",          "--evict",     "lru",
-                             "--copy-rate", "10M",         "--takeover-after",
-                             "5",           "--log-level", "debug",
-                             "--weight",    "3",           "--advertise",
-                             "10.0.0.3:9"});
+  const Config all = config({"--listen",
+                             "[::1]:0",
+                             "--join=10.0.0.1:7",
+                             "--join",
+                             "10.0.0.2:8",
+                             "--join-timeout",
+                             "0.5",
+                             "--replicas",
+                             "5",
+                             "--reads",
+                             "majority",
+                             "--threads=1",
+                             "--nodes",
+                             "64",
+                             "--max-memory",
+                             "2G",
+                             "--evict",
+                             "lru",
+                             "--copy-rate",
+                             "10M",
+                             "--takeover-after",
+                             "5",
+                             "--log-level",
+                             "debug",
+                             "--weight",
+                             "3",
+                             "--advertise",
+                             "10.0.0.3:9",
+                             "--resp",
+                             "127.0.0.1:6379",
+                             "--allow-flush"});
   BOOST_TEST(to_string(all.listen) == "[::1]:0");
   BOOST_REQUIRE(all.contacts.size() == 2);
   BOOST_TEST(to_string(all.contacts[1]) == "10.0.0.2:8");
@@ -83,6 +104,8 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
   BOOST_TEST((all.log_level == LogLevel::debug));
   BOOST_TEST(all.weight == 3);
   BOOST_TEST(to_string(*all.advertise) == "10.0.0.3:9");
+  BOOST_TEST(to_string(*all.resp) == "127.0.0.1:6379");
+  BOOST_TEST(all.may_flush);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_take_suffixes) {
@@ -156,8 +179,10 @@ BOOST_AUTO_TEST_CASE(a_file_sets_what_the_command_line_does_not) {
       "\n"
       "  join=10.0.0.1:1   # the first\n"
       "join = 10.0.0.2:2\n"
-      "nodes = 8\n");
+      "nodes = 8\n"
+      "allow-flush = yes\n");
   const Config from_file = config({"--config", file.path});
+  BOOST_TEST(from_file.may_flush);
   BOOST_TEST(to_string(from_file.listen) == "127.0.0.1:1111");
   BOOST_TEST(from_file.contacts.size() == 2);
   BOOST_TEST(from_file.nodes_per_peer == 8);
