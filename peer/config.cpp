@@ -208,8 +208,10 @@ constexpr Option option_table[] = {
      }},
     {"resp", "HOST:PORT",
      "a port for Redis's protocol alone, beside that of --listen, which understands it, too",
-     [](const std::string& text, Config& config) {
-       return take_further_address(text, config.resp);
+     [](const std::string& text, Config& config) -> Problem {
+       if (Problem problem = take_further_address(text, config.resp)) return problem;
+       if (config.resp->port == 0) return "needs a port: nobody would learn which one it is";
+       return std::nullopt;
      }},
     {"join", "HOST:PORT",
      "a peer of the ring to join; may be given several times. Without it the "

@@ -56,7 +56,7 @@ class TellKeys final : public RingWalk {
   std::optional<std::size_t> on_keys(Turn& turn, std::vector<Record>& records) override {
     const std::size_t looked = filter_.look_at(records, [&](const std::string& key) {
       keys_.push_back(key);
-      bytes_ += sizeof key + key.size();
+      bytes_ += sizeof(std::string) + key.size();
     });
     if (bytes_ <= results_bytes_max) return looked;
     turn.reply.error("ERR the reply would be larger than 64 MiB; use SCAN");
@@ -117,10 +117,11 @@ class TellPage final : public Task {
     take(*ring, page.step);
     if (!page.step.next) return reply(turn, Position{0});
     next_ = std::move(*page.step.next);
-    const bool is_enough = met_ >= count_ || ++steps_ >= steps_max;
+    const bool is_enough = met_ >= count_ || ++steps_ >= steps_max || bytes_ > waiting_bytes_mark;
     if (is_enough && next_.last_key.empty()) return reply(turn, next_.position);
     turn.ask_again(scan());
   }
+  std::size_t memory() const override { return bytes_; }
 
  private:
   // Arcs that one command looks into: most of those of a ring without keys are empty.
@@ -135,8 +136,10 @@ class TellPage final : public Task {
       while (!step.records.empty() && at(step.records.back()) == last) step.records.pop_back();
       step.next = ScanCursor{last, {}};
     }
-    const std::size_t looked =
-        filter_.look_at(step.records, [&](const std::string& key) { keys_.push_back(key); });
+    const std::size_t looked = filter_.look_at(step.records, [&](const std::string& key) {
+      keys_.push_back(key);
+      bytes_ += sizeof(std::string) + key.size();
+    });
     met_ += looked;
     if (looked == step.records.size()) return;
     const Position begins = at(step.records[looked]);
@@ -156,6 +159,7 @@ class TellPage final : public Task {
   std::size_t met_ = 0;
   int steps_ = 0;
   std::vector<std::string> keys_;
+  std::size_t bytes_ = 0;  // of them
 };
 
 struct ScanOptions {

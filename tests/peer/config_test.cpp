@@ -56,37 +56,16 @@ BOOST_AUTO_TEST_CASE(without_options_it_listens_on_loopback_and_creates_a_ring) 
 }
 
 BOOST_AUTO_TEST_CASE(every_option_is_taken) {
-  const Config all = config({"--listen",
-                             "[::1]:0",
-                             "--join=10.0.0.1:7",
-                             "--join",
-                             "10.0.0.2:8",
-                             "--join-timeout",
-                             "0.5",
-                             "--replicas",
-                             "5",
-                             "--reads",
-                             "majority",
-                             "--threads=1",
-                             "--nodes",
-                             "64",
-                             "--max-memory",
-                             "2G",
-                             "--evict",
-                             "lru",
-                             "--copy-rate",
-                             "10M",
-                             "--takeover-after",
-                             "5",
-                             "--log-level",
-                             "debug",
-                             "--weight",
-                             "3",
-                             "--advertise",
-                             "10.0.0.3:9",
-                             "--resp",
-                             "127.0.0.1:6379",
-                             "--allow-flush"});
+  const Config all = config({"--listen",    "[::1]:0",     "--join=10.0.0.1:7",
+                             "--join",      "10.0.0.2:8",  "--join-timeout",
+                             "0.5",         "--replicas",  "5",
+                             "--reads",     "majority",    "--threads=1",
+                             "--nodes",     "64",          "--max-memory",
+                             "2G",          "--evict",     "lru",
+                             "--copy-rate", "10M",         "--takeover-after",
+                             "5",           "--log-level", "debug",
+                             "--weight",    "3",           "--advertise",
+                             "10.0.0.3:9"});
   BOOST_TEST(to_string(all.listen) == "[::1]:0");
   BOOST_REQUIRE(all.contacts.size() == 2);
   BOOST_TEST(to_string(all.contacts[1]) == "10.0.0.2:8");
@@ -104,8 +83,10 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
   BOOST_TEST((all.log_level == LogLevel::debug));
   BOOST_TEST(all.weight == 3);
   BOOST_TEST(to_string(*all.advertise) == "10.0.0.3:9");
-  BOOST_TEST(to_string(*all.resp) == "127.0.0.1:6379");
-  BOOST_TEST(all.may_flush);
+  const Config redis = config({"--resp", "127.0.0.1:6379", "--allow-flush"});
+  BOOST_TEST(to_string(*redis.resp) == "127.0.0.1:6379");
+  BOOST_TEST(redis.may_flush);
+  BOOST_TEST(!all.may_flush);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_take_suffixes) {
@@ -157,6 +138,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--log-level", "loud"}, "--log-level must be error, warning, info or debug");
   check_problem({"--weight", "0"}, "--weight must be");
   check_problem({"--nodes", "2", "--nodes", "4"}, "given twice");
+  check_problem({"--resp", "127.0.0.1:0"}, "--resp needs a port");
+  check_problem({"--allow-flush=yes"}, "--allow-flush");
 }
 
 BOOST_AUTO_TEST_CASE(a_wildcard_address_needs_one_that_others_can_dial) {

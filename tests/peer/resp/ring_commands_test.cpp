@@ -236,14 +236,14 @@ BOOST_AUTO_TEST_CASE(keys_are_not_counted_where_a_part_of_the_ring_is_silent) {
 
 BOOST_AUTO_TEST_CASE(wait_tells_the_copies_that_a_majority_has) {
   keyspace.config.replicas = 3;
-  BOOST_TEST(say("WAIT 5 0\n") == "");
-  ReportFound three = report(self, 0, 0);
-  three.report->known = {other, PeerRef{ipv4_endpoint(3, 3), 3}};
-  BOOST_TEST(end_report(std::move(three)) == ":1\r\n");
-  say("WAIT 5 0\n");
-  ReportFound alone = report(self, 0, 0);
-  alone.report->known.clear();
-  BOOST_TEST(end_report(std::move(alone)) == ":0\r\n");
+  const auto wait_among = [&](std::vector<PeerRef> others) {
+    say("WAIT 5 0\n");
+    ReportFound found = report(self, 0, 0);
+    found.report->known = std::move(others);
+    return end_report(std::move(found));
+  };
+  BOOST_TEST(wait_among({other, PeerRef{ipv4_endpoint(3, 3), 3}}) == ":1\r\n");
+  BOOST_TEST(wait_among({}) == ":0\r\n");
   BOOST_TEST(say("WAIT x 0\nWAIT 0 x\nWAIT 0 -1\n") ==
              "-ERR value is not an integer or out of range\r\n"
              "-ERR timeout is not an integer or out of range\r\n-ERR timeout is negative\r\n");
