@@ -94,6 +94,12 @@ Problem take_eviction(const std::string& text, bool& evicts) {
   return std::nullopt;
 }
 
+Problem take_switch(const std::string& text, bool& is_on) {
+  if (text != "yes" && text != "no") return "must be yes or no";
+  is_on = text == "yes";
+  return std::nullopt;
+}
+
 Problem take_reads(const std::string& text, Reads& reads) {
   if (text != "lease" && text != "majority") return "must be lease or majority";
   reads = text == "majority" ? Reads::majority : Reads::lease;
@@ -174,10 +180,10 @@ Problem take_reachable_addresses(const std::string& text, std::vector<Endpoint>&
   return std::nullopt;
 }
 
-Problem take_advertised(const std::string& text, std::optional<Endpoint>& advertised) {
+Problem take_further_address(const std::string& text, std::optional<Endpoint>& further) {
   std::vector<Endpoint> endpoints;
   if (Problem problem = take_addresses(text, endpoints)) return problem;
-  advertised = endpoints.front();
+  further = endpoints.front();
   return std::nullopt;
 }
 
@@ -185,7 +191,7 @@ Problem take_advertised(const std::string& text, std::optional<Endpoint>& advert
 
 struct Option {
   const char* name;
-  const char* argument;
+  const char* argument;  // nullptr: a switch; in a file it is yes or no
   const char* help;
   Problem (*take)(const std::string& text, Config& config);
   bool is_repeatable = false;
@@ -198,7 +204,14 @@ constexpr Option option_table[] = {
     {"advertise", "HOST:PORT",
      "where others reach it, if not at --listen; port 0: that of --listen",
      [](const std::string& text, Config& config) {
-       return take_advertised(text, config.advertise);
+       return take_further_address(text, config.advertise);
+     }},
+    {"resp", "HOST:PORT",
+     "a port for Redis's protocol alone, beside that of --listen, which understands it, too",
+     [](const std::string& text, Config& config) -> Problem {
+       if (Problem problem = take_further_address(text, config.resp)) return problem;
+       if (config.resp->port == 0) return "needs a port: nobody would learn which one it is";
+       return std::nullopt;
      }},
     {"join", "HOST:PORT",
      "a peer of the ring to join; may be given several times. Without it the "
@@ -253,6 +266,8 @@ constexpr Option option_table[] = {
      [](const std::string& text, Config& config) {
        return take_seconds(text, config.limits.takeover_after);
      }},
+    {"allow-flush", nullptr, "let FLUSHALL and FLUSHDB of Redis's protocol erase the whole ring",
+     [](const std::string& text, Config& config) { return take_switch(text, config.may_flush); }},
     {"log-level", "LEVEL", "error, warning, info or debug (info)",
      [](const std::string& text, Config& config) {
        return take_log_level(text, config.log_level);
@@ -263,7 +278,9 @@ options::options_description describe() {
   options::options_description description("Options");
   auto add = description.add_options();
   for (const Option& option : option_table) {
-    add(option.name, options::value<std::string>()->value_name(option.argument), option.help);
+    auto* const value = options::value<std::string>();
+    option.argument == nullptr ? value->zero_tokens() : value->value_name(option.argument);
+    add(option.name, value, option.help);
   }
   add("config", options::value<std::string>()->value_name("FILE"),
       "a file of these options, one `key = value` a line, # for comments");
@@ -401,8 +418,9 @@ std::variant<Config, Notice, BadConfig> read_config(const std::vector<std::strin
     if (option.string_key == "config") {
       if (Problem problem = read_file(option.value.front(), from_file)) return BadConfig{*problem};
     } else {
-      from_command_line.push_back(
-          {option.string_key, option.value.front(), "--" + option.string_key});
+      from_command_line.push_back({option.string_key,
+                                   option.value.empty() ? "yes" : option.value.front(),
+                                   "--" + option.string_key});
     }
   }
   Config config;

@@ -22,6 +22,8 @@ inline constexpr std::uint32_t weight_max = 1'000'000;
 
 struct Config {
   Endpoint listen = ipv4_endpoint(0x7f000001, port_default);  // loopback only, unless told
+  std::optional<Endpoint> resp;                               // a port where RESP alone is spoken
+  bool may_flush = false;                                     // --allow-flush
   std::optional<Endpoint> advertise;  // set if `listen` is an address that others cannot dial
   std::vector<Endpoint> contacts;     // --join; a name stands for all its addresses
   std::uint32_t nodes_per_peer = RingConfig{}.nodes_per_peer;

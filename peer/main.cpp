@@ -62,6 +62,16 @@ int run(const Config& config) {
                         acceptor.error().message() + "; choose another --listen",
                     exit_failure);
   }
+  std::optional<boost::asio::ip::tcp::acceptor> resp_acceptor;
+  if (config.resp) {
+    auto listening = listen_on(io, *config.resp);
+    if (!listening) {
+      return complain("cannot listen on " + to_string(*config.resp) + ": " +
+                          listening.error().message() + "; choose another --resp",
+                      exit_failure);
+    }
+    resp_acceptor = std::move(*listening);
+  }
   const Endpoint bound = from_asio(acceptor->local_endpoint());
   PeerOptions peer{.self = {reached_at(config, bound), random_word()},
                    .ring = new_ring(config),
@@ -78,7 +88,9 @@ int run(const Config& config) {
   Driver driver(io, std::move(*acceptor),
                 {.peer = std::move(peer),
                  .resident_bytes_max = config.memory_bytes_max,
-                 .log_level = config.log_level});
+                 .may_flush = config.may_flush,
+                 .log_level = config.log_level},
+                std::move(resp_acceptor));
   driver.start();
   io.run();
   const Driver::Ending ending = driver.ending().value();

@@ -40,8 +40,12 @@ struct Model {
     }
     return to(gives(Outcome::done), put.value.bytes);
   }
-  Next operator()(const Erase&) const {
-    return state ? to(gives(Outcome::done), std::nullopt) : to(gives(Outcome::not_found), state);
+  Next operator()(const Erase& erase) const {
+    if (!state) return to(gives(Outcome::not_found), state);
+    if (erase.expected && *state != erase.expected->bytes) {
+      return to(gives_value(Outcome::mismatch, *state), state);
+    }
+    return to(gives(Outcome::done), std::nullopt);
   }
   Next operator()(const CompareAndSet& cas) const {
     if (!state) return to(gives(Outcome::not_found), state);
@@ -125,7 +129,9 @@ struct Told {
     const char* names[] = {"put ", "insert ", "replace "};
     return names[static_cast<int>(put.condition)] + put.value.bytes;
   }
-  std::string operator()(const Erase&) const { return "erase"; }
+  std::string operator()(const Erase& erase) const {
+    return erase.expected ? "erase if it is " + erase.expected->bytes : "erase";
+  }
   std::string operator()(const CompareAndSet& cas) const {
     return "compare_and_set " + cas.expected.bytes + " to " + cas.desired.bytes;
   }

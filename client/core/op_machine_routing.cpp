@@ -15,6 +15,8 @@ std::size_t payload_bytes(const Operation& operation) {
   if (const auto* cas = std::get_if<CompareAndSet>(&operation)) {
     bytes += cas->expected.bytes.size() + cas->desired.bytes.size();
   }
+  const auto* erase = std::get_if<Erase>(&operation);
+  if (erase != nullptr && erase->expected) bytes += erase->expected->bytes.size();
   return bytes;
 }
 

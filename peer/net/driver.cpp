@@ -16,7 +16,8 @@ namespace hopring {
 using boost::asio::io_context;
 using boost::system::error_code;
 
-Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Options& options)
+Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Options& options,
+               std::optional<boost::asio::ip::tcp::acceptor> resp_acceptor)
     : io_(io),
       limits_(options.peer.limits),
       log_(options.log_level, options.peer.self.endpoint, options.log),
@@ -25,6 +26,7 @@ Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Op
       front_(options.peer, Rng(random_word())),
       links_(io, *this, limits_, log_),
       listener_(std::move(acceptor), *this, log_),
+      session_options_{options.may_flush, &clients_},
       connections_(options.peer.shards),
       is_drained_(options.peer.shards),
       commands_(options.peer.shards),
@@ -35,6 +37,8 @@ Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Op
       sweep_timer_(io),
       memory_guard_(options.resident_bytes_max),
       signals_(io, SIGTERM, SIGINT) {
+  Listener::Owner& accepts = *this;
+  if (resp_acceptor) resp_listener_.emplace(std::move(*resp_acceptor), accepts, log_, Spoken::resp);
   const PeerOptions& peer = front_.options();
   Worker::Owner& owner = *this;
   for (std::uint32_t i = 0; i < peer.shards; ++i) {
@@ -55,6 +59,7 @@ void Driver::start() {
   for (const auto& worker : workers_) worker->start();
   for (Thread& each : threads_) each.thread = std::thread([&io = *each.io] { io.run(); });
   listener_.start();
+  if (resp_listener_) resp_listener_->start();
   feed([this](Now now, Outbox& out) { front_.start(now, out); });
   sweep();
 }
@@ -193,12 +198,13 @@ void Driver::want_statuses() {
 }
 
 // A connection goes to whoever has the fewest.
-void Driver::on_accepted(boost::asio::ip::tcp::socket socket) {
+void Driver::on_accepted(boost::asio::ip::tcp::socket socket, Spoken spoken) {
   const std::size_t all = std::accumulate(connections_.begin(), connections_.end(), std::size_t{0});
   if (all >= limits_.connections_max) return;  // closes it
   const auto least = std::min_element(connections_.begin(), connections_.end());
   *least += 1;
-  workers_[static_cast<std::size_t>(least - connections_.begin())]->post_socket(std::move(socket));
+  const auto worker = static_cast<std::size_t>(least - connections_.begin());
+  workers_[worker]->post_socket(std::move(socket), spoken);
 }
 
 // Time, signals, the end.
@@ -206,6 +212,7 @@ void Driver::on_accepted(boost::asio::ip::tcp::socket socket) {
 void Driver::sweep() {
   const Time now = read_clocks().monotonic;
   listener_.sweep();
+  if (resp_listener_) resp_listener_->sweep();
   links_.sweep(now);
   guard_memory(now);
   const bool drained =
@@ -247,6 +254,7 @@ void Driver::end(Ending ending) {
   if (ending_) return;
   ending_ = std::move(ending);
   listener_.close();
+  if (resp_listener_) resp_listener_->close();
   links_.finish();
   for (const auto& worker : workers_) worker->post_finish();
 }

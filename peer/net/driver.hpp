@@ -37,6 +37,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   struct Options {
     PeerOptions peer;  // shards: so many threads, that of the io_context among them
     std::uint64_t resident_bytes_max = 0;  // of the process, tables and all; 0: no limit
+    bool may_flush = false;  // --allow-flush: RESP clients may erase all keys of the ring
     LogLevel log_level = LogLevel::info;
     std::FILE* log = stderr;
     std::FILE* announcements = stdout;  // the `ready` line
@@ -49,8 +50,10 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   };
 
   // `acceptor`: listening at options.peer.self.endpoint, or at what is reached through it.
+  // `resp_acceptor`: of a port where RESP alone is spoken.
   Driver(boost::asio::io_context& io, boost::asio::ip::tcp::acceptor acceptor,
-         const Options& options);
+         const Options& options,
+         std::optional<boost::asio::ip::tcp::acceptor> resp_acceptor = std::nullopt);
   ~Driver();
 
   // Begins. The io_context is stopped once the peer has left (SIGTERM, SIGINT, leave()) or cannot
@@ -72,7 +75,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   };
 
   // Listener::Owner
-  void on_accepted(boost::asio::ip::tcp::socket socket) override;
+  void on_accepted(boost::asio::ip::tcp::socket socket, Spoken spoken) override;
   // Links::Owner
   HelloDialer hello_dialer(const PeerRef& to) const override;
   void on_connected(const PeerRef& asked, const Connected& actual) override;
@@ -80,6 +83,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   // Worker::Owner
   void post_notes(std::vector<WorkerNote>&& notes) override;
   Worker& worker(std::uint32_t index) override { return *workers_[index]; }
+  const resp::SessionOptions& session_options() const override { return session_options_; }
 
   void on_note(ShardNews&& news);
   void on_note(FrontNote&& note);
@@ -117,6 +121,9 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   Front front_;
   Links links_;
   Listener listener_;
+  std::optional<Listener> resp_listener_;
+  resp::ClientList clients_;  // that speak RESP, of all workers
+  const resp::SessionOptions session_options_;
   std::vector<Thread> threads_;  // of the workers but for the first
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::size_t> connections_;  // of each worker, about

@@ -9,8 +9,8 @@ namespace hopring {
 using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-Listener::Listener(tcp::acceptor acceptor, Owner& owner, Log& log)
-    : acceptor_(std::move(acceptor)), owner_(owner), log_(log) {}
+Listener::Listener(tcp::acceptor acceptor, Owner& owner, Log& log, Spoken spoken)
+    : acceptor_(std::move(acceptor)), owner_(owner), log_(log), spoken_(spoken) {}
 
 void Listener::accept() {
   is_accepting_ = true;
@@ -19,7 +19,7 @@ void Listener::accept() {
     is_accepting_ = false;
     if (!acceptor_.is_open()) return;
     if (!ec) {
-      owner_.on_accepted(std::move(socket));
+      owner_.on_accepted(std::move(socket), spoken_);
     } else if (ec != boost::asio::error::connection_aborted) {
       // Most likely no descriptors are left: sweep() tries again.
       return log_.write(LogLevel::warning, "event=accept_failed why=\"" + ec.message() + "\"");

@@ -37,8 +37,9 @@ RespService::RespService(boost::asio::io_context& io, Owner& owner, const PeerRe
           }),
       alive_(std::make_shared<RespService*>(this)) {}
 
-std::unique_ptr<resp::Session> RespService::open(std::uint64_t number, std::uint64_t id) {
-  return std::make_unique<resp::Session>(number, id, self_, keyspace_);
+std::unique_ptr<resp::Session> RespService::open(std::uint64_t number, resp::Client client,
+                                                 const resp::SessionOptions& options) {
+  return std::make_unique<resp::Session>(number, std::move(client), self_, keyspace_, options);
 }
 
 void RespService::flush() {

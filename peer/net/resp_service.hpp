@@ -36,7 +36,8 @@ class RespService final : private ClientLinks::Owner {
   RespService(boost::asio::io_context& io, Owner& owner, const PeerRef& self, Shard& shard,
               Desk& desk, DeskOutbox& out, const Limits& limits, Rng rng);
 
-  std::unique_ptr<resp::Session> open(std::uint64_t number, std::uint64_t id);
+  std::unique_ptr<resp::Session> open(std::uint64_t number, resp::Client client,
+                                      const resp::SessionOptions& options);
   void on_reply(Now now, SendReply&& reply) { keyspace_.on_reply(now, std::move(reply)); }
 
   // Performs what the keyspace wants and tells what has ended, of what has come so far.

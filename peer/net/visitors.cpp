@@ -34,10 +34,12 @@ std::size_t answer_bytes_of(const WireMessage& message, const Limits& limits) {
 // One accepted connection: a stranger until its hello, then a client or a peer; or a session.
 class Visitors::Visitor final : public Connection::Owner {
  public:
-  Visitor(Visitors& visitors, std::uint64_t number, tcp::socket socket, const Endpoint& address)
+  Visitor(Visitors& visitors, std::uint64_t number, tcp::socket socket, const Endpoint& address,
+          Spoken spoken)
       : visitors_(visitors),
         number_(number),
         address_(address),
+        spoken_(spoken),
         connection_(Connection::create(std::move(socket), *this, visitors.limits_)) {
     connection_->listen_for_bytes();
   }
@@ -70,6 +72,7 @@ class Visitors::Visitor final : public Connection::Owner {
   Visitors& visitors_;
   std::uint64_t number_;
   Endpoint address_;
+  Spoken spoken_;
   std::shared_ptr<Connection> connection_;
   std::optional<Accepted> accepted_;  // nullopt until the hello
   std::unique_ptr<resp::Session> session_;
@@ -77,6 +80,7 @@ class Visitors::Visitor final : public Connection::Owner {
 };
 
 void Visitors::Visitor::on_frame(const Frame& frame) {
+  if (spoken_ == Spoken::resp) return connection_->close("frames came where RESP is spoken");
   auto message = decode(frame);
   if (!message) return refuse(message.error(), frame.request_id);
   if (!accepted_) return on_hello(*message);
@@ -132,7 +136,7 @@ void Visitors::Visitor::done(const Ticket& ticket) {
 Connection::Owner::Taken Visitors::Visitor::on_bytes(std::string_view bytes) {
   const std::size_t mark = visitors_.limits_.client_replies_bytes_mark;
   if (!session_) {
-    session_ = visitors_.owner_.open_session(number_);
+    session_ = visitors_.owner_.open_session(number_, address_);
     connection_->hold_back_above(mark);
   }
   const Now now = read_clocks();
@@ -145,11 +149,7 @@ Connection::Owner::Taken Visitors::Visitor::on_bytes(std::string_view bytes) {
 void Visitors::Visitor::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
   if (!session_) return;
   connection_->write([&](std::string& out) {
-    if (auto* result = std::get_if<OpResult>(&ended.result)) {
-      session_->on_result(now, ended.call, std::move(*result), out);
-    } else {
-      session_->on_report(now, ended.call, std::get<ReportReply>(ended.result), out);
-    }
+    session_->on_finding(now, ended.call, std::move(ended.finding), out);
   });
   after_session(now);
 }
@@ -183,12 +183,13 @@ Visitors::Visitors(Owner& owner, const Limits& limits, Log& log)
 
 Visitors::~Visitors() = default;
 
-void Visitors::adopt(tcp::socket socket) {
+void Visitors::adopt(tcp::socket socket, Spoken spoken) {
   error_code ec;
   const tcp::endpoint address = socket.remote_endpoint(ec);
   if (ec || is_finishing_) return;  // closes it
   const std::uint64_t number = ++last_number_;
-  auto visitor = std::make_unique<Visitor>(*this, number, std::move(socket), from_asio(address));
+  auto visitor =
+      std::make_unique<Visitor>(*this, number, std::move(socket), from_asio(address), spoken);
   visitor->connection().start();
   visitors_.emplace(number, std::move(visitor));
 }

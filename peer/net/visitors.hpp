@@ -19,6 +19,7 @@
 #include "base/time.hpp"
 #include "peer/core/effects.hpp"
 #include "peer/core/limits.hpp"
+#include "peer/net/listener.hpp"
 #include "peer/net/log.hpp"
 #include "peer/resp/ring_keyspace.hpp"
 #include "peer/resp/session.hpp"
@@ -40,8 +41,9 @@ class Visitors {
     // The reply, or nullopt: Visitors::reply() follows.
     virtual std::optional<ClientReplyMessage> on_request(const Ticket& asker,
                                                          ClientRequestMessage&& request) = 0;
-    // For the first request of a visitor that speaks RESP. It lives as long as that.
-    virtual std::unique_ptr<resp::Session> open_session(std::uint64_t number) = 0;
+    // For the first request of a visitor at `address` that speaks RESP. It lives as long as that.
+    virtual std::unique_ptr<resp::Session> open_session(std::uint64_t number,
+                                                        const Endpoint& address) = 0;
     // Sessions have been shown bytes or results.
     virtual void after_sessions(Now now) = 0;
 
@@ -55,7 +57,7 @@ class Visitors {
   ~Visitors();
 
   // `socket`: connected, and of this thread's io_context.
-  void adopt(boost::asio::ip::tcp::socket socket);
+  void adopt(boost::asio::ip::tcp::socket socket, Spoken spoken);
 
   // What a ticket was for is done. Those of visitors that are gone are passed over.
   void reply(const SendReply& reply);

@@ -66,14 +66,15 @@ void Worker::post_errands(std::vector<ToDesk>&& errands) {
 }
 
 // A socket belongs to one io_context; the descriptor moves on to this worker's.
-void Worker::post_socket(boost::asio::ip::tcp::socket socket) {
+void Worker::post_socket(boost::asio::ip::tcp::socket socket, Spoken spoken) {
   boost::system::error_code ec;
   const auto protocol = socket.local_endpoint(ec).protocol();
   if (ec) return;
   const auto descriptor = socket.release(ec);
   if (ec) return;
   boost::asio::ip::tcp::socket own(io_, protocol, descriptor);
-  mailbox_.post([this, own = std::move(own)]() mutable { visitors_.adopt(std::move(own)); });
+  mailbox_.post(
+      [this, own = std::move(own), spoken]() mutable { visitors_.adopt(std::move(own), spoken); });
 }
 
 void Worker::post_done(const Ticket& ticket) {
@@ -120,13 +121,14 @@ std::optional<ClientReplyMessage> Worker::on_request(const Ticket& asker,
 
 // RESP.
 
-std::unique_ptr<resp::Session> Worker::open_session(std::uint64_t number) {
+std::unique_ptr<resp::Session> Worker::open_session(std::uint64_t number, const Endpoint& address) {
   if (!resp_) {
     RespService::Owner& owner = *this;
     resp_ = std::make_unique<RespService>(io_, owner, self_, shard_, desk_, out_, limits_,
                                           Rng(random_word()));
   }
-  return resp_->open(number, number * workers_ + index_);
+  return resp_->open(number, {.id = number * workers_ + index_, .address = address},
+                     owner_.session_options());
 }
 
 void Worker::after_sessions(Now now) {

@@ -63,6 +63,8 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
     virtual void post_notes(std::vector<WorkerNote>&& notes) = 0;
     // Whose post_...() this worker may call: never changes once one of them runs.
     virtual Worker& worker(std::uint32_t index) = 0;
+    // Of all workers' RESP sessions. Never changes.
+    virtual const resp::SessionOptions& session_options() const = 0;
 
    protected:
     ~Owner() = default;
@@ -82,7 +84,7 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
   };
   void post_commands(std::vector<ShardCommand>&& commands, std::vector<Dealt>&& dealt);
   void post_errands(std::vector<ToDesk>&& errands);
-  void post_socket(boost::asio::ip::tcp::socket socket);
+  void post_socket(boost::asio::ip::tcp::socket socket, Spoken spoken);
   void post_done(const Ticket& ticket);
   void post_status_wanted();
   void post_finish();
@@ -94,7 +96,8 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
   void on_message(const Ticket& ticket, const PeerRef& from, PeerMessage&& message) override;
   std::optional<ClientReplyMessage> on_request(const Ticket& asker,
                                                ClientRequestMessage&& request) override;
-  std::unique_ptr<resp::Session> open_session(std::uint64_t number) override;
+  std::unique_ptr<resp::Session> open_session(std::uint64_t number,
+                                              const Endpoint& address) override;
   void after_sessions(Now now) override;
   // RespService::Owner
   void on_resp() override { flush_soon(); }

@@ -2,10 +2,10 @@
 
 // Commands: what is known of each, and what it sees while it is executed.
 //
-// A command begins with its arguments. It replies at once, or asks operations of the keyspace and
-// goes on when all their results are there: with an Answer if it asked one and the result says all,
-// else with a Task, which may ask again. So the commands know nothing of connections, of waiting,
-// or of where a key is.
+// A command begins with its arguments. It replies at once, or asks the keyspace and goes on when
+// all has been found: with an Answer if it asked for one operation and the result says all, else
+// with a Task, which may ask again. So the commands know nothing of connections, of waiting, or of
+// where a key is.
 //
 // Sans-IO.
 
@@ -20,10 +20,10 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "peer/resp/client_list.hpp"
+#include "peer/resp/keyspace.hpp"
 #include "peer/resp/parser.hpp"
 #include "peer/resp/reply.hpp"
-#include "peer/wire/messages.hpp"
-#include "storage/operation/operation.hpp"
 
 namespace hopring::resp {
 
@@ -34,12 +34,14 @@ using Answer = void (*)(Turn&, OpResult&&);
 // The same, with what this peer says of itself.
 using ReportAnswer = void (*)(Turn&, const ReportReply&);
 
-// What a command keeps while its operations are executed.
+// What a command keeps while what it asks is found.
 class Task {
  public:
   virtual ~Task() = default;
-  // The results of all that was asked, in that order. It writes the reply, or asks again.
-  virtual void go_on(Turn& turn, std::vector<OpResult>&& results) = 0;
+  // What was found, in the order of the questions. It writes the reply, or asks again.
+  virtual void go_on(Turn& turn, std::vector<Finding>&& findings) = 0;
+  // Bytes that it gathers from round to round; about.
+  virtual std::size_t memory() const { return 0; }
 };
 
 enum Flag : std::uint32_t {
@@ -51,7 +53,8 @@ enum Flag : std::uint32_t {
   flag_stale = 32,
   flag_noscript = 64,
   flag_no_auth = 128,
-  // Of our own: it changes the connection, so it waits until all before it has been answered.
+  // Of our own: it changes the connection, or is about all keys. So it waits until all before it
+  // has been answered, and all behind it waits until it has.
   flag_alone = 1u << 16,
 };
 
@@ -71,6 +74,7 @@ struct Command {
                       : arguments >= static_cast<std::size_t>(-arity);
   }
   bool is_write() const { return (flags & flag_write) != 0; }
+  bool is_alone() const { return (flags & flag_alone) != 0; }
 };
 
 // Sorted by name.
@@ -86,17 +90,11 @@ struct KeyRange {
 };
 KeyRange keys_of(const Command& command, std::size_t arguments);
 
-// What a connection has said of itself, and how it is served.
-struct Client {
-  std::uint64_t id = 0;
-  Protocol protocol = Protocol::resp2;
-  std::string name = {};
-  std::string library = {};
-  std::string library_version = {};
-  bool is_ending = false;  // nothing more is read; it is closed once its replies are written
+// What the operator and the driver say of how sessions are served.
+struct SessionOptions {
+  bool may_flush = false;         // --allow-flush: FLUSHALL and FLUSHDB are executed
+  ClientList* clients = nullptr;  // of the peer; outlives the session
 };
-// Of name, library and its version.
-inline constexpr std::size_t client_word_bytes_max = 1024;
 
 // One command at work: at its beginning, and each time when results are there.
 struct Turn {
@@ -104,28 +102,29 @@ struct Turn {
   Client& client;
   const Command& command;
   const PeerRef& self;
+  Keyspace& keyspace;
+  const SessionOptions& options;
   Arguments arguments;  // at the beginning only
   ReplyWriter reply;
 
   // What it asks, if it does not reply.
   std::optional<Operation> one = {};
   Answer answer = nullptr;
-  std::vector<Operation> many = {};
+  std::vector<Question> many = {};
   std::unique_ptr<Task> task = {};
-  ReportAnswer report = nullptr;
 
   void ask(Operation&& operation, Answer then) {
     one = std::move(operation);
     answer = then;
   }
-  void ask(std::vector<Operation>&& operations, std::unique_ptr<Task> then) {
-    many = std::move(operations);
+  void ask(std::vector<Question>&& questions, std::unique_ptr<Task> then) {
+    many = std::move(questions);
     task = std::move(then);
   }
-  // Of a task, for its next results.
-  void ask_again(Operation&& operation) { many.push_back(std::move(operation)); }
-  void ask_report(ReportAnswer then) { report = then; }
-  bool asks() const { return one || !many.empty() || report != nullptr; }
+  // Of a task, for its next round.
+  void ask_again(Operation&& operation) { many.emplace_back(std::move(operation)); }
+  void ask_again(Scan&& scan) { many.emplace_back(std::move(scan)); }
+  void ask_report(ReportAnswer then);
 
   std::string key(std::size_t index) const { return std::string(arguments[index]); }
 
@@ -142,8 +141,23 @@ void write_error(OpError error, ReplyWriter& reply);
 // As RESP reads a value: numbers as decimal text, all else as the bytes that are stored.
 std::string_view text_of(const Value& value, std::string& buffer);
 
-// Of a command of several writes of which only some have failed, with `error` or others.
+// Of a command of several writes of which only some have failed.
 void write_partly_done(ReplyWriter& reply);
+
+// The operation that `make` makes of the key, for each argument from `first` to before `end`.
+template <class Make>
+std::vector<Question> ask_for_each(const Turn& turn, std::size_t first, std::size_t end,
+                                   Make make) {
+  std::vector<Question> questions;
+  questions.reserve(end - first);
+  for (std::size_t i = first; i < end; ++i) {
+    questions.emplace_back(Operation(make(turn.key(i))));
+  }
+  return questions;
+}
+
+// Whose commands and texts these are: clients look at it to know what they may send.
+inline constexpr std::string_view redis_version = "7.0.15";
 
 bool is_same_word(std::string_view word, std::string_view in_small_letters);
 std::string in_small_letters(std::string_view word);
@@ -154,35 +168,55 @@ void append(Turn& turn);
 void auth(Turn& turn);
 void client(Turn& turn);
 void close(Turn& turn);
+void cluster(Turn& turn);
 void command(Turn& turn);
 void config(Turn& turn);
+void dbsize(Turn& turn);
+void debug(Turn& turn);
 void decr(Turn& turn);
 void decrby(Turn& turn);
 void del(Turn& turn);
+void delex(Turn& turn);
 void echo(Turn& turn);
 void exists(Turn& turn);
 void expire(Turn& turn);
 void expiretime(Turn& turn);
+void flush(Turn& turn);
+void function(Turn& turn);
 void get(Turn& turn);
 void getdel(Turn& turn);
+void getex(Turn& turn);
+void getrange(Turn& turn);
 void getset(Turn& turn);
 void hello(Turn& turn);
 void incr(Turn& turn);
 void incrby(Turn& turn);
+void incrbyfloat(Turn& turn);
 void info(Turn& turn);
+void keys(Turn& turn);
+void memory(Turn& turn);
 void mget(Turn& turn);
 void mset(Turn& turn);
+void msetnx(Turn& turn);
+void object(Turn& turn);
+void ok(Turn& turn);
 void persist(Turn& turn);
 void ping(Turn& turn);
 void quit(Turn& turn);
+void randomkey(Turn& turn);
+void rename(Turn& turn);
+void renamenx(Turn& turn);
 void reset(Turn& turn);
+void scan(Turn& turn);
 void select(Turn& turn);
 void set(Turn& turn);
 void setex(Turn& turn);
 void setnx(Turn& turn);
+void setrange(Turn& turn);
 void strlen(Turn& turn);
 void ttl(Turn& turn);
 void type(Turn& turn);
+void wait(Turn& turn);
 }  // namespace begin
 
 }  // namespace hopring::resp

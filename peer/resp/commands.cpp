@@ -18,28 +18,43 @@ constexpr std::uint32_t tells = flag_loading | flag_stale;
 // Names, arities and keys are those of Redis 7.
 constexpr Command table[] = {
     {"append", 3, grows | flag_fast, 1, 1, 1, begin::append},
+    {"asking", 1, flag_fast, 0, 0, 0, begin::ok},
     {"auth", -2, talks | flag_no_auth, 0, 0, 0, begin::auth},
     {"client", -2, tells | flag_noscript, 0, 0, 0, begin::client},
+    {"cluster", -2, flag_stale, 0, 0, 0, begin::cluster},
     {"command", -1, tells, 0, 0, 0, begin::command},
     {"config", -2, tells | flag_noscript, 0, 0, 0, begin::config},
+    {"dbsize", 1, flag_readonly | flag_fast | flag_alone, 0, 0, 0, begin::dbsize},
+    {"debug", -2, tells | flag_noscript, 0, 0, 0, begin::debug},
     {"decr", 2, grows | flag_fast, 1, 1, 1, begin::decr},
     {"decrby", 3, grows | flag_fast, 1, 1, 1, begin::decrby},
     {"del", -2, flag_write, 1, -1, 1, begin::del},
+    {"delex", -2, writes, 1, 1, 1, begin::delex},
     {"echo", 2, tells | flag_fast, 0, 0, 0, begin::echo},
     {"exists", -2, reads, 1, -1, 1, begin::exists},
     {"expire", -3, writes, 1, 1, 1, begin::expire},
     {"expireat", -3, writes, 1, 1, 1, begin::expire},
     {"expiretime", 2, reads, 1, 1, 1, begin::expiretime},
+    {"flushall", -1, flag_write | flag_alone, 0, 0, 0, begin::flush},
+    {"flushdb", -1, flag_write | flag_alone, 0, 0, 0, begin::flush},
+    {"function", -2, flag_write | flag_noscript, 0, 0, 0, begin::function},
     {"get", 2, reads, 1, 1, 1, begin::get},
     {"getdel", 2, writes, 1, 1, 1, begin::getdel},
+    {"getex", -2, writes, 1, 1, 1, begin::getex},
+    {"getrange", 4, flag_readonly, 1, 1, 1, begin::getrange},
     {"getset", 3, grows | flag_fast, 1, 1, 1, begin::getset},
     {"hello", -1, talks | flag_no_auth | flag_alone, 0, 0, 0, begin::hello},
     {"host:", -1, talks | flag_alone, 0, 0, 0, begin::close},
     {"incr", 2, grows | flag_fast, 1, 1, 1, begin::incr},
     {"incrby", 3, grows | flag_fast, 1, 1, 1, begin::incrby},
+    {"incrbyfloat", 3, grows | flag_fast, 1, 1, 1, begin::incrbyfloat},
     {"info", -1, tells, 0, 0, 0, begin::info},
+    {"keys", 2, flag_readonly | flag_alone, 0, 0, 0, begin::keys},
+    {"memory", -2, flag_readonly, 2, 2, 1, begin::memory},
     {"mget", -2, reads, 1, -1, 1, begin::mget},
     {"mset", -3, grows, 1, -1, 2, begin::mset},
+    {"msetnx", -3, grows, 1, -1, 2, begin::msetnx},
+    {"object", -2, flag_readonly, 2, 2, 1, begin::object},
     {"persist", 2, writes, 1, 1, 1, begin::persist},
     {"pexpire", -3, writes, 1, 1, 1, begin::expire},
     {"pexpireat", -3, writes, 1, 1, 1, begin::expire},
@@ -49,16 +64,25 @@ constexpr Command table[] = {
     {"psetex", 4, grows, 1, 1, 1, begin::setex},
     {"pttl", 2, reads, 1, 1, 1, begin::ttl},
     {"quit", -1, talks | flag_no_auth | flag_alone, 0, 0, 0, begin::quit},
+    {"randomkey", 1, flag_readonly | flag_alone, 0, 0, 0, begin::randomkey},
+    {"readonly", 1, talks, 0, 0, 0, begin::ok},
+    {"readwrite", 1, talks, 0, 0, 0, begin::ok},
+    {"rename", 3, flag_write, 1, 2, 1, begin::rename},
+    {"renamenx", 3, writes, 1, 2, 1, begin::renamenx},
     {"reset", 1, talks | flag_no_auth | flag_alone, 0, 0, 0, begin::reset},
+    {"scan", -2, flag_readonly | flag_alone, 0, 0, 0, begin::scan},
     {"select", 2, tells | flag_fast, 0, 0, 0, begin::select},
     {"set", -3, grows, 1, 1, 1, begin::set},
     {"setex", 4, grows, 1, 1, 1, begin::setex},
     {"setnx", 3, grows | flag_fast, 1, 1, 1, begin::setnx},
+    {"setrange", 4, grows, 1, 1, 1, begin::setrange},
     {"strlen", 2, reads, 1, 1, 1, begin::strlen},
+    {"substr", 4, flag_readonly, 1, 1, 1, begin::getrange},
     {"touch", -2, reads, 1, -1, 1, begin::exists},
     {"ttl", 2, reads, 1, 1, 1, begin::ttl},
     {"type", 2, reads, 1, 1, 1, begin::type},
     {"unlink", -2, writes, 1, -1, 1, begin::del},
+    {"wait", 3, flag_noscript | flag_alone, 0, 0, 0, begin::wait},
 };
 
 constexpr std::size_t name_bytes_max = 16;
@@ -124,8 +148,9 @@ KeyRange keys_of(const Command& command, std::size_t arguments) {
   const std::size_t last = command.last_key >= 0
                                ? static_cast<std::size_t>(command.last_key)
                                : arguments - static_cast<std::size_t>(-command.last_key);
-  return {static_cast<std::size_t>(command.first_key), last + 1,
-          static_cast<std::size_t>(command.step)};
+  const auto first = static_cast<std::size_t>(command.first_key);
+  const std::size_t end = std::clamp(last + 1, first, std::max(first, arguments));
+  return {first, end, static_cast<std::size_t>(command.step)};
 }
 
 bool is_same_word(std::string_view word, std::string_view in_small_letters) {
@@ -150,6 +175,28 @@ void Turn::unknown_subcommand() {
   for (char& c : name) c = static_cast<char>(c - 'a' + 'A');
   reply.error("ERR unknown subcommand '" + std::string(arguments[1].substr(0, 128)) + "'. Try " +
               name + " HELP.");
+}
+
+namespace {
+
+class TellReport final : public Task {
+ public:
+  explicit TellReport(ReportAnswer answer) : answer_(answer) {}
+
+  void go_on(Turn& turn, std::vector<Finding>&& findings) override {
+    const auto& found = std::get<ReportFound>(findings.front());
+    found.error ? write_error(*found.error, turn.reply) : answer_(turn, *found.report);
+  }
+
+ private:
+  ReportAnswer answer_;
+};
+
+}  // namespace
+
+void Turn::ask_report(ReportAnswer then) {
+  many.emplace_back(AskReport{});
+  task = std::make_unique<TellReport>(then);
 }
 
 void write_error(OpError error, ReplyWriter& reply) {

@@ -1,19 +1,22 @@
-// Commands about the connection and the peer, which ask nothing of any key.
+// Commands about the connection.
 
 #include <algorithm>
+#include <set>
 
 #include "peer/resp/command.hpp"
 
 namespace hopring::resp {
 namespace {
 
-// Whose commands and texts these are: clients look at it to know what they may send.
-constexpr std::string_view redis_version = "7.0.15";
-
 // As Redis: no blanks, no control characters, so that CLIENT INFO stays one line of words.
 bool is_word(std::string_view text) {
   return text.size() <= client_word_bytes_max &&
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
+}
+
+// What CLIENT LIST of other connections says of it.
+void tell_others(const Turn& turn) {
+  if (turn.options.clients != nullptr) turn.options.clients->put(turn.client);
 }
 
 bool set_name(Turn& turn, std::string_view name) {
@@ -22,6 +25,7 @@ bool set_name(Turn& turn, std::string_view name) {
     return false;
   }
   turn.client.name = name;
+  tell_others(turn);
   return true;
 }
 
@@ -64,44 +68,51 @@ void set_info(Turn& turn) {
                             " cannot contain spaces, newlines or special characters.");
   }
   (is_library ? turn.client.library : turn.client.library_version) = value;
+  tell_others(turn);
   turn.reply.ok();
 }
 
-std::string client_info(const Client& client) {
-  return "id=" + std::to_string(client.id) + " name=" + client.name +
-         " db=0 resp=" + std::to_string(static_cast<int>(client.protocol)) +
-         " lib-name=" + client.library + " lib-ver=" + client.library_version + "\n";
+// The words that select lines of CLIENT LIST; false: an error has been written.
+bool select_clients(Turn& turn, std::vector<Client>& clients) {
+  const Arguments& words = turn.arguments;
+  if (words.size() == 2) return true;
+  if (words.size() == 4 && is_same_word(words[2], "type")) {
+    for (const std::string_view type : {"master", "replica", "slave", "pubsub"}) {
+      if (is_same_word(words[3], type)) clients.clear();
+    }
+    if (clients.empty() || is_same_word(words[3], "normal")) return true;
+    turn.reply.error("ERR Unknown client type '" + std::string(words[3].substr(0, 128)) + "'");
+    return false;
+  }
+  if (words.size() < 4 || !is_same_word(words[2], "id")) {
+    turn.syntax_error();
+    return false;
+  }
+  std::set<std::uint64_t> ids;
+  for (std::size_t i = 3; i < words.size(); ++i) {
+    std::int64_t id = 0;
+    if (!parse_integer(words[i], id) || id < 1) {
+      turn.reply.error("ERR Invalid client ID");
+      return false;
+    }
+    ids.insert(static_cast<std::uint64_t>(id));
+  }
+  std::erase_if(clients, [&](const Client& each) { return !ids.contains(each.id); });
+  return true;
+}
+
+void list_clients(Turn& turn) {
+  std::vector<Client> clients =
+      turn.options.clients != nullptr ? turn.options.clients->all() : std::vector{turn.client};
+  if (!select_clients(turn, clients)) return;
+  std::string lines;
+  for (const Client& each : clients) lines += line_of(each, turn.self.endpoint);
+  turn.reply.verbatim(lines);
 }
 
 void set_switch(Turn& turn) {
   const std::string_view to = turn.arguments[2];
   is_same_word(to, "on") || is_same_word(to, "off") ? turn.reply.ok() : turn.syntax_error();
-}
-
-struct Setting {
-  std::string_view name;
-  std::string_view value;
-};
-
-// True here, and asked for by tools.
-constexpr Setting settings[] = {
-    {"appendonly", "no"},
-    {"databases", "1"},
-    {"proto-max-bulk-len", "33554432"},
-    {"save", ""},
-};
-static_assert(bulk_bytes_max == 33554432, "as CONFIG GET says");
-
-// INFO's sections that were wanted; without any, all.
-bool wants(const Arguments& words, std::string_view section) {
-  if (words.size() == 1) return true;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::string_view word = words[i];
-    const bool is_all = is_same_word(word, "all") || is_same_word(word, "everything") ||
-                        is_same_word(word, "default");
-    if (is_all || is_same_word(word, section)) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -124,7 +135,9 @@ void quit(Turn& turn) {
 void close(Turn& turn) { turn.client.is_ending = true; }
 
 void reset(Turn& turn) {
-  turn.client = Client{.id = turn.client.id};
+  turn.client = Client{.id = turn.client.id, .address = turn.client.address};
+  turn.reply.set_protocol(turn.client.protocol);
+  tell_others(turn);
   turn.reply.simple("RESET");
 }
 
@@ -169,6 +182,7 @@ void hello(Turn& turn) {
   if (name && !set_name(turn, *name)) return;
   turn.client.protocol = version == 3 ? Protocol::resp3 : Protocol::resp2;
   turn.reply.set_protocol(turn.client.protocol);
+  tell_others(turn);
   write_hello(turn);
 }
 
@@ -190,76 +204,11 @@ void client(Turn& turn) {
     if (!has(2)) return turn.wrong_arity(what);
     turn.reply.integer(static_cast<std::int64_t>(turn.client.id));
   } else if (is("info")) {
-    has(2) ? turn.reply.verbatim(client_info(turn.client)) : turn.wrong_arity(what);
+    has(2) ? turn.reply.verbatim(line_of(turn.client, turn.self.endpoint)) : turn.wrong_arity(what);
+  } else if (is("list")) {
+    list_clients(turn);
   } else {
     turn.unknown_subcommand();
-  }
-}
-
-void config(Turn& turn) {
-  const Arguments& words = turn.arguments;
-  if (!is_same_word(words[1], "get")) return turn.unknown_subcommand();
-  if (words.size() < 3) return turn.wrong_arity(words[1]);
-  std::vector<Setting> found;
-  for (const Setting& each : settings) {
-    for (std::size_t i = 2; i < words.size(); ++i) {
-      if (words[i] != "*" && !is_same_word(words[i], each.name)) continue;
-      found.push_back(each);
-      break;
-    }
-  }
-  turn.reply.map(found.size());
-  for (const Setting& each : found) {
-    turn.reply.bulk(each.name);
-    turn.reply.bulk(each.value);
-  }
-}
-
-namespace {
-
-std::string server_section(const PeerRef& self) {
-  return "# Server\r\nredis_version:" + std::string(redis_version) +
-         "\r\nredis_mode:standalone\r\nserver_name:hopring\r\ntcp_port:" +
-         std::to_string(self.endpoint.port) + "\r\n";
-}
-
-std::string memory_section(const ReportReply& report) {
-  std::uint64_t bytes = 0;
-  for (const Counter& each : report.counters) {
-    if (each.name == "table_bytes") bytes = each.value;
-  }
-  return "# Memory\r\nused_memory:" + std::to_string(bytes) + "\r\n";
-}
-
-// As INFO of Redis Cluster: of the keys that this peer is primary for, not of the whole ring.
-std::string keyspace_section(const ReportReply& report) {
-  std::uint64_t keys = 0;
-  for (const ArcReport& each : report.arcs) keys += each.keys;
-  std::string text = "# Keyspace\r\n";
-  if (keys > 0) text += "db0:keys=" + std::to_string(keys) + "\r\n";
-  return text;
-}
-
-}  // namespace
-
-void info(Turn& turn) {
-  const bool server = wants(turn.arguments, "server");
-  const bool memory = wants(turn.arguments, "memory");
-  const bool keyspace = wants(turn.arguments, "keyspace");
-  if (memory && keyspace && server) {
-    turn.ask_report([](Turn& then, const ReportReply& report) {
-      then.reply.verbatim(server_section(then.self) + "\r\n" + memory_section(report) + "\r\n" +
-                          keyspace_section(report));
-    });
-  } else if (memory) {
-    turn.ask_report(
-        [](Turn& then, const ReportReply& report) { then.reply.verbatim(memory_section(report)); });
-  } else if (keyspace) {
-    turn.ask_report([](Turn& then, const ReportReply& report) {
-      then.reply.verbatim(keyspace_section(report));
-    });
-  } else {
-    turn.reply.verbatim(server ? server_section(turn.self) : std::string());
   }
 }
 

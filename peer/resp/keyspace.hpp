@@ -1,32 +1,55 @@
 #pragma once
 
-// Where the operations of commands are executed, as a session sees it.
+// Where what commands ask for is executed, as a session sees it.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <variant>
 
 #include "base/time.hpp"
+#include "client/core/effects.hpp"
+#include "peer/wire/messages.hpp"
 #include "storage/operation/operation.hpp"
 
 namespace hopring::resp {
 
-// Who asked for an operation.
+// Who asked.
 struct Call {
   std::uint64_t connection = 0;
-  std::uint64_t command = 0;    // of the connection
-  std::uint32_t operation = 0;  // of the command
+  std::uint64_t command = 0;   // of the connection
+  std::uint32_t question = 0;  // of the command
 
   friend bool operator==(const Call&, const Call&) = default;
 };
 
+// What a peer says of itself: `of`, or this one.
+struct AskReport {
+  std::optional<PeerRef> of;
+};
+
+// What a command may ask, and what it gets.
+using Question = std::variant<Operation, Scan, AskReport>;
+
+struct ReportFound {
+  std::optional<OpError> error;         // if set, there is no report
+  std::unique_ptr<ReportReply> report;  // few commands ask for one, and it is large
+};
+using Finding = std::variant<OpResult, ScanResult, ReportFound>;
+
+// A read, a scan or a report never ends as an indefinite error: it has changed nothing.
 class Keyspace {
  public:
-  // The result, or nullopt: it comes later, as Session::on_result(). A read never ends as an
-  // indefinite error: it has changed nothing.
+  // The result, or nullopt: it comes later, as Session::on_finding().
   virtual std::optional<OpResult> execute(Now now, const Call& call, Operation&& operation) = 0;
 
-  // What this peer says of itself; it comes as Session::on_report().
-  virtual void report(Now now, const Call& call) = 0;
+  // What is found comes later, as Session::on_finding().
+  virtual void scan(Now now, const Call& call, Scan&& scan) = 0;
+  virtual void report(Now now, const Call& call, const std::optional<PeerRef>& of) = 0;
+
+  // The ring as this peer knows it; nullptr: it is in none.
+  virtual const RingConfig* ring() const = 0;
+  virtual std::uint64_t random() = 0;
 
  protected:
   ~Keyspace() = default;

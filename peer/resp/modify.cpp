@@ -6,18 +6,16 @@
 namespace hopring::resp {
 
 void Modify::begin(Turn& turn, std::unique_ptr<Modify> task) {
-  std::vector<Operation> read;
-  read.emplace_back(Get{task->key_});
+  std::vector<Question> read;
+  read.emplace_back(Operation(Get{task->key_}));
   turn.ask(std::move(read), std::move(task));
 }
 
-void Modify::go_on(Turn& turn, std::vector<OpResult>&& results) {
-  OpResult& result = results.front();
+void Modify::go_on(Turn& turn, std::vector<Finding>&& findings) {
+  auto& result = std::get<OpResult>(findings.front());
   if (result.error) return write_error(*result.error, turn.reply);
   if (is_writing_ && result.outcome == Outcome::done) return reply(turn, found_);
-  if (++tries_ > tries_max) {
-    return turn.reply.error("TRYAGAIN others change the key too often; nothing was changed");
-  }
+  if (++tries_ > tries_max) return write_too_many_tries(turn.reply);
   if (result.outcome == Outcome::exists) {  // the put does not say what is there
     is_writing_ = false;
     return turn.ask_again(Get{key_});
@@ -28,14 +26,22 @@ void Modify::go_on(Turn& turn, std::vector<OpResult>&& results) {
 }
 
 void Modify::attempt(Turn& turn) {
-  auto write = decide(turn, found_);
-  if (!write) return;
+  auto change = decide(turn, found_);
+  if (!change) return;
   is_writing_ = true;
-  if (found_) {
-    turn.ask_again(CompareAndSet{key_, found_->value, std::move(write->value), write->expiry});
+  if (!found_) {
+    turn.ask_again(Put{key_, std::move(*change->value), change->expiry, PutCondition::if_absent});
+  } else if (!change->value) {
+    turn.ask_again(Erase{key_, found_->value});
   } else {
-    turn.ask_again(Put{key_, std::move(write->value), write->expiry, PutCondition::if_absent});
+    CompareAndSet write{key_, found_->value, std::move(*change->value), change->expiry};
+    if (change->is_about_expiry) write.expected_expiry_ms = found_->expiry_ms;
+    turn.ask_again(std::move(write));
   }
+}
+
+void write_too_many_tries(ReplyWriter& reply) {
+  reply.error("TRYAGAIN others change the key too often; nothing was changed");
 }
 
 void write_value(const Value& value, ReplyWriter& reply) {
@@ -62,6 +68,22 @@ std::optional<std::int64_t> read_time(Turn& turn, std::string_view text, Unit un
     return std::nullopt;
   }
   return time * factor;
+}
+
+bool is_time_word(std::string_view word) {
+  return word == "ex" || word == "px" || word == "exat" || word == "pxat";
+}
+
+std::optional<Expiry> read_expiry(Turn& turn, std::string_view word, std::string_view text) {
+  const bool is_absolute = word.size() == 4;
+  const Unit unit = word.starts_with('p') ? Unit::milliseconds : Unit::seconds;
+  const auto ms = read_time(turn, text, unit, is_absolute);
+  if (!ms) return std::nullopt;
+  if (*ms <= 0) {
+    invalid_expire_time(turn);
+    return std::nullopt;
+  }
+  return Expiry{is_absolute ? Expiry::Kind::at : Expiry::Kind::after, *ms};
 }
 
 }  // namespace hopring::resp

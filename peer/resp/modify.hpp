@@ -1,10 +1,11 @@
 #pragma once
 
-// Commands that no single operation can do: read, decide, and write if nobody has changed the value
-// in between (compare_and_set, or a put that only creates); else decide again by what is there now.
+// Commands that no single operation can do: read, decide, and write if nobody has changed the
+// record in between (compare_and_set, an erase of that value, or a put that only creates); else
+// decide again by what is there now.
 //
-// Compared is the value, not its expiry: docs/resp.md says what that means for EXPIRE with NX, XX,
-// GT and LT.
+// Compared is the value, and where the decision was about it, the expiry. A value that changed and
+// changed back is not noticed, and need not be: the write is right for what is there.
 
 #include <cstdint>
 #include <optional>
@@ -22,7 +23,7 @@ class Modify : public Task {
   // Asks for the value first.
   static void begin(Turn& turn, std::unique_ptr<Modify> task);
 
-  void go_on(Turn& turn, std::vector<OpResult>&& results) final;
+  void go_on(Turn& turn, std::vector<Finding>&& findings) final;
 
  protected:
   explicit Modify(std::string key) : key_(std::move(key)) {}
@@ -31,13 +32,15 @@ class Modify : public Task {
     Value value;
     std::int64_t expiry_ms = 0;  // absolute; 0: never
   };
-  struct Write {
-    Value value;
-    Expiry expiry;
+  struct Change {
+    std::optional<Value> value;  // nullopt: the record goes
+    Expiry expiry = {};
+    bool is_about_expiry = false;  // right only as long as the record ends as it was found
   };
-  // What to write in place of `found`; nullopt: it has replied.
-  virtual std::optional<Write> decide(Turn& turn, const std::optional<Found>& found) = 0;
-  // It has been written.
+  // What to make of `found`; nullopt: it has replied. REQUIRES of the change: where nothing was
+  // found it has a value.
+  virtual std::optional<Change> decide(Turn& turn, const std::optional<Found>& found) = 0;
+  // It has been done.
   virtual void reply(Turn& turn, const std::optional<Found>& found) = 0;
 
  private:
@@ -49,8 +52,11 @@ class Modify : public Task {
   int tries_ = 0;
 };
 
-// An expiry that has passed: a record written with it is gone.
-inline constexpr Expiry long_ago{Expiry::Kind::at, 1};
+// The expiry stays as it is.
+inline constexpr Expiry keep{Expiry::Kind::keep, 0};
+
+// After tries_max rounds, before anything was changed.
+void write_too_many_tries(ReplyWriter& reply);
 
 // Tells the value as GET does.
 void write_value(const Value& value, ReplyWriter& reply);
@@ -62,5 +68,11 @@ enum class Unit : std::int64_t { milliseconds = 1, seconds = 1000 };
 std::optional<std::int64_t> read_time(Turn& turn, std::string_view text, Unit unit,
                                       bool is_absolute);
 void invalid_expire_time(Turn& turn);
+
+// EX, PX, EXAT or PXAT?
+bool is_time_word(std::string_view in_small_letters);
+// The time that belongs to such a word; nullopt, and an error has been written, if it is none, or
+// not above 0.
+std::optional<Expiry> read_expiry(Turn& turn, std::string_view word, std::string_view text);
 
 }  // namespace hopring::resp

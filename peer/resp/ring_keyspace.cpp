@@ -18,8 +18,8 @@ bool is_worth_another_try(const OpResult& result) {
 }
 
 // Of a read it is certain that nothing has happened.
-void make_definite(OpResult& result) {
-  if (result.error && !is_definite(*result.error)) result.error = OpError::no_route;
+void make_definite(std::optional<OpError>& error) {
+  if (error && !is_definite(*error)) error = OpError::no_route;
 }
 
 }  // namespace
@@ -29,6 +29,7 @@ RingKeyspace::RingKeyspace(const PeerRef& self, Shard& shard, Desk& desk, DeskOu
       shard_(shard),
       desk_(desk),
       out_(out),
+      rng_(rng.fork()),
       machine_(ClientLimits{}, {self.endpoint}, rng) {}
 
 bool RingKeyspace::is_own(const Ticket& ticket) {
@@ -41,7 +42,7 @@ std::optional<OpResult> RingKeyspace::execute(Now now, const Call& call, Operati
   switch (desk_.try_execute(now, ticket, operation, result, out_)) {
     case Shard::Executed::answered:
       if (is_worth_another_try(result)) break;
-      if (is_read(operation)) make_definite(result);
+      if (is_read(operation)) make_definite(result.error);
       return result;
     case Shard::Executed::pending:
       locals_.emplace(++last_number_, Local{call, std::move(operation)});
@@ -52,7 +53,18 @@ std::optional<OpResult> RingKeyspace::execute(Now now, const Call& call, Operati
   return start(now, call, std::move(operation));
 }
 
-void RingKeyspace::report(Now now, const Call& call) {
+void RingKeyspace::scan(Now now, const Call& call, Scan&& scan) {
+  const Token token = started(call, true);
+  machine_.start_scan_step(now, token, std::move(scan), now.monotonic + operation_timeout);
+  settle(now);
+}
+
+void RingKeyspace::report(Now now, const Call& call, const std::optional<PeerRef>& of) {
+  if (of && !(*of == self_)) {
+    const Token token = started(call, true);
+    machine_.start_report(now, token, of, now.monotonic + operation_timeout);
+    return settle(now);
+  }
   reports_.emplace(++last_number_, call);
   // It always answers later.
   desk_.on_request(now, Ticket{local_tickets, last_number_, 0, true}, ReportRequest{}, out_);
@@ -63,7 +75,8 @@ void RingKeyspace::on_reply(Now now, SendReply&& reply) {
     return on_reply(now, self_, RequestId{reply.to.request}, std::move(reply.reply));
   }
   if (const auto report = reports_.extract(reply.to.request)) {
-    ended_.push_back({report.mapped(), std::get<ReportReply>(std::move(reply.reply))});
+    auto told = std::make_unique<ReportReply>(std::get<ReportReply>(std::move(reply.reply)));
+    ended_.push_back({report.mapped(), ReportFound{{}, std::move(told)}});
     return;
   }
   auto local = locals_.extract(reply.to.request).mapped();
@@ -73,21 +86,26 @@ void RingKeyspace::on_reply(Now now, SendReply&& reply) {
     if (ended) ended_.push_back({local.call, std::move(*ended)});
     return;
   }
-  if (is_read(local.operation)) make_definite(result);
+  if (is_read(local.operation)) make_definite(result.error);
   ended_.push_back({local.call, std::move(result)});
 }
 
 // The client's core.
 
-std::optional<OpResult> RingKeyspace::start(Now now, const Call& call, Operation&& operation) {
+Token RingKeyspace::started(const Call& call, bool is_read) {
   const Token token{++last_number_};
-  started_.emplace(token.value, Started{call, is_read(operation)});
+  started_.emplace(token.value, Started{call, is_read});
+  return token;
+}
+
+std::optional<OpResult> RingKeyspace::start(Now now, const Call& call, Operation&& operation) {
+  const Token token = started(call, is_read(operation));
   machine_.start(now, token, std::move(operation), now.monotonic + operation_timeout);
   settle(now);
   if (started_.contains(token.value) || ended_.empty() || ended_.back().call != call) {
     return std::nullopt;
   }
-  OpResult result = std::get<OpResult>(std::move(ended_.back().result));
+  OpResult result = std::get<OpResult>(std::move(ended_.back().finding));
   ended_.pop_back();
   return result;
 }
@@ -158,9 +176,18 @@ void RingKeyspace::perform(Now now, SendRequest& effect) {
 
 void RingKeyspace::perform(Now, Finish& effect) {
   const auto started = started_.extract(effect.token.value).mapped();
-  OpResult result = std::get<OpResult>(std::move(effect.result));
-  if (started.is_read) make_definite(result);
-  ended_.push_back({started.call, std::move(result)});
+  if (auto* result = std::get_if<OpResult>(&effect.result)) {
+    if (started.is_read) make_definite(result->error);
+    ended_.push_back({started.call, std::move(*result)});
+  } else if (auto* page = std::get_if<ScanResult>(&effect.result)) {
+    make_definite(page->error);
+    ended_.push_back({started.call, std::move(*page)});
+  } else {
+    auto& report = std::get<ReportResult>(effect.result);
+    make_definite(report.error);
+    auto told = std::make_unique<ReportReply>(std::move(report.report));
+    ended_.push_back({started.call, ReportFound{report.error, std::move(told)}});
+  }
 }
 
 }  // namespace hopring::resp

@@ -18,8 +18,8 @@
 // Sans-IO. Thread rule: belongs to its shard's thread.
 //
 // Invariants:
-//   (1) every execute() that gave no result, and every report(), ends in exactly one Ended, within
-//       operation_timeout if it left this shard.
+//   (1) every execute() that gave no result, every scan() and every report() ends in exactly one
+//       Ended, within operation_timeout if it left this shard.
 //   (2) effects() name other peers only.
 
 #include <chrono>
@@ -47,7 +47,10 @@ class RingKeyspace final : public Keyspace {
   RingKeyspace(const PeerRef& self, Shard& shard, Desk& desk, DeskOutbox& out, Rng rng);
 
   std::optional<OpResult> execute(Now now, const Call& call, Operation&& operation) override;
-  void report(Now now, const Call& call) override;
+  void scan(Now now, const Call& call, Scan&& scan) override;
+  void report(Now now, const Call& call, const std::optional<PeerRef>& of) override;
+  const RingConfig* ring() const override { return shard_.ring(); }
+  std::uint64_t random() override { return rng_.next(); }
 
   // Is this a reply to what was asked here? Then it belongs to on_reply().
   static bool is_own(const Ticket& ticket);
@@ -64,7 +67,7 @@ class RingKeyspace final : public Keyspace {
 
   struct Ended {
     Call call;
-    std::variant<OpResult, ReportReply> result;
+    Finding finding;
   };
   // To be performed, and told, in order; whoever takes them clears them.
   std::vector<ClientEffect>& effects() { return effects_; }
@@ -81,6 +84,7 @@ class RingKeyspace final : public Keyspace {
   };
 
   std::optional<OpResult> start(Now now, const Call& call, Operation&& operation);
+  Token started(const Call& call, bool is_read);
   void settle(Now now);
   void perform(Now now, const Connect& effect);
   void perform(Now now, const Disconnect& effect);
@@ -92,6 +96,7 @@ class RingKeyspace final : public Keyspace {
   Shard& shard_;
   Desk& desk_;
   DeskOutbox& out_;
+  Rng rng_;
   OpMachine machine_;
   RingConfig met_;  // what the core was told of this peer's ring
   std::uint64_t last_number_ = 0;

@@ -28,10 +28,37 @@ std::size_t count_keys(const Command& command, const Arguments& arguments) {
 }
 static_assert(keys_max == 65536, "as the error says");
 
+// What a finding takes, beside itself.
+std::size_t bytes_of(const Finding& finding) {
+  std::size_t bytes = 0;
+  if (const auto* result = std::get_if<OpResult>(&finding)) {
+    bytes = result->value ? result->value->bytes.size() : 0;
+  } else if (const auto* page = std::get_if<ScanResult>(&finding)) {
+    for (const Record& each : page->step.records) {
+      bytes += sizeof(Record) + each.key.size() + each.value.bytes.size();
+    }
+  } else if (const auto& report = std::get<ReportFound>(finding).report) {
+    bytes = sizeof(ReportReply) + report->arcs.size() * sizeof(ArcReport) +
+            report->copies.size() * sizeof(CopyReport) + report->known.size() * sizeof(PeerRef);
+  }
+  return bytes;
+}
+
 }  // namespace
 
-Session::Session(std::uint64_t number, std::uint64_t id, const PeerRef& self, Keyspace& keyspace)
-    : number_(number), self_(self), keyspace_(keyspace), client_{.id = id} {}
+Session::Session(std::uint64_t number, Client client, const PeerRef& self, Keyspace& keyspace,
+                 const SessionOptions& options)
+    : number_(number),
+      self_(self),
+      keyspace_(keyspace),
+      options_(options),
+      client_(std::move(client)) {
+  if (options_.clients != nullptr) options_.clients->put(client_);
+}
+
+Session::~Session() {
+  if (options_.clients != nullptr) options_.clients->remove(client_.id);
+}
 
 // Requests.
 
@@ -78,8 +105,10 @@ bool Session::may_begin(const Command* command, const Arguments& arguments) cons
   if (pending_.empty()) return true;
   const std::size_t expected_bytes = waiting_bytes_ + pending_.size() * value_bytes_;
   if (pending_.size() >= commands_max || expected_bytes > waiting_bytes_mark) return false;
+  const Command* const last = pending_.back().command;
+  if (last != nullptr && last->is_alone()) return false;
   if (command == nullptr || !command->takes(arguments.size())) return true;
-  if ((command->flags & flag_alone) != 0) return false;
+  if (command->is_alone()) return false;
   bool is_free = true;
   for_each_key(*command, arguments, [&](std::uint64_t key) {
     const auto use = keys_.find(key);
@@ -115,8 +144,8 @@ void Session::begin_command(Now now, const Command& command, const Arguments& ar
   std::string early;
   const bool is_first = pending_.empty();
   const std::uint64_t sequence = first_sequence_ + pending_.size();
-  Turn turn{now,   client_,   command,
-            self_, arguments, ReplyWriter(is_first ? out : early, client_.protocol)};
+  Turn turn{now,       client_,  command,   self_,
+            keyspace_, options_, arguments, ReplyWriter(is_first ? out : early, client_.protocol)};
   command.begin(turn);
   if (turn.one) {
     auto result = keyspace_.execute(now, Call{number_, sequence, 0}, *std::exchange(turn.one, {}));
@@ -124,11 +153,11 @@ void Session::begin_command(Now now, const Command& command, const Arguments& ar
       add_pending(turn, arguments);
       pending_.back().missing = 1;
       pending_.back().begun = 1;
-      pending_.back().results.resize(1);
+      pending_.back().findings.resize(1);
       return;
     }
     turn.answer(turn, std::move(*result));
-  } else if (turn.asks()) {
+  } else if (!turn.many.empty()) {
     add_pending(turn, arguments);
     start(now, pending_.back(), sequence);
     return go_on(now, sequence, out);
@@ -144,11 +173,10 @@ void Session::begin_command(Now now, const Command& command, const Arguments& ar
 void Session::add_pending(Turn& turn, const Arguments& arguments) {
   Pending pending{.command = &turn.command, .protocol = client_.protocol};
   pending.answer = turn.answer;
-  pending.report = turn.report;
   pending.task = std::move(turn.task);
-  pending.operations = std::move(turn.many);
-  pending.results.resize(pending.operations.size());
-  pending.asked_bytes = pending.operations.size() * (sizeof(Operation) + sizeof(OpResult));
+  pending.questions = std::move(turn.many);
+  pending.findings.resize(pending.questions.size());
+  pending.asked_bytes = pending.questions.size() * (sizeof(Question) + sizeof(Finding));
   waiting_bytes_ += pending.asked_bytes;
   for_each_key(turn.command, arguments, [&](std::uint64_t key) {
     pending.keys.push_back(key);
@@ -158,33 +186,39 @@ void Session::add_pending(Turn& turn, const Arguments& arguments) {
   pending_.push_back(std::move(pending));
 }
 
-// Operations.
+// Questions.
 
 // As many as may be under way; where too much has come already, no more.
 void Session::start(Now now, Pending& pending, std::uint64_t sequence) {
-  if (pending.report != nullptr && pending.missing == 0) {
-    pending.missing = 1;
-    return keyspace_.report(now, Call{number_, sequence, 0});
-  }
-  while (pending.begun < pending.operations.size() && pending.missing < operations_max &&
+  while (pending.begun < pending.questions.size() && pending.missing < operations_max &&
          pending.missing * value_bytes_ <= waiting_bytes_mark &&
-         pending.result_bytes <= results_bytes_max) {
+         pending.found_bytes <= results_bytes_max) {
     const std::size_t index = pending.begun++;
     pending.missing += 1;
-    const Call call{number_, sequence, static_cast<std::uint32_t>(index)};
-    auto result = keyspace_.execute(now, call, std::move(pending.operations[index]));
-    if (result) take_result(pending, index, std::move(*result));
+    ask(now, Call{number_, sequence, static_cast<std::uint32_t>(index)}, pending);
   }
 }
 
-void Session::take_result(Pending& pending, std::size_t index, OpResult&& result) {
-  HOPRING_CHECK(index < pending.results.size() && pending.missing > 0);
-  const std::size_t bytes = result.value ? result.value->bytes.size() : 0;
+void Session::ask(Now now, const Call& call, Pending& pending) {
+  Question& question = pending.questions[call.question];
+  if (auto* operation = std::get_if<Operation>(&question)) {
+    auto result = keyspace_.execute(now, call, std::move(*operation));
+    if (result) take_finding(pending, call.question, std::move(*result));
+  } else if (auto* scan = std::get_if<Scan>(&question)) {
+    keyspace_.scan(now, call, std::move(*scan));
+  } else {
+    keyspace_.report(now, call, std::get<AskReport>(question).of);
+  }
+}
+
+void Session::take_finding(Pending& pending, std::size_t index, Finding&& finding) {
+  HOPRING_CHECK(index < pending.findings.size() && pending.missing > 0);
+  const std::size_t bytes = bytes_of(finding);
   pending.missing -= 1;
-  pending.result_bytes += bytes;
+  pending.found_bytes += bytes;
   waiting_bytes_ += bytes;
   value_bytes_ = std::max(bytes, value_bytes_ / 2);
-  pending.results[index] = std::move(result);
+  pending.findings[index] = std::move(finding);
 }
 
 Session::Pending* Session::find(const Call& call) {
@@ -194,24 +228,12 @@ Session::Pending* Session::find(const Call& call) {
   return &pending_[index];
 }
 
-void Session::on_result(Now now, const Call& call, OpResult&& result, std::string& out) {
+void Session::on_finding(Now now, const Call& call, Finding&& finding, std::string& out) {
   Pending* const pending = find(call);
   if (pending == nullptr) return;
-  take_result(*pending, call.operation, std::move(result));
+  take_finding(*pending, call.question, std::move(finding));
   start(now, *pending, call.command);
   go_on(now, call.command, out);
-}
-
-void Session::on_report(Now now, const Call& call, const ReportReply& report, std::string& out) {
-  Pending* const pending = find(call);
-  if (pending == nullptr || pending->report == nullptr) return;
-  pending->missing = 0;
-  const bool is_front = pending == &pending_.front();
-  Turn turn{now,   client_, *pending->command,
-            self_, {},      ReplyWriter(is_front ? out : pending->reply, pending->protocol)};
-  pending->report(turn, report);
-  end(*pending);
-  leave_done(out);
 }
 
 // Rounds of the command, until one of them waits.
@@ -226,29 +248,40 @@ void Session::go_on(Now now, std::uint64_t sequence, std::string& out) {
 
 void Session::end_round(Now now, Pending& pending, std::string& out) {
   const bool is_front = &pending == &pending_.front();
-  Turn turn{now,   client_, *pending.command,
-            self_, {},      ReplyWriter(is_front ? out : pending.reply, pending.protocol)};
-  const bool is_too_much = pending.begun < pending.operations.size();
-  std::vector<OpResult> results = std::exchange(pending.results, {});
-  waiting_bytes_ -= std::exchange(pending.result_bytes, 0);
+  Turn turn{now,
+            client_,
+            *pending.command,
+            self_,
+            keyspace_,
+            options_,
+            {},
+            ReplyWriter(is_front ? out : pending.reply, pending.protocol)};
+  const bool is_too_much = pending.begun < pending.questions.size();
+  std::vector<Finding> findings = std::exchange(pending.findings, {});
+  waiting_bytes_ -= std::exchange(pending.found_bytes, 0);
   if (is_too_much) {
     turn.reply.error("ERR the reply would be larger than 64 MiB; ask for fewer keys at a time");
   } else if (pending.answer != nullptr) {
-    pending.answer(turn, std::move(results.front()));
+    pending.answer(turn, std::get<OpResult>(std::move(findings.front())));
   } else {
-    pending.task->go_on(turn, std::move(results));
+    pending.task->go_on(turn, std::move(findings));
+    waiting_bytes_ += pending.task->memory() - pending.task_bytes;
+    pending.task_bytes = pending.task->memory();
   }
   pending.begun = 0;
-  pending.operations = std::move(turn.many);
-  pending.results.resize(pending.operations.size());
-  if (pending.operations.empty()) end(pending);
+  pending.questions = std::move(turn.many);
+  pending.findings.resize(pending.questions.size());
+  waiting_bytes_ -= pending.asked_bytes;
+  pending.asked_bytes = pending.questions.size() * (sizeof(Question) + sizeof(Finding));
+  waiting_bytes_ += pending.asked_bytes;
+  if (pending.questions.empty()) end(pending);
 }
 
 // Its reply has been written. What waited for it may begin.
 void Session::end(Pending& pending) {
   is_held_ = false;
   pending.is_done = true;
-  waiting_bytes_ -= pending.asked_bytes;
+  waiting_bytes_ -= pending.asked_bytes + pending.task_bytes;
   waiting_bytes_ += pending.reply.size();
   pending.task.reset();
   for (const std::uint64_t key : pending.keys) {

@@ -3,7 +3,7 @@
 // One connection that speaks RESP: it takes requests out of what has been received, executes them,
 // and writes the replies.
 //
-//     bytes --> Parser --> Command::begin --> Keyspace (at once, or on_result() later)
+//     bytes --> Parser --> Command::begin --> Keyspace (at once, or on_finding() later)
 //                                |                          |
 //     out  <---- replies, in the order of the requests <----+
 //
@@ -12,8 +12,10 @@
 //   (1) replies leave in the order of their requests; one that is ready too early waits.
 //   (2) a command begins only when no earlier one that is under way may change one of its keys, nor
 //       has a key that it may change. Keys are told apart by a hash: a collision costs a wait.
-//   (3) a command that changes the connection (HELLO, RESET, QUIT) begins alone.
-// Where the next request may not begin, nothing more is taken (is_held()), until a result comes.
+//   (3) a command that changes the connection (HELLO, RESET, QUIT) or is about all keys (KEYS,
+//       FLUSHALL) is alone under way.
+// Where the next request may not begin, nothing more is taken (is_held()), until something is
+// found.
 //
 // Bounds: commands_max under way, and of one command operations_max; none is begun while the
 // replies that wait have more than waiting_bytes_mark, or those under way would, were their values
@@ -51,9 +53,12 @@ inline constexpr std::size_t results_bytes_max = std::size_t{64} << 20;
 
 class Session {
  public:
-  // `number`: Call::connection. `id`: CLIENT ID, among all connections of the peer. `self`: this
+  // `number`: Call::connection. `client`: its id is among all connections of the peer. `self`: this
   // peer; it and `keyspace` outlive the session.
-  Session(std::uint64_t number, std::uint64_t id, const PeerRef& self, Keyspace& keyspace);
+  Session(std::uint64_t number, Client client, const PeerRef& self, Keyspace& keyspace,
+          const SessionOptions& options = {});
+  Session(const Session&) = delete;
+  ~Session();
 
   struct Taken {
     std::size_t bytes = 0;
@@ -65,11 +70,10 @@ class Session {
   // `out_bytes_mark` of them: beyond it no request is begun.
   Taken on_bytes(Now now, std::string_view bytes, std::size_t out_bytes_mark, std::string& out);
 
-  void on_result(Now now, const Call& call, OpResult&& result, std::string& out);
-  void on_report(Now now, const Call& call, const ReportReply& report, std::string& out);
+  void on_finding(Now now, const Call& call, Finding&& finding, std::string& out);
 
-  // The next request waits for a result: on_bytes() need not be called until one has come, and this
-  // is false again.
+  // The next request waits for a finding: on_bytes() need not be called until one has come, and
+  // this is false again.
   bool is_held() const { return is_held_; }
   // Nothing more is taken; close it once what was written has left.
   bool is_ending() const { return client_.is_ending && pending_.empty(); }
@@ -82,20 +86,20 @@ class Session {
     std::uint32_t reads = 0;
     std::uint32_t writes = 0;
   };
-  // A command that waits for results, or whose reply waits for an earlier one.
+  // A command that waits for findings, or whose reply waits for an earlier one.
   struct Pending {
     const Command* command = nullptr;
     Protocol protocol = Protocol::resp2;
     std::vector<std::uint64_t> keys = {};  // hashes
     Answer answer = nullptr;
-    ReportAnswer report = nullptr;
     std::unique_ptr<Task> task = {};
-    std::vector<Operation> operations = {};
-    std::size_t begun = 0;    // of the operations
-    std::size_t missing = 0;  // results of those that were begun
-    std::vector<OpResult> results = {};
-    std::size_t asked_bytes = 0;  // that the operations and results take, without their values
-    std::size_t result_bytes = 0;
+    std::vector<Question> questions = {};
+    std::size_t begun = 0;    // of the questions
+    std::size_t missing = 0;  // findings of those that were begun
+    std::vector<Finding> findings = {};
+    std::size_t asked_bytes = 0;  // that questions and findings take, without their values
+    std::size_t found_bytes = 0;  // of values
+    std::size_t task_bytes = 0;   // that the task has gathered
     std::string reply = {};
     bool is_done = false;
   };
@@ -105,7 +109,8 @@ class Session {
   void begin_command(Now now, const Command& command, const Arguments& arguments, std::string& out);
   void add_pending(Turn& turn, const Arguments& arguments);
   void start(Now now, Pending& pending, std::uint64_t sequence);
-  void take_result(Pending& pending, std::size_t index, OpResult&& result);
+  void ask(Now now, const Call& call, Pending& pending);
+  void take_finding(Pending& pending, std::size_t index, Finding&& finding);
   void go_on(Now now, std::uint64_t sequence, std::string& out);
   void end_round(Now now, Pending& pending, std::string& out);
   void end(Pending& pending);
@@ -117,13 +122,14 @@ class Session {
   const std::uint64_t number_;
   const PeerRef& self_;
   Keyspace& keyspace_;
+  const SessionOptions options_;
   Parser parser_;
   Client client_;
   bool is_held_ = false;
   std::uint64_t first_sequence_ = 1;      // of pending_
   std::deque<Pending> pending_;           // numbered one after another
   std::map<std::uint64_t, KeyUse> keys_;  // of those that are not done
-  std::size_t waiting_bytes_ = 0;         // of what is asked, results and replies in pending_
+  std::size_t waiting_bytes_ = 0;         // of what is asked, findings and replies in pending_
   // Of a value, as far as the last ones tell: the longest, halved with each that came after it.
   std::size_t value_bytes_ = 0;
 };

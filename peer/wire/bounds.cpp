@@ -24,7 +24,9 @@ bool is_storable(const Put& put) { return is_key(put.key) && is_well_formed(put.
 bool is_storable(const CompareAndSet& cas) {
   return is_key(cas.key) && is_well_formed(cas.expected) && is_well_formed(cas.desired);
 }
-bool is_storable(const Erase& erase) { return is_key(erase.key); }
+bool is_storable(const Erase& erase) {
+  return is_key(erase.key) && is_absent_or_well_formed(erase.expected);
+}
 bool is_storable(const Add& add) { return is_key(add.key); }
 bool is_storable(const RemoveExpired& remove) { return is_key(remove.key); }
 bool is_storable(const SplitArc&) { return true; }

@@ -152,7 +152,9 @@ Change ArcRecords::compare_and_set(Position position, const CompareAndSet& opera
     sink.on_outcome(Outcome::not_found);
     return Change::none;
   }
-  if (!same_value(*present, operation.expected)) {
+  const bool is_same_expiry =
+      !operation.expected_expiry_ms || present->expiry_ms == *operation.expected_expiry_ms;
+  if (!is_same_expiry || !same_value(*present, operation.expected)) {
     sink.on_value(Outcome::mismatch, type_of(*present), present->value, present->expiry_ms);
     return Change::none;
   }
@@ -187,6 +189,13 @@ Change ArcRecords::add(Position position, const Add& add, ResultSink& sink) {
 }
 
 Change ArcRecords::erase(Position position, const Erase& erase, ResultSink& sink) {
+  if (erase.expected) {
+    const std::optional<RecordView> present = find(position, erase.key);
+    if (present && !same_value(*present, *erase.expected)) {
+      sink.on_value(Outcome::mismatch, type_of(*present), present->value, present->expiry_ms);
+      return Change::none;
+    }
+  }
   const bool was_there = table_.erase(position.value, erase.key);
   sink.on_outcome(was_there ? Outcome::done : Outcome::not_found);
   return was_there ? Change::made : Change::none;

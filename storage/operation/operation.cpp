@@ -79,6 +79,8 @@ std::optional<OpError> problem(const Operation& operation, std::size_t value_byt
     if (auto error = problem(cas->expected, value_bytes_max)) return error;
     return problem(cas->desired, value_bytes_max);
   }
+  const auto* erase = std::get_if<Erase>(&operation);
+  if (erase != nullptr && erase->expected) return problem(*erase->expected, value_bytes_max);
   return std::nullopt;
 }
 

@@ -61,10 +61,11 @@ struct Put {
 
 struct Erase {
   std::string key;
+  std::optional<Value> expected = {};  // if set, only a value that is the same, as below
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& key;
+    archive& key& expected;
   }
   friend bool operator==(const Erase&, const Erase&) = default;
 };
@@ -76,10 +77,12 @@ struct CompareAndSet {
   Value expected;
   Value desired;
   Expiry expiry{Expiry::Kind::keep, 0};
+  // If set, only if the record ends then, too: absolute, 0 = never.
+  std::optional<std::int64_t> expected_expiry_ms = {};
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& key& expected& desired& expiry;
+    archive& key& expected& desired& expiry& expected_expiry_ms;
   }
   friend bool operator==(const CompareAndSet&, const CompareAndSet&) = default;
 };
@@ -108,7 +111,7 @@ enum class Outcome : std::uint8_t {
   done,       // Get: found; Erase: was there; else written
   not_found,  // Get, Erase, CompareAndSet, Put if_present: no such key; nothing was changed
   exists,     // Put if_absent: the key is there; nothing was changed
-  mismatch,   // CompareAndSet: another value, which is told; nothing was changed
+  mismatch,   // CompareAndSet, Erase: another value or expiry, which is told; nothing was changed
 };
 inline constexpr std::uint8_t outcome_max = static_cast<std::uint8_t>(Outcome::mismatch);
 

@@ -14,7 +14,9 @@ struct PayloadBytes {
   std::size_t operator()(const CompareAndSet& operation) const {
     return operation.key.size() + operation.expected.bytes.size() + operation.desired.bytes.size();
   }
-  std::size_t operator()(const Erase& erase) const { return erase.key.size(); }
+  std::size_t operator()(const Erase& erase) const {
+    return erase.key.size() + (erase.expected ? erase.expected->bytes.size() : 0);
+  }
   std::size_t operator()(const Add& add) const { return add.key.size(); }
   std::size_t operator()(const RemoveExpired& command) const { return command.key.size(); }
   std::size_t operator()(const SplitArc&) const { return 0; }

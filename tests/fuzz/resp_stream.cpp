@@ -14,10 +14,19 @@ namespace {
 constexpr std::size_t mark = std::size_t{1} << 16;
 constexpr Now now{Time{}, WallTime{1'000'000}};
 
+// Steps of scans come when all that may be taken has been.
+void end_scans(test::MapKeyspace& keyspace, resp::Session& session, std::string& out) {
+  while (!keyspace.scans.empty()) {
+    const auto [call, scan] = keyspace.scans.front();
+    keyspace.scans.pop_front();
+    session.on_finding(now, call, ScanResult{{}, keyspace.step(scan)}, out);
+  }
+}
+
 std::string answer(std::string_view bytes, std::size_t piece) {
   const PeerRef self{};
   test::MapKeyspace keyspace;
-  resp::Session session(1, 1, self, keyspace);
+  resp::Session session(1, resp::Client{.id = 1}, self, keyspace, {.may_flush = true});
   std::string out;
   std::size_t begin = 0;
   for (std::size_t end = 0; end < bytes.size();) {
@@ -26,6 +35,7 @@ std::string answer(std::string_view bytes, std::size_t piece) {
       const auto taken = session.on_bytes(now, bytes.substr(begin, end - begin), mark, out);
       begin += taken.bytes;
       is_all = taken.is_all;
+      end_scans(keyspace, session, out);
     }
     HOPRING_CHECK(begin <= end);
     HOPRING_CHECK(session.memory() <= 16 * end + 65536);
@@ -53,6 +63,11 @@ std::vector<std::string> hopring::fuzz_corpus(Rng& rng) {
       "HELLO 3 SETNAME x\r\nCLIENT INFO\r\nCONFIG GET *\r\nCOMMAND INFO get\r\nRESET\r\nQUIT\r\n",
       "MSET a 1 b 2 c 3\r\nMGET a b c d\r\nDEL a b\r\nEXISTS a c\r\nGETDEL c\r\n",
       "SET k v\r\nEXPIRE k 10 GT\r\nPERSIST k\r\nPEXPIREAT k 1000001\r\nGETSET k w\r\n",
+      "SETRANGE k 5 xy\r\nGETRANGE k 1 -2\r\nINCRBYFLOAT f 1e3\r\nGETEX k PX 7\r\n",
+      "MSETNX a 1 b 2\r\nRENAME a c\r\nRENAMENX c b\r\nSET c 2 IFEQ 1 GET\r\nDELEX c IFNE 3\r\n",
+      "OBJECT ENCODING k\r\nMEMORY USAGE k\r\nOBJECT\r\nCONFIG SET save ''\r\nCLIENT LIST ID 1\r\n",
+      "CLUSTER KEYSLOT {a}b\r\nSET ab 1\r\nSCAN 7 MATCH a*[b-c]\\? COUNT 3\r\nRANDOMKEY\r\n",
+      "SET ab 1\r\nKEYS a*\r\nFLUSHALL\r\nKEYS *\r\nCLUSTER COUNTKEYSINSLOT 1\r\n",
       "*1048576\r\n$33554432\r\nabc",
       "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
   };

@@ -2,13 +2,16 @@
 by CTest. Without redis-tools the cases that need them are skipped.
 """
 
+import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 import ring
 
@@ -28,6 +31,16 @@ class Guest(ring.Connection):
     def __init__(self, peer: ring.Peer) -> None:
         super().__init__(peer)
         self.file = self.socket.makefile("rb")
+
+    @classmethod
+    def at_path(cls, path: str) -> "Guest":
+        """To a server that listens at a path."""
+        guest = cls.__new__(cls)
+        guest.socket = socket.socket(socket.AF_UNIX)
+        guest.socket.settimeout(ring.PATIENCE_S)
+        guest.socket.connect(path)
+        guest.file = guest.socket.makefile("rb")
+        return guest
 
     def close(self) -> None:
         self.file.close()
@@ -68,7 +81,7 @@ class Guest(ring.Connection):
         return self.reply()
 
 
-class RespTest(ring.RingTest):
+class RespRingTest(ring.RingTest):
     """Three peers, of one, two and three threads, and three copies of each arc."""
 
     PEERS = 3
@@ -77,10 +90,27 @@ class RespTest(ring.RingTest):
         super().setUp()
         self.expect(0, "ring", f"--wait-healthy={HEALED_WITHIN_S}")
 
+    def start_peer(self) -> ring.Peer:
+        join = ["--join", self.peers[0].address] if self.peers else []
+        flush = ["--allow-flush"] if len(self.peers) < 2 else []
+        self.peers.append(ring.Peer(self.bin_dir, *ring.threads_of(len(self.peers)), *join, *flush))
+        return self.peers[-1]
+
     def guest(self, at: int = 0) -> Guest:
         guest = Guest(self.peers[at])
         self.addCleanup(guest.close)
         return guest
+
+    def tool(self, name: str, *words: str, at: int = 0, input: str = "") -> str:
+        host, port = self.peers[at].address.rsplit(":", 1)
+        done = subprocess.run([name, "-h", host, "-p", port, *words], input=input,
+                              capture_output=True, text=True, timeout=ring.PATIENCE_S)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+
+class RespTest(RespRingTest):
+    """What one says by hand."""
 
     def resident_kib(self, at: int) -> int:
         status = Path(f"/proc/{self.peers[at].process.pid}/status").read_text()
@@ -189,6 +219,63 @@ class RespTest(ring.RingTest):
         self.assertIsInstance(guests[2].ask("SET", "larger", largest + b"x"), Failure)
         self.assertEqual(guests[2].ask("STRLEN", "largest"), len(largest))
 
+    def test_all_keys_are_met_counted_and_erased_from_any_peer(self) -> None:
+        guests = [self.guest(at) for at in range(3)]
+        pairs = [word for n in range(3000) for word in (f"all{n}", str(n))]
+        self.assertEqual(guests[0].ask("MSET", *pairs), "OK")
+        keys = {b"all%d" % n for n in range(3000)}
+        for guest in guests:
+            self.assertEqual(guest.ask("DBSIZE"), 3000)
+            found = guest.ask("KEYS", "all*")
+            self.assertEqual((len(found), set(found)), (3000, keys))
+            self.assertIn(guest.ask("RANDOMKEY"), keys)
+            met, cursor = [], b"0"
+            while met == [] or cursor != b"0":
+                cursor, page = guest.ask("SCAN", cursor, "COUNT", "100")
+                met += page
+            self.assertEqual((len(met), set(met)), (3000, keys))
+            self.assertEqual(guest.ask("WAIT", "1", "0"), 1)
+        self.assertIn("--allow-flush", guests[2].ask("FLUSHALL"))
+        self.assertEqual(guests[2].ask("DBSIZE"), 3000)
+        self.assertEqual(guests[1].ask("FLUSHALL"), "OK")
+        for guest in guests:
+            self.assertEqual(guest.ask("KEYS", "*"), [])
+            self.assertIsNone(guest.ask("RANDOMKEY"))
+            self.assertEqual(guest.ask("GET", "all7"), None)
+
+    def test_clients_see_each_other_whatever_thread_serves_them(self) -> None:
+        guests = [self.guest(2) for _ in range(6)]
+        for n, guest in enumerate(guests):
+            self.assertEqual(guest.ask("CLIENT", "SETNAME", f"guest{n}"), "OK")
+        for guest in guests:
+            listed = guest.ask("CLIENT", "LIST").decode()
+            for n in range(6):
+                self.assertEqual(listed.count(f" name=guest{n} "), 1)
+        guests[0].ask("QUIT")
+        self.assertTrue(guests[0].is_closed())
+        while b"name=guest0 " in guests[1].ask("CLIENT", "LIST"):
+            pass
+
+    def test_new_names_and_conditions_across_the_ring(self) -> None:
+        guests = [self.guest(at) for at in range(3)]
+        for n in range(30):
+            a, b, c = guests[n % 3:] + guests[:n % 3]
+            old, new = f"old{n}", f"new{n}"
+            self.assertEqual(a.ask("SET", old, "1", "EX", "1000"), "OK")
+            self.assertEqual(b.ask("RENAME", old, new), "OK")
+            self.assertEqual(c.ask("MGET", old, new), [None, b"1"])
+            self.assertIn(a.ask("TTL", new), range(900, 1001))
+            self.assertEqual(b.ask("MSETNX", old, "2", new, "3"), 0)
+            self.assertEqual(c.ask("MSETNX", old, "2", old + "x", "3"), 1)
+            self.assertEqual(a.ask("RENAMENX", old, new), 0)
+            self.assertIsNone(b.ask("SET", old, "4", "IFEQ", "3"))
+            self.assertEqual(c.ask("SET", old, "4", "IFEQ", "2"), "OK")
+            self.assertEqual(a.ask("DELEX", old, "IFEQ", "2"), 0)
+            self.assertEqual(b.ask("DELEX", old, "IFEQ", "4"), 1)
+            self.assertEqual(c.ask("GETEX", new, "PERSIST"), b"1")
+            self.assertEqual(a.ask("EXPIRE", new, "100", "XX"), 0)
+            self.assertEqual(b.ask("INCRBYFLOAT", new, "0.5"), b"1.5")
+
     def test_a_killed_peer_costs_a_moment(self) -> None:
         guest = self.guest(1)
         keys = [f"kept{n}" for n in range(200)]
@@ -251,21 +338,8 @@ class RespTest(ring.RingTest):
 
 @unittest.skipUnless(shutil.which("redis-cli") and shutil.which("redis-benchmark"),
                      "redis-tools are not installed")
-class RedisToolsTest(ring.RingTest):
+class RedisToolsTest(RespRingTest):
     """The tools that everybody has."""
-
-    PEERS = 3
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.expect(0, "ring", f"--wait-healthy={HEALED_WITHIN_S}")
-
-    def tool(self, name: str, *words: str, at: int = 0, input: str = "") -> str:
-        host, port = self.peers[at].address.rsplit(":", 1)
-        done = subprocess.run([name, "-h", host, "-p", port, *words], input=input,
-                              capture_output=True, text=True, timeout=ring.PATIENCE_S)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        return done.stdout
 
     def test_redis_cli_speaks_to_every_peer(self) -> None:
         self.assertEqual(self.tool("redis-cli", "SET", "cli", "value"), "OK\n")
@@ -277,6 +351,32 @@ class RedisToolsTest(ring.RingTest):
         self.assertIn("errors: 0, replies: 2",
                       self.tool("redis-cli", "--pipe", input="SET a 1\r\nSET b 2\r\n"))
 
+    def test_redis_cli_walks_over_the_whole_ring(self) -> None:
+        lines = "".join(f"SET key:{n} {'x' * (n + 1)}\r\n" for n in range(1000))
+        self.assertIn("errors: 0, replies: 1000", self.tool("redis-cli", "--pipe", input=lines))
+        keys = {f"key:{n}" for n in range(1000)}
+        for at in range(3):
+            scanned = self.tool("redis-cli", "--scan", at=at).splitlines()
+            self.assertEqual((len(scanned), set(scanned)), (1000, keys))
+        self.assertEqual(len(self.tool("redis-cli", "--scan", "--pattern", "key:99?").split()), 10)
+        for options in (["--bigkeys"], ["--memkeys"], ["-3", "--bigkeys"]):
+            told = self.tool("redis-cli", *options, at=1)
+            self.assertIn("Sampled 1000 keys in the keyspace!", told)
+            self.assertRegex(told, r"Biggest string found '\"key:999\"' has \d+ bytes")
+
+    def test_clients_in_cluster_mode_spread_over_the_peers(self) -> None:
+        self.assertEqual(self.tool("redis-cli", "-c", "SET", "k", "v", at=1), "OK\n")
+        self.assertEqual(self.tool("redis-cli", "-c", "GET", "k", at=2), "v\n")
+        host, port = self.peers[0].address.rsplit(":", 1)
+        checked = self.tool("redis-cli", "--cluster", "check", f"{host}:{port}")
+        self.assertIn("[OK] All nodes agree about slots configuration.", checked)
+        self.assertIn("[OK] All 16384 slots covered.", checked)
+        told = self.tool("redis-benchmark", "--cluster", "-n", "3000", "-c", "6", "-t", "set,get")
+        self.assertIn("Cluster has 3 master nodes", told)
+        for peer in self.peers:
+            self.assertIn(peer.address, told)
+        self.assertNotIn("rror", told)
+
     def test_redis_benchmark_runs_through(self) -> None:
         for options in (["-P", "1"], ["-P", "16"], ["-r", "1000", "-P", "16"]):
             told = self.tool("redis-benchmark", "-q", "-n", "5000", "-c", "20", *options, "-t",
@@ -284,6 +384,73 @@ class RedisToolsTest(ring.RingTest):
             for name in ("SET", "GET", "INCR", "MSET"):
                 self.assertRegex(told, rf"{name}\b.*: [0-9.]+ requests per second")
             self.assertNotIn("rror", told)
+
+
+class OwnPortTest(ring.RingTest):
+    """A peer with a port for RESP alone."""
+
+    PEERS = 1
+
+    def start_peer(self) -> ring.Peer:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.own = "127.0.0.1:%d" % free.getsockname()[1]
+        self.peers.append(ring.Peer(self.bin_dir, "--replicas", "1", "--resp", self.own))
+        return self.peers[-1]
+
+    def test_at_a_port_of_its_own_only_resp_is_spoken(self) -> None:
+        door = SimpleNamespace(address=self.own)
+        for peer in (self.peers[0], door):
+            guest = Guest(peer)
+            self.addCleanup(guest.close)
+            self.assertEqual(guest.ask("INCR", "n"), 1 if peer is not door else 2)
+        self.assertEqual(self.expect(0, "get", "n"), b"2")
+        refused = self.hopring("get", "n", at=door, timeout="1")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertEqual(refused.stdout, b"")
+
+
+@unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+class AsRedisTest(ring.RingTest):
+    """The same words to a ring and to Redis."""
+
+    PEERS = 1
+
+    def start_peer(self) -> ring.Peer:
+        self.peers.append(ring.Peer(self.bin_dir, "--replicas", "1", "--allow-flush"))
+        return self.peers[-1]
+
+    def test_a_ring_answers_as_redis_does(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/redis"
+            redis = subprocess.Popen(["redis-server", "--port", "0", "--unixsocket", path, "--save",
+                                      "", "--appendonly", "no", "--dir", folder],
+                                     stdout=subprocess.PIPE, text=True)
+            try:
+                for line in redis.stdout:
+                    if "now ready to accept connections" in line:
+                        break
+                self.compare(Guest(self.peers[0]), Guest.at_path(path))
+            finally:
+                redis.kill()
+                redis.wait(ring.PATIENCE_S)
+                redis.stdout.close()
+
+    def compare(self, ours: Guest, theirs: Guest) -> None:
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        script = Path(__file__).with_name("resp_script.txt").read_text().splitlines()
+        version = theirs.ask("INFO", "server").decode()
+        if "redis_version:7.0." not in version:
+            self.skipTest("the texts are those of Redis 7.0")
+        lines = [line for line in script if line and not line.startswith("#")]
+        self.assertGreater(len(lines), 200)
+        for line in lines:
+            words = shlex.split(line)
+            mine, other = ours.ask(*words), theirs.ask(*words)
+            if words[0] == "KEYS":
+                mine, other = sorted(mine), sorted(other)
+            with self.subTest(line):
+                self.assertEqual(mine, other)
 
 
 if __name__ == "__main__":

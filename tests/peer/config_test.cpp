@@ -83,6 +83,10 @@ BOOST_AUTO_TEST_CASE(every_option_is_taken) {
   BOOST_TEST((all.log_level == LogLevel::debug));
   BOOST_TEST(all.weight == 3);
   BOOST_TEST(to_string(*all.advertise) == "10.0.0.3:9");
+  const Config redis = config({"--resp", "127.0.0.1:6379", "--allow-flush"});
+  BOOST_TEST(to_string(*redis.resp) == "127.0.0.1:6379");
+  BOOST_TEST(redis.may_flush);
+  BOOST_TEST(!all.may_flush);
 }
 
 BOOST_AUTO_TEST_CASE(bytes_take_suffixes) {
@@ -134,6 +138,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--log-level", "loud"}, "--log-level must be error, warning, info or debug");
   check_problem({"--weight", "0"}, "--weight must be");
   check_problem({"--nodes", "2", "--nodes", "4"}, "given twice");
+  check_problem({"--resp", "127.0.0.1:0"}, "--resp needs a port");
+  check_problem({"--allow-flush=yes"}, "--allow-flush");
 }
 
 BOOST_AUTO_TEST_CASE(a_wildcard_address_needs_one_that_others_can_dial) {
@@ -156,8 +162,10 @@ BOOST_AUTO_TEST_CASE(a_file_sets_what_the_command_line_does_not) {
       "\n"
       "  join=10.0.0.1:1   # the first\n"
       "join = 10.0.0.2:2\n"
-      "nodes = 8\n");
+      "nodes = 8\n"
+      "allow-flush = yes\n");
   const Config from_file = config({"--config", file.path});
+  BOOST_TEST(from_file.may_flush);
   BOOST_TEST(to_string(from_file.listen) == "127.0.0.1:1111");
   BOOST_TEST(from_file.contacts.size() == 2);
   BOOST_TEST(from_file.nodes_per_peer == 8);

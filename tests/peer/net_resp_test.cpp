@@ -53,6 +53,17 @@ BOOST_FIXTURE_TEST_CASE(both_protocols_are_served_on_one_port, Fixture) {
   BOOST_TEST(gets(text, "+OK\r\n$1\r\nv\r\n"));
 }
 
+BOOST_FIXTURE_TEST_CASE(frames_are_closed_where_resp_alone_is_spoken, Fixture) {
+  listening.peer.speaks_resp_only = true;
+  TextEnd text = dial();
+  text.send("PING\r\n");
+  RawEnd frames(loop.io, listening.endpoint());
+  frames.send_hello();
+  BOOST_TEST(loop.until([&] { return frames.is_closed(); }));
+  BOOST_TEST(frames.hello_answer() == nullptr);
+  BOOST_TEST(gets(text, "+PONG\r\n"));
+}
+
 BOOST_FIXTURE_TEST_CASE(bytes_may_come_one_by_one, Fixture) {
   TextEnd end = dial();
   for (const char byte : std::string("*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\nPING\r\n")) {

@@ -189,7 +189,9 @@ class FakePeer : public Visitors::Owner, public Listener::Owner {
     strangers.push_back(from);
     stranger_ring_id = ring_id;
   }
-  void on_accepted(tcp::socket socket) override { visitors->adopt(std::move(socket)); }
+  void on_accepted(tcp::socket socket, Spoken spoken) override {
+    visitors->adopt(std::move(socket), speaks_resp_only ? Spoken::resp : spoken);
+  }
   void on_message(const Ticket& ticket, const PeerRef& from, PeerMessage&& message) override {
     is_slow ? tickets.push_back(ticket) : visitors->done(ticket);
     senders.push_back(from);
@@ -211,8 +213,10 @@ class FakePeer : public Visitors::Owner, public Listener::Owner {
     return OpReply{result, std::nullopt};
   }
 
-  std::unique_ptr<resp::Session> open_session(std::uint64_t number) override {
-    return std::make_unique<resp::Session>(number, number, self, keyspace);
+  std::unique_ptr<resp::Session> open_session(std::uint64_t number,
+                                              const Endpoint& address) override {
+    resp::Client client{.id = number, .address = address};
+    return std::make_unique<resp::Session>(number, std::move(client), self, keyspace);
   }
   void after_sessions(Now) override {}
 
@@ -223,6 +227,7 @@ class FakePeer : public Visitors::Owner, public Listener::Owner {
   std::size_t value_bytes = 0;
   std::size_t answered = 0;
   std::function<void(const Ticket&)> on_wait;
+  bool speaks_resp_only = false;
   bool is_slow = false;         // replies to no request by itself
   std::vector<Ticket> tickets;  // of what waits for it
   std::vector<PeerMessage> messages;

@@ -61,6 +61,20 @@ BOOST_AUTO_TEST_CASE(a_lost_write_is_found) {
   BOOST_TEST(!is_explained());
 }
 
+BOOST_AUTO_TEST_CASE(an_erase_of_another_value_than_expected_changes_nothing) {
+  OpResult mismatch = found("b");
+  mismatch.outcome = Outcome::mismatch;
+  saw(1ms, 2ms, put("b"));
+  saw(3ms, 4ms, Erase{"key", text("a")}, mismatch);
+  saw(5ms, 6ms, Get{"key"}, found("b"));
+  saw(7ms, 8ms, Erase{"key", text("b")});
+  saw(9ms, 10ms, Get{"key"}, absent());
+  BOOST_TEST(is_explained());
+  saw(11ms, 12ms, put("b"));
+  saw(13ms, 14ms, Erase{"key", text("a")});
+  BOOST_TEST(!is_explained());
+}
+
 BOOST_AUTO_TEST_CASE(reads_beside_a_write_may_see_either_value_but_not_go_back) {
   saw(1ms, 2ms, put("a"));
   saw(3ms, 9ms, put("b"));

@@ -1,7 +1,9 @@
 #pragma once
 
-// A keyspace without a ring: a map, which answers at once or, where the test says so, later.
+// A keyspace without peers: a map, which answers at once or, where the test says so, later. Its
+// ring has a few arcs, so that scans have steps.
 
+#include <algorithm>
 #include <deque>
 #include <limits>
 #include <map>
@@ -28,7 +30,36 @@ class MapKeyspace final : public resp::Keyspace {
     }
     return perform(now, operation);
   }
-  void report(Now, const resp::Call& call) override { reports.push_back(call); }
+  void scan(Now, const resp::Call& call, Scan&& scan) override {
+    scans.push_back({call, std::move(scan)});
+  }
+  void report(Now, const resp::Call& call, const std::optional<PeerRef>& of) override {
+    reports.push_back({call, of});
+  }
+  const RingConfig* ring() const override { return is_in_ring ? &config : nullptr; }
+  std::uint64_t random() override { return next_random; }
+
+  // One step, within its arc, as a primary does it.
+  ScanStep step(const Scan& scan) const {
+    const std::uint64_t width = ~std::uint64_t{0} / config.nodes_per_peer;  // of an arc, less one
+    const Position end{scan.cursor.position.value | width};
+    std::vector<std::pair<Position, std::string>> sorted;
+    for (const auto& [key, _] : records) sorted.emplace_back(position(key), key);
+    std::sort(sorted.begin(), sorted.end());
+    ScanStep step;
+    const auto first = std::upper_bound(sorted.begin(), sorted.end(),
+                                        std::pair(scan.cursor.position, scan.cursor.last_key));
+    for (auto each = first; each != sorted.end() && each->first <= end; ++each) {
+      if (!each->second.starts_with(scan.prefix)) continue;
+      step.records.push_back(Record{each->second, {}, 0});
+      if (step.records.size() < scan.records_max) continue;
+      step.next = ScanCursor{each->first, each->second};
+      return step;
+    }
+    if (end.value != ~std::uint64_t{0}) step.next = ScanCursor{advance(end, 1), {}};
+    return step;
+  }
+  Position position(const std::string& key) const { return position_of(config.hash_key, key); }
 
   OpResult perform(Now now, const Operation& operation) {
     if (next_error) return error_result(*std::exchange(next_error, std::nullopt));
@@ -42,12 +73,22 @@ class MapKeyspace final : public resp::Keyspace {
 
   std::map<std::string, Record> records;
   std::deque<Waiting> waiting;
-  std::deque<resp::Call> reports;
+  std::deque<std::pair<resp::Call, Scan>> scans;
+  std::deque<std::pair<resp::Call, std::optional<PeerRef>>> reports;
+  RingConfig config = some_config();
+  std::uint64_t next_random = 0;
+  bool is_in_ring = true;
   std::optional<OpError> next_error;
   bool is_slow = false;
   std::size_t executed = 0;
 
  private:
+  static RingConfig some_config() {
+    RingConfig config;
+    config.nodes_per_peer = 4;
+    config.hash_key = HashKey{{1, 2}};
+    return config;
+  }
   Record* find(const std::string& key) {
     const auto found = records.find(key);
     return found == records.end() ? nullptr : &found->second;
@@ -80,12 +121,18 @@ class MapKeyspace final : public resp::Keyspace {
     return outcome(Outcome::done);
   }
   OpResult perform_each(Now, const Erase& erase) {
+    const Record* record = find(erase.key);
+    if (record != nullptr && erase.expected && record->value != *erase.expected) {
+      return tell(Outcome::mismatch, *record);
+    }
     return outcome(records.erase(erase.key) == 1 ? Outcome::done : Outcome::not_found);
   }
   OpResult perform_each(Now now, const CompareAndSet& cas) {
     const Record* record = find(cas.key);
     if (record == nullptr) return outcome(Outcome::not_found);
-    if (record->value != cas.expected) return tell(Outcome::mismatch, *record);
+    const bool is_other_expiry =
+        cas.expected_expiry_ms && *cas.expected_expiry_ms != record->expiry_ms;
+    if (record->value != cas.expected || is_other_expiry) return tell(Outcome::mismatch, *record);
     write(now, cas.key, cas.desired, cas.expiry);
     return outcome(Outcome::done);
   }

@@ -82,7 +82,7 @@ struct Fixture {
     auto ended = std::move(keyspace.ended()[0]);
     keyspace.ended().clear();
     BOOST_TEST((ended.call == call));
-    return std::get<OpResult>(std::move(ended.result));
+    return std::get<OpResult>(std::move(ended.finding));
   }
   // A put that has been sent to the other peer.
   SendRequest send_to_other() {
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(where_arcs_have_copies_a_write_waits_for_its_majority) {
 }
 
 BOOST_AUTO_TEST_CASE(a_report_is_asked_of_the_front) {
-  keyspace.report(now, call);
+  keyspace.report(now, call, std::nullopt);
   BOOST_REQUIRE(out.notes.size() == 1u);
   const auto wanted = std::get<ReportWanted>(out.notes[0]);
   ReportReply report;
@@ -188,7 +188,40 @@ BOOST_AUTO_TEST_CASE(a_report_is_asked_of_the_front) {
   desk.on(now, ErrandDone{wanted.number, report}, out);
   deliver();
   BOOST_REQUIRE(keyspace.ended().size() == 1u);
-  BOOST_TEST((std::get<ReportReply>(keyspace.ended()[0].result).ring == ring));
+  BOOST_TEST((std::get<ReportFound>(keyspace.ended()[0].finding).report->ring == ring));
+}
+
+BOOST_AUTO_TEST_CASE(another_peer_is_asked_for_its_report_itself) {
+  keyspace.report(now, call, other);
+  BOOST_TEST((take_effect<Connect>().to == other));
+  keyspace.on_connected(now, other, other, ring);
+  const SendRequest sent = take_effect<SendRequest>();
+  BOOST_TEST(std::holds_alternative<ReportRequest>(sent.message));
+  ReportReply report;
+  report.self = other;
+  keyspace.on_reply(now, other, sent.id, std::move(report));
+  BOOST_REQUIRE(keyspace.ended().size() == 1u);
+  BOOST_TEST((std::get<ReportFound>(keyspace.ended()[0].finding).report->self == other));
+}
+
+BOOST_AUTO_TEST_CASE(a_step_of_a_scan_is_asked_of_who_has_the_arc) {
+  put(0);
+  keyspace.scan(now, call, Scan{{Position{0}, {}}, {}, 10, true});
+  BOOST_REQUIRE(keyspace.ended().size() == 1u);
+  const auto page = std::get<ScanResult>(std::move(keyspace.ended()[0].finding));
+  keyspace.ended().clear();
+  BOOST_REQUIRE(page.step.records.size() == 1u);
+  BOOST_TEST(page.step.records[0].key == key_in(0));
+  BOOST_TEST((page.step.next->position == advance(equal_arc(0, cells).end, 1)));
+  send_to_other();
+  keyspace.scan(now, call, Scan{{equal_arc(cells - 1, cells).end, {}}, {}, 10, true});
+  BOOST_TEST((take_effect<SendRequest>().to == other));
+  keyspace.on_link_down(now, other, LinkDown::lost);
+  keyspace.ended().clear();  // of the put; the scan goes on until its time is over
+  now.monotonic = now.monotonic + operation_timeout;
+  keyspace.on_deadline(now);
+  BOOST_REQUIRE(keyspace.ended().size() == 1u);
+  BOOST_TEST(is_definite(*std::get<ScanResult>(keyspace.ended()[0].finding).error));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,51 +1,16 @@
-#include "peer/resp/session.hpp"
-
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <string>
 #include <vector>
 
-#include "tests/peer/resp/map_keyspace.hpp"
+#include "tests/peer/resp/session_support.hpp"
 
 using namespace hopring;
 using namespace hopring::resp;
 
 namespace {
 
-constexpr std::size_t mark = std::size_t{1} << 20;
-
-struct Fixture {
-  Now now{Time{}, WallTime{1'000'000}};
-  PeerRef self{};
-  test::MapKeyspace keyspace;
-  Session session{1, 42, self, keyspace};
-  std::string unread;
-
-  // What inline commands, one a line, are answered.
-  std::string say(std::string_view lines) {
-    unread += lines;
-    std::string out;
-    go_on(out);
-    return out;
-  }
-  void go_on(std::string& out) {
-    for (;;) {
-      const Session::Taken taken = session.on_bytes(now, unread, mark, out);
-      unread.erase(0, taken.bytes);
-      if (taken.is_all || session.is_held() || session.is_ending()) return;
-    }
-  }
-  // The waiting operation of this index ends; what is answered then.
-  std::string end(std::size_t index, std::optional<OpError> error = {}) {
-    const auto waiting = keyspace.waiting[index];
-    keyspace.waiting.erase(keyspace.waiting.begin() + static_cast<std::ptrdiff_t>(index));
-    std::string out;
-    session.on_result(now, waiting.call,
-                      error ? error_result(*error) : keyspace.perform(now, waiting.operation), out);
-    if (!session.is_held()) go_on(out);
-    return out;
-  }
-};
+struct Fixture : test::SessionFixture {};
 
 struct SlowFixture : Fixture {
   SlowFixture() { keyspace.is_slow = true; }
@@ -54,87 +19,6 @@ struct SlowFixture : Fixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(resp_session, Fixture)
-
-BOOST_AUTO_TEST_CASE(strings_are_set_and_read) {
-  BOOST_TEST(say("SET k v\nGET k\nGET none\n") == "+OK\r\n$1\r\nv\r\n$-1\r\n");
-  BOOST_TEST(say("SETNX k w\nSETNX n w\nGET n\n") == ":0\r\n:1\r\n$1\r\nw\r\n");
-  BOOST_TEST(say("SET k x NX\nSET k x XX\nSET q x XX\n") == "$-1\r\n+OK\r\n$-1\r\n");
-  BOOST_TEST(say("SET k y GET\nSET q y NX GET\nSET q z NX GET\nGETSET k z\nGET k\n") ==
-             "$1\r\nx\r\n$-1\r\n$1\r\ny\r\n$1\r\ny\r\n$1\r\nz\r\n");
-  BOOST_TEST(say("APPEND a 12\nAPPEND a 345\nSTRLEN a\nSTRLEN none\n") ==
-             ":2\r\n:5\r\n:5\r\n:0\r\n");
-  BOOST_TEST(say("MSET a 1 b 2 a 3\nMGET a none b\n") ==
-             "+OK\r\n*3\r\n$1\r\n3\r\n$-1\r\n$1\r\n2\r\n");
-  BOOST_TEST(say("GETDEL a\nGETDEL a\nGET a\n") == "$1\r\n3\r\n$-1\r\n$-1\r\n");
-}
-
-BOOST_AUTO_TEST_CASE(numbers_count_and_read_as_decimal_text) {
-  BOOST_TEST(say("INCR n\nINCRBY n 10\nDECR n\nDECRBY n 3\nGET n\nTYPE n\nAPPEND n 0\n") ==
-             ":1\r\n:11\r\n:10\r\n:7\r\n$1\r\n7\r\n+string\r\n:2\r\n");
-  BOOST_TEST(say("SET s 5\nINCR s\nGET s\nSET s x\nINCR s\n") ==
-             "+OK\r\n:6\r\n$1\r\n6\r\n+OK\r\n-ERR value is not an integer or out of range\r\n");
-  BOOST_TEST(
-      say("SET s 9223372036854775807\nINCR s\nDECRBY s -9223372036854775808\nINCRBY s 1x\n") ==
-      "+OK\r\n-ERR increment or decrement would overflow\r\n"
-      "-ERR decrement would overflow\r\n-ERR value is not an integer or out of range\r\n");
-  keyspace.records["f"].value = {ValueType::floating, encode_floating(1.5)};
-  BOOST_TEST(say("GET f\nSTRLEN f\nINCR f\n") ==
-             "$3\r\n1.5\r\n:3\r\n-ERR value is not an integer or out of range\r\n");
-}
-
-BOOST_AUTO_TEST_CASE(keys_are_counted_and_removed) {
-  say("MSET a 1 b 2\n");
-  BOOST_TEST(say("EXISTS a b a none\nTOUCH a none\nTYPE a\nTYPE none\n") ==
-             ":3\r\n:1\r\n+string\r\n+none\r\n");
-  BOOST_TEST(say("DEL a a none\nUNLINK b\nDEL b\n") == ":1\r\n:1\r\n:0\r\n");
-}
-
-BOOST_AUTO_TEST_CASE(records_end_when_they_are_told_to) {
-  BOOST_TEST(say("SET k v EX 100\nTTL k\nPTTL k\nEXPIRETIME k\nPEXPIRETIME k\n") ==
-             "+OK\r\n:100\r\n:100000\r\n:1100\r\n:1100000\r\n");
-  BOOST_TEST(say("PERSIST k\nPERSIST k\nTTL k\nTTL none\nEXPIRE none 5\n") ==
-             ":1\r\n:0\r\n:-1\r\n:-2\r\n:0\r\n");
-  BOOST_TEST(say("EXPIRE k 10 XX\nEXPIRE k 10 NX\nEXPIRE k 5 NX\nEXPIRE k 5 GT\nEXPIRE k 5 LT\n") ==
-             ":0\r\n:1\r\n:0\r\n:0\r\n:1\r\n");
-  BOOST_TEST(say("SET k w KEEPTTL\nTTL k\nAPPEND k x\nTTL k\nSET k w\nTTL k\n") ==
-             "+OK\r\n:5\r\n:2\r\n:5\r\n+OK\r\n:-1\r\n");
-  BOOST_TEST(say("PEXPIREAT k 1002000\nTTL k\n") == ":1\r\n:2\r\n");
-  now.wall.ms_since_epoch = 1'002'000;
-  BOOST_TEST(say("GET k\n") == "$-1\r\n");
-  BOOST_TEST(say("SETEX k 1 v\nPSETEX l 1500 v\nPTTL k\nPTTL l\nEXPIRE k -1\nGET k\n") ==
-             "+OK\r\n+OK\r\n:1000\r\n:1500\r\n:1\r\n$-1\r\n");
-}
-
-BOOST_AUTO_TEST_CASE(mistakes_are_told_in_the_words_of_redis) {
-  const std::string syntax = "-ERR syntax error\r\n";
-  BOOST_TEST(say("SET k v NX XX\nSET k v EX\nSET k v EX 1 PX 1\nSET k v EX 1 KEEPTTL\n") ==
-             syntax + syntax + syntax + syntax);
-  BOOST_TEST(say("SET k v EX x\nSET k v EX 0\nSETEX k 0 v\nEXPIRE k 9223372036854775807\n") ==
-             "-ERR value is not an integer or out of range\r\n"
-             "-ERR invalid expire time in 'set' command\r\n"
-             "-ERR invalid expire time in 'setex' command\r\n"
-             "-ERR invalid expire time in 'expire' command\r\n");
-  BOOST_TEST(say("EXPIRE k 1 NX GT\nEXPIRE k 1 LT GT\nEXPIRE k 1 ZZ\n") ==
-             "-ERR NX and XX, GT or LT options at the same time are not compatible\r\n"
-             "-ERR GT and LT options at the same time are not compatible\r\n"
-             "-ERR Unsupported option ZZ\r\n");
-  BOOST_TEST(say("GET\nget a b\nMSET a\nMSET a 1 b\nFoo bar 'b z'\n") ==
-             "-ERR wrong number of arguments for 'get' command\r\n"
-             "-ERR wrong number of arguments for 'get' command\r\n"
-             "-ERR wrong number of arguments for 'mset' command\r\n"
-             "-ERR wrong number of arguments for 'mset' command\r\n"
-             "-ERR unknown command 'Foo', with args beginning with: 'bar' 'b z' \r\n");
-  BOOST_TEST(say("SELECT 0\nSELECT 1\nSELECT x\nAUTH p\nAUTH default p\nAUTH u p\n") ==
-             "+OK\r\n-ERR DB index is out of range\r\n-ERR value is not an integer or out of "
-             "range\r\n-ERR AUTH <password> called without any password configured for the default "
-             "user. Are you sure your configuration is correct?\r\n+OK\r\n"
-             "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
-  BOOST_TEST(say("CLIENT FOO\nCLIENT ID x\nCLIENT SETNAME 'a b'\n") ==
-             "-ERR unknown subcommand 'FOO'. Try CLIENT HELP.\r\n"
-             "-ERR wrong number of arguments for 'client|id' command\r\n"
-             "-ERR Client names cannot contain spaces, newlines or special characters.\r\n");
-  BOOST_TEST(say("GET ''\n") == "-ERR the empty key is not supported\r\n");
-}
 
 BOOST_AUTO_TEST_CASE(errors_say_whether_anything_may_have_happened) {
   const auto answer = [&](OpError error) {
@@ -188,12 +72,11 @@ BOOST_AUTO_TEST_CASE(the_table_of_commands_is_told) {
 
 BOOST_AUTO_TEST_CASE(info_waits_for_what_the_peer_says_of_itself) {
   BOOST_TEST(say("INFO keyspace\nPING\n") == "");
-  ReportReply report;
-  report.arcs.resize(2);
-  report.arcs[0].keys = 3;
-  report.arcs[1].keys = 4;
-  std::string out;
-  session.on_report(now, keyspace.reports.at(0), report, out);
+  ReportFound found{{}, std::make_unique<ReportReply>()};
+  found.report->arcs.resize(2);
+  found.report->arcs[0].keys = 3;
+  found.report->arcs[1].keys = 4;
+  const std::string out = end_report(std::move(found));
   BOOST_TEST(out == "$24\r\n# Keyspace\r\ndb0:keys=7\r\n\r\n+PONG\r\n");
 }
 

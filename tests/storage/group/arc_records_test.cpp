@@ -59,6 +59,30 @@ BOOST_AUTO_TEST_CASE(a_mismatch_tells_the_value_that_is_there) {
   BOOST_TEST((sink.result.value == Value{ValueType::string, "1"}));
 }
 
+BOOST_AUTO_TEST_CASE(an_erase_may_be_of_one_value_only) {
+  store("k", {ValueType::string, "1"});
+  const Erase by_type{"k", Value{ValueType::json, "1"}};
+  BOOST_TEST((records.erase(of("k"), by_type, sink) == Change::none));
+  BOOST_TEST((sink.result.outcome == Outcome::mismatch));
+  BOOST_TEST((sink.result.value == Value{ValueType::string, "1"}));
+  const Erase by_value{"k", Value{ValueType::string, "1"}};
+  BOOST_TEST((records.erase(of("k"), by_value, sink) == Change::made));
+  BOOST_TEST((records.erase(of("k"), by_value, sink) == Change::none));
+  BOOST_TEST((sink.result.outcome == Outcome::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(a_value_may_be_set_only_if_it_ends_when_expected) {
+  const Value value{ValueType::string, "1"};
+  records.put(of("k"), Put{"k", value, {}}, {Expiry::Kind::at, 1000}, sink);
+  CompareAndSet later{"k", value, value, {Expiry::Kind::at, 2000}, 0};
+  BOOST_TEST((records.compare_and_set(of("k"), later, later.expiry, sink) == Change::none));
+  BOOST_TEST((sink.result.outcome == Outcome::mismatch));
+  BOOST_TEST(sink.result.expiry_ms == 1000);
+  later.expected_expiry_ms = 1000;
+  BOOST_TEST((records.compare_and_set(of("k"), later, later.expiry, sink) == Change::made));
+  BOOST_TEST(records.find(of("k"), "k")->expiry_ms == 2000);
+}
+
 BOOST_AUTO_TEST_CASE(an_expiry_is_kept_where_it_is_asked_for) {
   const Expiry until{Expiry::Kind::at, 1000};
   const Expiry keep{Expiry::Kind::keep, 0};

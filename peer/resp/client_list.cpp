@@ -1,0 +1,35 @@
+#include "peer/resp/client_list.hpp"
+
+namespace hopring::resp {
+
+std::string line_of(const Client& client, const Endpoint& local) {
+  return "id=" + std::to_string(client.id) + " addr=" + to_string(client.address) +
+         " laddr=" + to_string(local) + " name=" + client.name +
+         " db=0 resp=" + std::to_string(static_cast<int>(client.protocol)) +
+         " lib-name=" + client.library + " lib-ver=" + client.library_version + "\n";
+}
+
+void ClientList::put(const Client& client) {
+  const std::lock_guard lock(mutex_);
+  clients_.insert_or_assign(client.id, client);
+}
+
+void ClientList::remove(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  clients_.erase(id);
+}
+
+std::vector<Client> ClientList::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Client> all;
+  all.reserve(clients_.size());
+  for (const auto& [_, client] : clients_) all.push_back(client);
+  return all;
+}
+
+std::size_t ClientList::size() const {
+  const std::lock_guard lock(mutex_);
+  return clients_.size();
+}
+
+}  // namespace hopring::resp
