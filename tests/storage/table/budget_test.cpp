@@ -48,7 +48,8 @@ struct Growth {
 };
 
 Growth grow(std::int64_t expiry) {
-  constexpr std::uint64_t entries_per_look = 1000;
+  constexpr std::uint64_t looks = 400;
+  constexpr std::uint64_t entries_per_look = entries / looks;
   const std::string value(value_bytes, 'v');
   const std::size_t start = allocated_bytes();
   TestTable t(ring_positions);
@@ -68,7 +69,7 @@ Growth grow(std::int64_t expiry) {
     growth.overhead_mean += share(held - payload, i) / entries;
     growth.overhead_worst = std::max(growth.overhead_worst, share(peak - payload, i));
     if (i % entries_per_look != 0) continue;
-    growth.load_mean += share(t.table.size(), t.table.slots()) / (entries / entries_per_look);
+    growth.load_mean += share(t.table.size(), t.table.slots()) / looks;
     BOOST_REQUIRE(counted_bytes(t) <= held);
     growth.uncounted = std::max(growth.uncounted, share(held - counted_bytes(t), i));
   }
