@@ -44,7 +44,7 @@ class PoolRing {
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
   std::size_t capacity() const noexcept { return capacity_; }
-  std::size_t bytes() const noexcept { return piece_.bytes; }
+  std::size_t bytes() const noexcept { return BlockPool::cost_of(piece_); }
 
   // REQUIRES: i < size(). The oldest one is 0.
   const T& operator[](std::size_t i) const noexcept {

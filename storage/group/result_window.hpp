@@ -139,7 +139,7 @@ class ResultWindow {
     ~Slots() { pool_->take_back(piece_); }
     void reset(std::size_t count);  // all free
     std::size_t count() const noexcept { return count_; }
-    std::size_t bytes() const noexcept { return piece_.bytes; }
+    std::size_t bytes() const noexcept { return BlockPool::cost_of(piece_); }
     Slot& operator[](std::size_t i) const noexcept {
       return reinterpret_cast<Slot*>(piece_.data)[i];
     }
