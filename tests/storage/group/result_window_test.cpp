@@ -95,11 +95,11 @@ BOOST_AUTO_TEST_CASE(its_memory_is_lent_by_the_pool_and_comes_back) {
       large.remember(stamp_of(i), i, second, {});
     }
     BOOST_TEST(large.bytes() == pool.lent_bytes());
-    BOOST_TEST(large.bytes() <= 40 * window_results_max);
+    BOOST_TEST(large.bytes() <= 42 * window_results_max);
     for (std::uint64_t i = 1; i <= 1000; ++i) {
       large.remember(stamp_of(window_results_max + i), window_results_max + i, second, {});
     }
-    BOOST_TEST(large.bytes() <= 40 * window_results_max);
+    BOOST_TEST(large.bytes() <= 42 * window_results_max);
     large.forget_to(window_results_max + 980);
     BOOST_TEST(large.size() == 20u);
     BOOST_TEST(large.bytes() <= 256 * 40u);
