@@ -44,7 +44,10 @@ void* HugePages::take(std::size_t bytes) noexcept {
   const auto index = static_cast<std::size_t>(std::countr_zero(free));
   free &= free - 1;
   auto* const first = reinterpret_cast<std::byte*>(region->first);
-  if (free == 0) madvise(first, size, MADV_HUGEPAGE);
+  if (free == 0) {
+    madvise(first, size, MADV_HUGEPAGE);
+    ahead_.collapse(first);
+  }
   if (static_cast<std::size_t>(std::popcount(free)) == free_when_preparing()) prepare_next();
   return first + index * block_bytes_;
 }

@@ -10,6 +10,7 @@
 namespace hopring {
 namespace {
 
+constexpr int collapse_advice = 25;  // MADV_COLLAPSE, since Linux 6.1; others refuse it
 constexpr std::size_t page_bytes = 4096;  // where there are no huge pages, each has to be touched
 
 // How often the thread looks, and how many times in vain before it sleeps: for a second. Where
@@ -70,8 +71,19 @@ std::byte* RegionsAhead::take() noexcept {
   return std::exchange(ready_, nullptr);
 }
 
+void RegionsAhead::collapse(std::byte* region) noexcept {
+  bool is_to_be_woken = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!thread_.joinable() || small_count_ == small_max) return;
+    small_[small_count_++] = region;
+    is_to_be_woken = is_asleep_;
+  }
+  if (is_to_be_woken) changed_.notify_one();
+}
+
 void RegionsAhead::wait_until_wanted(std::unique_lock<std::mutex>& lock) {
-  const auto is_over = [this] { return is_wanted_ || is_ending_; };
+  const auto is_over = [this] { return has_work() || is_ending_; };
   for (int looks = 0; looks < looks_max; ++looks) {
     if (changed_.wait_for(lock, look_interval, is_over)) return;
   }
@@ -85,6 +97,14 @@ void RegionsAhead::run() noexcept {
   while (true) {
     wait_until_wanted(lock);
     if (is_ending_) return;
+    if (!is_wanted_) {  // which comes first
+      std::byte* const small = small_[--small_count_];
+      lock.unlock();
+      // Where the region is gone, or has holes again, nothing happens: it may not be a huge page.
+      madvise(small, region_bytes_, collapse_advice);
+      lock.lock();
+      continue;
+    }
     lock.unlock();
     std::byte* const region = map_region(region_bytes_);
     if (region != nullptr) {

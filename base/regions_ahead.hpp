@@ -10,6 +10,7 @@
 //
 // Thread rule: belongs to one thread, as its owner does; what runs beside it is its own matter.
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -33,13 +34,21 @@ class RegionsAhead {
   // system has no thread, nothing is ever ready.
   void prepare() noexcept;
 
+  // Lets the thread make one huge page of a region of small ones, about which the system has been
+  // told that it may: later, or never if it has much to do. The region may be gone by then.
+  void collapse(std::byte* region) noexcept;
+
   // The region that is ready, which is the caller's from now on; nullptr if none is. Does not wait
   // for one.
   std::byte* take() noexcept;
 
  private:
+  // Regions that wait to be collapsed; one more is left to the system, which does it in minutes.
+  static constexpr std::size_t small_max = 64;
+
   void run() noexcept;
   void wait_until_wanted(std::unique_lock<std::mutex>& lock);
+  bool has_work() const noexcept { return is_wanted_ || small_count_ > 0; }
 
   const std::size_t region_bytes_;
   std::mutex mutex_;  // never held while memory is mapped or touched
@@ -48,6 +57,8 @@ class RegionsAhead {
   bool is_ending_ = false;
   bool is_asleep_ = false;  // does the thread look only when it is woken?
   std::byte* ready_ = nullptr;
+  std::array<std::byte*, small_max> small_{};  // to be collapsed
+  std::size_t small_count_ = 0;
   std::thread thread_;
 };
 
