@@ -1,6 +1,7 @@
 #include "sim/history_checker.hpp"
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -67,8 +68,9 @@ class Search {
   Search(const std::vector<HistoryEntry>& entries, std::uint64_t steps_max)
       : entries_(entries), steps_left_(steps_max), done_(entries.size(), false) {}
 
-  bool finds_order() { return go(State()); }
+  bool finds_order(const State& first = {}) { return go(first); }
   bool gave_up() const { return steps_left_ == 0; }
+  std::uint64_t steps_left() const { return steps_left_; }
 
  private:
   bool go(const State& state) {
@@ -154,12 +156,66 @@ std::string told(const std::string& key, const std::vector<HistoryEntry>& entrie
   return text;
 }
 
+enum class Found : std::uint8_t { order, none, undecided };
+
+Found look(const std::vector<HistoryEntry>& entries, std::uint64_t steps_max) {
+  Search search(entries, steps_max);
+  if (search.finds_order()) return Found::order;
+  return search.gave_up() ? Found::undecided : Found::none;
+}
+
+bool is_read(const HistoryEntry& entry) { return std::holds_alternative<Get>(entry.operation); }
+
+// Absence, and all values that these may have left.
+std::set<State> states_after(const std::vector<HistoryEntry>& entries) {
+  std::set<State> states{State()};
+  std::int64_t sum = 0;
+  for (const HistoryEntry& each : entries) {
+    if (const auto* put = std::get_if<Put>(&each.operation)) states.insert(put->value.bytes);
+    if (const auto* cas = std::get_if<CompareAndSet>(&each.operation)) {
+      states.insert(cas->desired.bytes);
+    }
+    if (const auto* add = std::get_if<Add>(&each.operation)) {
+      states.insert(encode_integer(sum += add->delta));
+    }
+  }
+  return states;
+}
+
+// What was called before `at` and has returned later may have happened before or after it: of
+// neither is its result known.
+Found look_twice(const std::vector<HistoryEntry>& entries, Duration at, std::uint64_t steps_max) {
+  std::vector<HistoryEntry> before;
+  std::vector<HistoryEntry> after;
+  for (HistoryEntry each : entries) {
+    if (each.called >= at) {
+      after.push_back(std::move(each));
+      continue;
+    }
+    if (each.returned > at) {
+      if (is_read(each)) continue;
+      each.returned = Duration::max();
+      after.push_back(each);
+    }
+    before.push_back(std::move(each));
+  }
+  const Found first = look(before, steps_max);
+  if (first != Found::order) return first;
+  std::uint64_t steps_left = steps_max;
+  for (const State& each : states_after(before)) {
+    Search search(after, steps_left);
+    if (search.finds_order(each)) return Found::order;
+    if (search.gave_up()) return Found::undecided;
+    steps_left = search.steps_left();
+  }
+  return Found::none;
+}
+
 }  // namespace
 
 void HistoryChecker::add(HistoryEntry entry) {
   // A read without an answer has told nobody anything.
-  const bool is_read = std::holds_alternative<Get>(entry.operation);
-  if (is_read && entry.returned == Duration::max()) return;
+  if (is_read(entry) && entry.returned == Duration::max()) return;
   histories_[key_of(entry.operation)].push_back(std::move(entry));
 }
 
@@ -170,13 +226,11 @@ HistoryChecker::Verdict HistoryChecker::check(std::uint64_t steps_max) const {
     std::vector<HistoryEntry> entries = unsorted;
     std::sort(entries.begin(), entries.end(),
               [](const HistoryEntry& a, const HistoryEntry& b) { return a.called < b.called; });
-    Search search(entries, steps_max);
-    if (search.finds_order()) continue;
-    if (search.gave_up()) {
-      ++verdict.undecided;
-    } else {
-      verdict.violations.push_back(told(key, entries));
-    }
+    const auto anew = anew_.find(key);
+    const Found found = anew == anew_.end() ? look(entries, steps_max)
+                                            : look_twice(entries, anew->second, steps_max);
+    if (found == Found::undecided) ++verdict.undecided;
+    if (found == Found::none) verdict.violations.push_back(told(key, entries));
   }
   return verdict;
 }

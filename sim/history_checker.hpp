@@ -32,6 +32,10 @@ class HistoryChecker {
  public:
   // Of one key, in any order. Operations that were refused for certain do not belong here.
   void add(HistoryEntry entry);
+  // What had been done to the key by then may have been lost, all or in part: it goes on from
+  // absence, or from any value that somebody has wanted it to have. The rules hold before that, and
+  // after it. At most once for a key.
+  void begins_anew(const std::string& key, Duration at) { anew_[key] = at; }
 
   // The keys whose histories no order explains, each with its history as text. `undecided` counts
   // those that would have taken more than steps_max steps: of them nothing is known.
@@ -44,6 +48,7 @@ class HistoryChecker {
 
  private:
   std::map<std::string, std::vector<HistoryEntry>> histories_;
+  std::map<std::string, Duration> anew_;
 };
 
 }  // namespace hopring::sim

@@ -42,6 +42,9 @@ po::options_description describe(RunOptions& options) {
        "rings of several copies under all kinds of faults, one seed after the other from --seed "
        "on, "
        "until a judge finds something; of the other options --log and these two count:")  //
+      ("losses", po::bool_switch(),
+       "with --soak: in each seed arcs lose their majority, and are repaired; else in three of "
+       "ten")  //
       ("bugs", po::bool_switch(),
        "with --soak: instead, plants one bug after the other in all peers and looks for a seed, of "
        "at "
@@ -109,7 +112,8 @@ const char* problem(const RunOptions& options) {
 }
 
 // Seed after seed. The first one that a judge objects to ends it.
-int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_log) {
+int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_log,
+             bool all_lose) {
   const auto begin = std::chrono::steady_clock::now();
   const auto passed = [&] { return seconds(std::chrono::steady_clock::now() - begin); };
   hopring::sim::SoakFigures sum;
@@ -121,7 +125,9 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
            (hours <= 0 || passed() < hours * 3600);
   };
   for (; goes_on(); ++seed) {
-    const auto figures = hopring::sim::soak({seed, print_log});
+    const bool loses = all_lose || seed % 10 >= 7;
+    const auto figures =
+        hopring::sim::soak({.seed = seed, .print_log = print_log, .loses_majorities = loses});
     if (!figures.is_void_because.empty()) ++voids;
     sum.done += figures.done;
     sum.refused += figures.refused;
@@ -134,13 +140,18 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
     sum.blocks += figures.blocks;
     sum.joins += figures.joins;
     sum.leaves += figures.leaves;
+    sum.keys_lost += figures.keys_lost;
+    sum.repairs += figures.repairs;
+    sum.repairs_empty += figures.repairs_empty;
+    sum.repairs_refused += figures.repairs_refused;
     sum.virtual_seconds += figures.virtual_seconds;
     for (const std::string& each : figures.violations) {
       std::fprintf(stderr, "violation: %s\n", each.c_str());
     }
     is_good = figures.violations.empty();
     if (!is_good) {
-      std::fprintf(stderr, "repeat with: hopring-sim --soak --seeds 1 --seed %" PRIu64 "\n", seed);
+      std::fprintf(stderr, "repeat with: hopring-sim --soak --seeds 1 --seed %" PRIu64 "%s\n", seed,
+                   all_lose ? " --losses" : "");
     }
     if (!is_good || isatty(STDERR_FILENO) != 0) {
       std::fprintf(stderr, "seed %" PRIu64 " %s, trace %016" PRIx64 ", %.1f s\n", seed,
@@ -158,6 +169,9 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
   std::printf("faults: %" PRIu64 " crashes, %" PRIu64 " pauses, %" PRIu64 " cuts, %" PRIu64
               " silences, %" PRIu64 " joins, %" PRIu64 " departures\n",
               sum.crashes, sum.pauses, sum.cuts, sum.blocks, sum.joins, sum.leaves);
+  std::printf("losses: %" PRIu64 " keys, %" PRIu64 " arcs repaired from copies, %" PRIu64
+              " from nothing; %" PRIu64 " steps refused\n",
+              sum.keys_lost, sum.repairs, sum.repairs_empty, sum.repairs_refused);
   return is_good ? 0 : 1;
 }
 
@@ -171,7 +185,7 @@ int run_bugs(std::uint64_t first, std::uint64_t seeds) {
     std::uint64_t seed = first;
     std::string found;
     for (; found.empty() && seed - first < seeds; ++seed) {
-      const auto figures = hopring::sim::soak({seed, false, bug});
+      const auto figures = hopring::sim::soak({.seed = seed, .bug = bug});
       if (!figures.violations.empty()) found = figures.violations.front();
       found = found.substr(0, found.find('\n'));  // a history has many lines
     }
@@ -225,7 +239,8 @@ int main(int argc, char** argv) {
     return run_bugs(options.seed, seeds == 0 ? 500 : seeds);
   }
   if (given["soak"].as<bool>()) {
-    return run_soak(options.seed, seeds, given["hours"].as<double>(), given["log"].as<bool>());
+    return run_soak(options.seed, seeds, given["hours"].as<double>(), given["log"].as<bool>(),
+                    given["losses"].as<bool>());
   }
   const bool json = given["json"].as<bool>();
   options.crashes = !given["no-crashes"].as<bool>();

@@ -135,24 +135,40 @@ const Replica* copy_of(const CopiesAt& copies, const PeerRef& peer, const Replic
   return is_complete ? copy->second : nullptr;
 }
 
+bool keeps_majority(const CopiesAt& copies, const Replica& primary, const std::set<PeerRef>& gone) {
+  return decides(primary.raft().roster(), [&](const Voter& voter) {
+    const Replica* copy = copy_of(copies, voter.peer, primary);
+    return !gone.contains(voter.peer) && copy != nullptr && copy->raft().answers_for(voter);
+  });
+}
+
 }  // namespace
 
 bool keeps_majorities_without(const World& world, ProcessId victim) {
   if (!check_tiling(world).empty()) return false;
   const CopiesAt copies = copies_at(world);
-  const PeerRef& gone = world.peer(victim).self();
+  const std::set<PeerRef> gone{world.peer(victim).self()};
   for (const auto& [peer, here] : copies) {
     for (const auto& each : here) {
-      const Replica& primary = *each.second;
-      if (!primary.leads()) continue;
-      const auto stays = [&](const Voter& voter) {
-        const Replica* copy = copy_of(copies, voter.peer, primary);
-        return voter.peer != gone && copy != nullptr && copy->raft().answers_for(voter);
-      };
-      if (!decides(primary.raft().roster(), stays)) return false;
+      if (each.second->leads() && !keeps_majority(copies, *each.second, gone)) return false;
     }
   }
   return true;
+}
+
+std::vector<Arc> arcs_that_keep_majorities_without(const World& world,
+                                                   const std::set<ProcessId>& peers) {
+  const CopiesAt copies = copies_at(world);
+  std::set<PeerRef> gone;
+  for (const ProcessId each : peers) gone.insert(world.peer(each).self());
+  std::vector<Arc> kept;
+  for (const ProcessId id : world.alive_peers()) {
+    for (const Replica* each : world.peer(id).copies_now()) {
+      const bool is_sure = each->may_serve(world.clock(id)) && each->raft().can_change_members();
+      if (is_sure && keeps_majority(copies, *each, gone)) kept.push_back(each->arc());
+    }
+  }
+  return kept;
 }
 
 std::vector<std::string> check_copies(const World& world) {

@@ -3,6 +3,7 @@
 // Judges of the ring as a whole. They see what no peer sees: all peers at one moment.
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,11 @@ std::vector<std::string> check_tiling(const std::vector<View>& views);
 // In a ring of several copies: could the peer crash now, and each arc still have a majority of its
 // members, with complete copies? Not if some arc has no primary at the moment.
 bool keeps_majorities_without(const World& world, ProcessId peer);
+
+// Arcs that would keep a majority, with complete copies, if all these peers crashed now. Of arcs
+// whose members are being changed, or which have no primary at the moment, nothing is said.
+std::vector<Arc> arcs_that_keep_majorities_without(const World& world,
+                                                   const std::set<ProcessId>& peers);
 
 // Members of arcs, as their primaries know them, that are dead or have no complete copy; and
 // members that are missing, if there are peers for them.

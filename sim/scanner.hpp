@@ -74,6 +74,11 @@ class KeyWatch {
   // It has ended. `happened`: it has had the effect, or the key was in that state already.
   // `is_over`: it will have no effect any more; what ends as unknown may have one at any time.
   void on_ended(Effect effect, Duration called, Duration now, bool happened, bool is_over);
+  // What it was may have been lost.
+  void on_lost() {
+    present_since_.reset();
+    absent_since_.reset();
+  }
   // While something lasted that began then and ends now.
   Presence since(Duration begin) const;
 

@@ -5,9 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "sim/history_checker.hpp"
+#include "sim/losses.hpp"
+#include "sim/repairer.hpp"
 #include "sim/ring_checker.hpp"
 #include "sim/scanner.hpp"
 #include "sim/world.hpp"
@@ -21,8 +24,11 @@ using namespace std::chrono_literals;
 constexpr auto first_look = 1100ms;  // when the first peer takes writes
 constexpr auto begin_timeout = 60s;  // virtual; for a ring to be whole at first
 constexpr auto faults_last = 15s;
-constexpr auto calm_within = 10s;   // after the last fault: then operations succeed
-constexpr auto whole_within = 30s;  // after the last fault: then all copies are back
+constexpr auto calm_within = 10s;    // after the last fault: then operations succeed
+constexpr auto whole_within = 30s;   // after the last fault: then all copies are back
+constexpr auto repair_within = 60s;  // after the operator has begun: then all copies are back
+constexpr auto repair_look = 500ms;  // as `hopring ring repair` looks
+constexpr auto lost_for = 2s;        // what is lost is judged for so long before it is repaired
 constexpr auto look_interval = 10ms;
 constexpr auto fault_lasts_max = 3s;
 constexpr auto operation_deadline = 3s;
@@ -73,17 +79,23 @@ class Soak {
 
   std::size_t copies() const { return world_.ring_config().replicas; }
   bool begin();
+  void meet(Client& client);
+  void meet_again();
   bool is_whole() const;
   bool becomes_whole(Duration until);
   std::vector<ProcessId> ready_peers() const;
   ProcessId some_peer();
 
   void look();
+  void look_for_repairs();
   void fault();
   void crash(ProcessId victim);
   void leave(ProcessId victim);
   void join();
   void silence(std::uint64_t dice, ProcessId victim, Duration lasts);
+  void come_back(const Endpoint& endpoint);
+  void strike();
+  void repair();
 
   void next_operation(Client& client);
   void start_operation(Client& client);
@@ -93,6 +105,7 @@ class Soak {
   void judge_brief(const Client& client, const OpResult& result);
   void watch(const Client& client, const OpResult* result);
   void judge(const Seen& seen);
+  void judge_calm(const Client& client, const OpResult& result);
 
   void end();
 
@@ -105,6 +118,7 @@ class Soak {
   bool has_faults_ = false;
   bool calls_ = true;
   Duration calm_at_ = Duration::max();
+  std::vector<Endpoint> contacts_;  // that clients are given
   std::vector<std::unique_ptr<Client>> clients_;
   std::uint64_t values_made_ = 0;
   std::unique_ptr<Scanner> scanner_;
@@ -112,7 +126,16 @@ class Soak {
   std::map<std::string, KeyWatch> watched_;
   HistoryChecker history_;
   std::map<std::string, Duration> brief_until_;  // value -> when nobody may see it any more
+  std::optional<Losses> losses_;
 };
+
+std::vector<std::string> all_keys() {
+  std::vector<std::string> keys;
+  for (std::uint32_t i = 0; i < plain_keys; ++i) keys.push_back("key" + std::to_string(i));
+  for (std::uint32_t i = 0; i < sum_keys; ++i) keys.push_back("sum" + std::to_string(i));
+  for (std::uint32_t i = 0; i < brief_keys; ++i) keys.push_back("brief" + std::to_string(i));
+  return keys;
+}
 
 WorldOptions Soak::world_options(const SoakOptions& options) {
   Rng rng(options.seed);
@@ -150,12 +173,19 @@ SoakFigures Soak::go() {
   fault_interval_ = 150ms + below(900ms);
   has_faults_ = true;
   later(below(fault_interval_), [this] { fault(); });
+  if (options_.loses_majorities) {
+    losses_.emplace(world_, rng_.fork(), all_keys());
+    for (std::uint64_t strikes = 1 + rng_.below(2); strikes > 0; --strikes) {
+      later(2s + below(faults_last - 4s), [this] { strike(); });
+    }
+  }
   world_.run_for(faults_last);
   has_faults_ = false;
   world_.run_for(fault_lasts_max);  // what has begun ends
   world_.heal();
   tell("no more");
   calm_at_ = now() + calm_within;
+  if (losses_ && losses_->has_struck()) repair();
   end();
   return std::move(figures_);
 }
@@ -164,10 +194,10 @@ SoakFigures Soak::go() {
 
 bool Soak::begin() {
   const std::size_t peers = copies() + 1 + rng_.below(3);
-  std::vector<Endpoint> contacts{world_.endpoint(world_.start_peer({}))};
+  contacts_ = {world_.endpoint(world_.start_peer({}))};
   world_.run_for(first_look);
-  while (contacts.size() < peers) {
-    contacts.push_back(world_.endpoint(world_.start_peer({contacts.front()})));
+  while (contacts_.size() < peers) {
+    contacts_.push_back(world_.endpoint(world_.start_peer({contacts_.front()})));
     world_.run_for(20ms);
   }
   if (!becomes_whole(now() + begin_timeout)) {
@@ -178,19 +208,37 @@ bool Soak::begin() {
   for (std::size_t i = 0; i < clients; ++i) {
     clients_.push_back(std::make_unique<Client>());
     Client& client = *clients_.back();
-    client.process = world_.start_client(contacts);
-    world_.on_finish(client.process, [this, &client](Finish&& finish) {
-      on_finish(client, std::get<OpResult>(finish.result));
-    });
+    meet(client);
     next_operation(client);
   }
   Scanner::Options scans{scan_pause, operation_deadline, scan_records_max};
   scans.on_begun = [this] { scan_began_ = now(); };
   scans.on_ended = [this](const Seen& seen) { judge(seen); };
-  scanner_ = std::make_unique<Scanner>(world_, scan_rng_, std::move(scans), contacts);
+  scanner_ = std::make_unique<Scanner>(world_, scan_rng_, std::move(scans), contacts_);
   scanner_->start();
   look();
   return true;
+}
+
+void Soak::meet(Client& client) {
+  client.process = world_.start_client(contacts_);
+  world_.on_finish(client.process, [this, &client](Finish&& finish) {
+    on_finish(client, std::get<OpResult>(finish.result));
+  });
+}
+
+// Where all peers have gone that clients were given, and those that they have heard of since, their
+// users must name others.
+void Soak::meet_again() {
+  const auto peers = world_.alive_peers();
+  const auto is_there = [&](const Endpoint& contact) {
+    return std::any_of(peers.begin(), peers.end(),
+                       [&](ProcessId id) { return world_.endpoint(id) == contact; });
+  };
+  if (std::any_of(contacts_.begin(), contacts_.end(), is_there)) return;
+  contacts_.clear();
+  for (const ProcessId id : peers) contacts_.push_back(world_.endpoint(id));
+  for (const auto& each : clients_) meet(*each);
 }
 
 bool Soak::is_whole() const {
@@ -214,7 +262,18 @@ ProcessId Soak::some_peer() {
 
 void Soak::look() {
   for (const std::string& each : check_service(world_)) violation(each);
+  look_for_repairs();
   later(look_interval, [this] { look(); });
+}
+
+// Keys that are served anew from now on.
+void Soak::look_for_repairs() {
+  if (!losses_ || !losses_->has_struck()) return;
+  for (const std::string& key : losses_->look()) {
+    if (calm_at_ > now()) violation("repaired by nobody: " + key);
+    history_.begins_anew(key, *losses_->anew_at(key));
+    watched_[key].on_lost();
+  }
 }
 
 // Faults.
@@ -248,12 +307,18 @@ void Soak::fault() {
   }
 }
 
+// Once majorities have been lost no more peers go: what their copies know is all there is.
 void Soak::crash(ProcessId victim) {
+  if (losses_ && losses_->has_struck()) return;
   if (!keeps_majorities_without(world_, victim)) return;
   const Endpoint endpoint = world_.endpoint(victim);
   tell("crash " + std::to_string(victim));
   world_.crash(victim);
   ++figures_.crashes;
+  come_back(endpoint);
+}
+
+void Soak::come_back(const Endpoint& endpoint) {
   const bool comes_back = rng_.chance(1, 2);
   later(below(2s), [this, endpoint, comes_back] {
     if (!comes_back) return join();
@@ -264,6 +329,7 @@ void Soak::crash(ProcessId victim) {
 }
 
 void Soak::leave(ProcessId victim) {
+  if (losses_ && losses_->has_struck()) return;
   if (ready_peers().size() <= copies()) return;
   tell("leave " + std::to_string(victim));
   world_.leave(victim);
@@ -275,6 +341,14 @@ void Soak::join() {
   tell("join");
   world_.start_peer({world_.endpoint(some_peer()), world_.endpoint(some_peer())});
   ++figures_.joins;
+}
+
+void Soak::strike() {
+  for (const Endpoint& each : losses_->strike(copies())) {
+    tell("loss of " + to_string(each));
+    ++figures_.crashes;
+    come_back(each);
+  }
 }
 
 // Some ways, all between two sides, or all to, from, or to and from one peer. Clients count.
@@ -352,15 +426,13 @@ Operation Soak::brief_operation() {
 void Soak::on_finish(Client& client, const OpResult& result) {
   client.busy = false;
   watch(client, &result);
+  if (client.called > calm_at_) judge_calm(client, result);
   const bool is_read = std::holds_alternative<Get>(client.operation);
   const bool is_brief = key_of(client.operation).starts_with("brief");
   HistoryEntry entry{client.operation, client.called, now(), result};
   if (result.error) {
     const bool is_refused = is_definite(*result.error);
     ++(is_refused ? figures_.refused : figures_.unknown);
-    if (client.called > calm_at_) {
-      violation("an operation after the faults ends with " + std::string(name(*result.error)));
-    }
     entry.returned = Duration::max();
     entry.result = {};
     if (!is_refused && !is_read && !is_brief) history_.add(std::move(entry));
@@ -373,6 +445,17 @@ void Soak::on_finish(Client& client, const OpResult& result) {
     }
   }
   next_operation(client);
+}
+
+void Soak::judge_calm(const Client& client, const OpResult& result) {
+  if (losses_ && losses_->has_struck()) {
+    look_for_repairs();
+    const std::string key(key_of(client.operation));
+    const std::string wrong = losses_->judge(key, client.called, result.error);
+    if (!wrong.empty()) violation(wrong);
+  } else if (result.error) {
+    violation("an operation after the faults ends with " + std::string(name(*result.error)));
+  }
 }
 
 // Two clocks may have judged: one when it was written, one when it was read.
@@ -406,6 +489,7 @@ void Soak::watch(const Client& client, const OpResult* result) {
 
 void Soak::judge(const Seen& seen) {
   ++figures_.scans;
+  look_for_repairs();
   std::vector<std::string> keys;
   for (const auto& [key, watch] : watched_) keys.push_back(key);
   const auto presence = [this](const std::string& key) {
@@ -429,6 +513,29 @@ bool Soak::becomes_whole(Duration until) {
     world_.run_for(50ms);
   }
   return true;
+}
+
+void Soak::repair() {
+  meet_again();
+  world_.run_for(calm_within);
+  look_for_repairs();
+  for (const std::string& each : losses_->on_calm()) violation(each);
+  const bool is_lost = !check_tiling(world_).empty();
+  figures_.keys_lost = losses_->keys_lost();
+  world_.run_for(lost_for);
+  Repairer repairer(world_);
+  const Duration until = now() + repair_within;
+  do {
+    repairer.look();
+    world_.run_for(repair_look);
+  } while (!is_whole() && now() < until);
+  if (!is_whole()) violation("not repaired: " + repairer.describe());
+  if (!is_lost && !repairer.done().empty()) violation("repaired what was not lost");
+  for (const RepairStep& each : repairer.done())
+    ++(each.copy ? figures_.repairs : figures_.repairs_empty);
+  figures_.repairs_refused = repairer.refused();
+  if (figures_.repairs + figures_.repairs_empty == 0) figures_.is_void_because = "nothing was lost";
+  world_.run_for(4s);
 }
 
 void Soak::end() {

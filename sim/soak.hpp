@@ -13,6 +13,16 @@
 //   - once the faults are over: after calm_within every operation succeeds, after whole_within each
 //     arc has all its copies at living peers, and the copies are equal.
 //
+// Crashes leave every arc its majority, unless majorities are to be lost: then so many peers crash
+// at one moment, amidst the faults, that arcs lose theirs, and an operator has them repaired some
+// time after the faults (repairer.hpp, losses.hpp). What is judged beside the above:
+//   - arcs that kept their majority are served as if nothing had happened;
+//   - what is asked of the others after calm_within ends as unavailable, within a second;
+//   - the operator's tool makes the ring whole within repair_within, and does nothing where nothing
+//     is lost; three seconds after an arc is served again all its operations succeed;
+//   - of keys in repaired arcs what was acknowledged before may be lost, and what was not may be
+//     there; but nothing that nobody has written. Before and after that all rules hold.
+//
 // Thread rule: one thread.
 
 #include <cstdint>
@@ -28,6 +38,7 @@ struct SoakOptions {
   std::uint64_t seed = 1;
   bool print_log = false;             // the peers' log lines and the faults, to stderr
   PlantedBug bug = PlantedBug::none;  // that every peer has, for tests of the judges
+  bool loses_majorities = false;
 };
 
 struct SoakFigures {
@@ -42,6 +53,10 @@ struct SoakFigures {
   std::uint64_t blocks = 0;  // silence: one way, around one peer, or between two sides
   std::uint64_t joins = 0;
   std::uint64_t leaves = 0;
+  std::uint64_t keys_lost = 0;        // whose arcs lost their majority
+  std::uint64_t repairs = 0;          // of arcs, from a copy
+  std::uint64_t repairs_empty = 0;    // from nothing
+  std::uint64_t repairs_refused = 0;  // by peers
   double virtual_seconds = 0;
   std::uint64_t trace_hash = 0;
   // Nothing is proved where too little has happened, or where the order of some key's operations

@@ -93,6 +93,31 @@ void Front::dial(Now now, Outbox& out) {
   next_dial_ = now.monotonic + rng_.jittered(options_.limits.join_retry_interval);
 }
 
+// Others count on the copies of one that has been given no arc to serve: it is in the ring, and may
+// not go as if it had come for nothing.
+void Front::end_joining(Now now, Outbox& out) {
+  join_deadline_ = Time::never();
+  if (ring_ && !directory_.copies().empty()) {
+    state_ = State::serving;
+    return become_ready(out);
+  }
+  if (ring_ && directory_.transfers() > 0) {
+    join_deadline_ = now.monotonic + options_.limits.join_timeout;
+    return;
+  }
+  std::string tried;
+  for (const Endpoint& contact : options_.contacts) {
+    const auto end = dial_ends_.find(contact);
+    tried += " " + to_string(contact);
+    if (state_ != State::dialling) continue;
+    tried += std::string(" (") + (end != dial_ends_.end() ? told(end->second) : "no answer") + ")";
+  }
+  fail(state_ == State::dialling
+           ? "no peer answers at --join" + tried
+           : "let into the ring by" + tried + ", but no peer gave it an arc in time",
+       out);
+}
+
 void Front::fail(std::string reason, Outbox& out) {
   state_ = State::gone;
   out.push_back(Failed{std::move(reason)});
@@ -227,19 +252,8 @@ void Front::on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox
 void Front::on_deadline(Now now, Outbox& out) {
   if (state_ == State::gone || state_ == State::idle) return;
   if (join_deadline_ <= now.monotonic) {
-    std::string tried;
-    for (const Endpoint& contact : options_.contacts) {
-      const auto end = dial_ends_.find(contact);
-      tried += " " + to_string(contact);
-      if (state_ != State::dialling) continue;
-      tried +=
-          std::string(" (") + (end != dial_ends_.end() ? told(end->second) : "no answer") + ")";
-    }
-    join_deadline_ = Time::never();
-    return fail(state_ == State::dialling
-                    ? "no peer answers at --join" + tried
-                    : "let into the ring by" + tried + ", but no peer gave it an arc in time",
-                out);
+    end_joining(now, out);
+    if (state_ == State::gone) return;
   }
   if (next_dial_ <= now.monotonic) {
     next_dial_ = Time::never();

@@ -88,6 +88,7 @@ class Front {
   void enter(const RingConfig& ring);
   void dial(Now now, Outbox& out);
   bool is_contact(const Endpoint& endpoint) const;
+  void end_joining(Now now, Outbox& out);
   void fail(std::string reason, Outbox& out);
   void command(Position position, ShardCommand&& command);
   void command_all(const ShardCommand& command);

@@ -114,6 +114,39 @@ BOOST_AUTO_TEST_CASE(a_counter_that_counts_an_addition_twice_is_found) {
   BOOST_TEST(!is_explained());
 }
 
+// Goal: what may be lost where an arc was repaired, and nothing else, is let pass.
+BOOST_AUTO_TEST_CASE(a_key_that_begins_anew_may_have_any_value_of_before_and_none_of_nobody) {
+  saw(1ms, 2ms, put("a"));
+  saw(3ms, 4ms, put("b"));
+  never_heard(5ms, put("c"));
+  for (const auto& seen : {found("a"), found("b"), found("c"), absent(), found("d")}) {
+    History anew = *this;
+    anew.saw(12ms, 13ms, Get{"key"}, seen);
+    BOOST_TEST((anew.is_explained() == (seen == found("b") || seen == found("c"))));
+    anew.checker.begins_anew("key", 10ms);
+    BOOST_TEST((anew.is_explained() == (seen != found("d"))));
+    anew.saw(14ms, 15ms, Get{"key"}, found("e"));
+    BOOST_TEST(!anew.is_explained(), "after that the rules hold");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_begins_anew_is_judged_as_any_other_before_that) {
+  saw(1ms, 2ms, put("a"));
+  saw(3ms, 4ms, Get{"key"}, absent());
+  checker.begins_anew("key", 10ms);
+  saw(12ms, 13ms, Get{"key"}, absent());
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(what_lasts_over_a_repair_may_have_happened_on_either_side_of_it) {
+  saw(1ms, 2ms, put("a"));
+  saw(8ms, 14ms, put("b"));
+  saw(15ms, 16ms, Get{"key"}, found("a"));
+  BOOST_TEST(!is_explained());
+  checker.begins_anew("key", 10ms);
+  BOOST_TEST(is_explained(), "it was executed before, lost, and remembered");
+}
+
 BOOST_AUTO_TEST_CASE(what_would_take_too_long_is_counted_and_not_judged) {
   saw(1ms, 2ms, put("a"));
   saw(3ms, 4ms, Get{"key"}, found("a"));

@@ -33,14 +33,15 @@ constexpr Planted planted[] = {
     {PlantedBug::ack_before_majority, 1},
     {PlantedBug::lease_not_checked, 1},
     {PlantedBug::promise_of_another_term, 1},
-    {PlantedBug::promise_not_kept, 1},
-    {PlantedBug::votes_twice, 1},
+    {PlantedBug::promise_not_kept, 2},
+    {PlantedBug::votes_twice, 8},
     {PlantedBug::log_not_compared, 1},
-    {PlantedBug::joint_not_awaited, 1},
-    {PlantedBug::joint_by_one_majority, 28},
-    {PlantedBug::split_forgets_member, 1},
-    {PlantedBug::follower_expires, 1},
+    {PlantedBug::joint_not_awaited, 12},
+    {PlantedBug::joint_by_one_majority, 38},
+    {PlantedBug::split_forgets_member, 4},
+    {PlantedBug::follower_expires, 2},
     {PlantedBug::answered_before_applied, 1},
+    {PlantedBug::primary_drops_results, 51},
     {PlantedBug::scan_skips_upper_half, 1},
 };
 
@@ -65,6 +66,26 @@ BOOST_AUTO_TEST_CASE(what_is_acknowledged_stays_and_all_comes_right_after_the_fa
   BOOST_TEST(10 * voids <= seeds);
   BOOST_TEST(crashes >= seeds / 2);
   BOOST_TEST(scanned >= 100 * seeds, "keys that stayed while a scan lasted");
+}
+
+// HOPRING_SOAK_SEED and HOPRING_SOAK_SEEDS choose others here, too.
+BOOST_AUTO_TEST_CASE(arcs_that_lose_their_majority_are_unavailable_until_they_are_repaired) {
+  const std::uint64_t first = from_environment("HOPRING_SOAK_SEED", 1);
+  const std::uint64_t seeds = from_environment("HOPRING_SOAK_SEEDS", 60);
+  SoakFigures sum;
+  std::uint64_t voids = 0;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    const SoakFigures figures = soak({.seed = seed, .loses_majorities = true});
+    BOOST_TEST_CONTEXT("seed " << seed) { BOOST_TEST(text_of(figures.violations) == ""); }
+    if (!figures.is_void_because.empty()) ++voids;
+    sum.keys_lost += figures.keys_lost;
+    sum.repairs += figures.repairs;
+    sum.repairs_empty += figures.repairs_empty;
+  }
+  BOOST_TEST(10 * voids <= seeds);
+  BOOST_TEST(sum.keys_lost >= 5 * seeds);
+  BOOST_TEST(sum.repairs >= 5 * seeds);
+  BOOST_TEST(10 * sum.repairs_empty >= seeds);
 }
 
 // `./dev soak --bugs` looks for the seeds.

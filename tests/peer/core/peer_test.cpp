@@ -214,6 +214,34 @@ BOOST_AUTO_TEST_CASE(a_joiner_goes_on_with_another_contact_when_the_first_dies) 
   for (const auto& [to, question] : questions) BOOST_TEST(to == c);
 }
 
+// Goal: a peer on whose copies others count does not fail because it leads nothing.
+// Method: after twenty seconds it is offered a copy, which comes or does not.
+BOOST_AUTO_TEST_CASE(a_joiner_that_has_a_copy_is_in_the_ring_and_one_to_which_it_comes_waits) {
+  for (const bool comes : {true, false}) {
+    options.ring.replicas = 3;
+    out.clear();
+    start({b.endpoint});
+    subject->on_connected(now, anyone_at(b), b, options.ring, out);
+    pass(20s);
+    const View view{equal_arc(0, 4), {1, 0, 1}, 0, {b, options.self}};
+    const GroupName group = group_of(view);
+    const TransferId transfer{view.arc.end, 1};
+    const auto hear = [&](GroupMessage&& message) {
+      subject->on_message(now, b, std::move(message), out);
+    };
+    hear(OfferCopy{transfer, group, view, 1, 5, 1,
+                   Roster{{Voter{b, 1}, Voter{options.self, 6}}, {}}, 100});
+    if (comes) {
+      hear(CopyResults{transfer, 5, 0, 0, {}, true});
+      hear(Chunk{transfer, view.arc, 5, {}});
+      hear(Heartbeats{1, {Heartbeat{group, 1, 6, 5, 0}}});
+    }
+    pass(11s);
+    BOOST_TEST(all_of<Failed>(out).empty());
+    BOOST_TEST(all_of<BecameReady>(out).size() == (comes ? 1u : 0u));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(contacts_of_different_rings_are_an_error) {
   start({b.endpoint, c.endpoint});
   subject->on_connected(now, anyone_at(b), b, ring_of(8), out);

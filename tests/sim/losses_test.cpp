@@ -1,0 +1,108 @@
+// What the judge of lost majorities lets pass, and what it objects to.
+
+#include "sim/losses.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "sim/repairer.hpp"
+#include "sim/ring_checker.hpp"
+
+using namespace hopring;
+using namespace hopring::sim;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Six peers, of whom three crash or more: of sixty keys some are lost, and some are not.
+struct Struck {
+  Struck() : world(options()) {
+    const ProcessId first = world.start_peer({});
+    world.run_for(1100ms);
+    for (int i = 1; i < 8; ++i) {
+      world.start_peer({world.endpoint(first)});
+      world.run_for(20ms);
+    }
+    BOOST_REQUIRE(becomes_whole());
+    for (int i = 0; i < 60; ++i) keys.push_back("key" + std::to_string(i));
+    losses.emplace(world, Rng(3), keys);
+    crashed = losses->strike(3).size();
+  }
+
+  static WorldOptions options() {
+    WorldOptions options;
+    options.ring.replicas = 3;
+    options.ring.nodes_per_peer = 8;
+    return options;
+  }
+  bool is_whole() const { return check_tiling(world).empty() && check_copies(world).empty(); }
+  bool becomes_whole() {
+    for (int i = 0; i < 1200 && !is_whole(); ++i) world.run_for(50ms);
+    return is_whole();
+  }
+  Duration now() const { return world.now().monotonic.since_start; }
+  // A key whose arc is lost, or one whose arc is not, as far as the judge says.
+  std::string one(bool is_lost) const {
+    for (const std::string& each : keys) {
+      if (losses->judge(each, now(), OpError::unavailable).empty() == is_lost) return each;
+    }
+    BOOST_FAIL("there is none");
+    return "";
+  }
+  bool objects(const std::string& key, std::optional<OpError> error, Duration took = 0s) const {
+    return !losses->judge(key, now() - took, error).empty();
+  }
+
+  World world;
+  std::vector<std::string> keys;
+  std::optional<Losses> losses;
+  std::size_t crashed = 0;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(losses, Struck)
+
+BOOST_AUTO_TEST_CASE(what_is_lost_is_unavailable_at_once_until_it_is_repaired_and_then_never) {
+  BOOST_TEST(crashed >= 2u);
+  world.run_for(10s);
+  BOOST_TEST(losses->look().empty());
+  BOOST_TEST(losses->on_calm().empty());
+  BOOST_TEST((losses->keys_lost() > 0 && losses->keys_lost() < keys.size()));
+  const std::string lost = one(true);
+  BOOST_TEST(!objects(lost, OpError::unavailable, 900ms));
+  BOOST_TEST(objects(lost, OpError::unavailable, 1100ms), "too late");
+  BOOST_TEST(objects(lost, OpError::no_route));
+  BOOST_TEST(objects(lost, OpError::unknown));
+  BOOST_TEST(objects(lost, {}), "nobody can know");
+  Repairer repairer(world);
+  while (losses->look().empty()) {
+    repairer.look();
+    world.run_for(500ms);
+  }
+  BOOST_TEST(becomes_whole());
+  static_cast<void>(losses->look());
+  BOOST_TEST(losses->anew_at(lost).has_value());
+  BOOST_TEST(!objects(lost, {}));
+  world.run_for(4s);
+  BOOST_TEST(objects(lost, OpError::unavailable));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_lost_is_served) {
+  world.run_for(10s);
+  static_cast<void>(losses->look());
+  static_cast<void>(losses->on_calm());
+  const std::string kept = one(false);
+  BOOST_TEST(!objects(kept, {}));
+  BOOST_TEST(objects(kept, OpError::unavailable));
+  BOOST_TEST(objects(kept, OpError::moving));
+  BOOST_TEST(!losses->anew_at(kept).has_value());
+}
+
+// By who has not looked since the crashes.
+BOOST_AUTO_TEST_CASE(an_arc_that_kept_its_majority_and_is_not_served_is_found) {
+  world.run_for(10s);
+  BOOST_TEST(!losses->on_calm().empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
