@@ -168,7 +168,9 @@ std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantAr
     const bool is_passable =
         is_led || primary_of(each.view) != self_;  // it may just have been ours
     const bool in_our_place = !has_copy && (!is_led || each.view.members.size() >= replicas_);
-    const bool is_wanted = has_copy == (message.measure == Measure::lead) &&
+    // A change would wait for the member that lacks its copy, and placement for the change.
+    const bool lacks_copies = is_led && replicas_ > 1 && each.copies < each.view.members.size();
+    const bool is_wanted = has_copy == (message.measure == Measure::lead) && !lacks_copies &&
                            !(in_our_place && crowds(each.view.members, self_, from));
     if (is_wanted && is_passable && !arcs.is_moving(arc.end)) {
       candidates.push_back({arc, each.bytes, is_led});

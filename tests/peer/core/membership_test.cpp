@@ -37,7 +37,11 @@ struct Fixture {
 
   void lead(std::uint64_t end, const Members& members) {
     arcs.set(View{Arc{Position{end - 100}, Position{end}}, {1, 0, 1}, 0, members});
-    arcs.set_size({Position{end}, 1000, 100000});
+    set_copies(end, members.size());
+  }
+  // So many members have one.
+  void set_copies(std::uint64_t end, std::size_t copies) {
+    arcs.set_size({Position{end}, 1000, 100000, static_cast<std::uint32_t>(copies)});
   }
   void follow(std::uint64_t end, const Members& members) {
     arcs.set_copy(View{Arc{Position{end - 100}, Position{end}}, {1, 0, 1}, 0, members});
@@ -122,6 +126,17 @@ BOOST_AUTO_TEST_CASE(a_full_peer_is_no_new_member_while_another_has_room) {
   bytes = 1001;
   BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{c1, d1}), "nobody has room");
   BOOST_TEST((newcomers(members, members, {c1, d1, b2}) == Peers{b2}), "it may have, and a host");
+}
+
+// Goal: who wants an arc does not keep another peer from getting the copy that it lacks.
+BOOST_AUTO_TEST_CASE(an_arc_that_lacks_a_copy_is_not_given) {
+  for (const std::uint64_t end : {1000u, 2000u, 3000u}) {
+    lead(end, {self, b1, c1});
+    set_copies(end, 2);
+  }
+  BOOST_TEST(!ask(d1).has_value());
+  set_copies(2000, 3);
+  BOOST_TEST((ask(d1).value().end == Position{2000}));
 }
 
 BOOST_AUTO_TEST_CASE(an_arc_is_not_given_where_two_of_its_members_would_share_a_host) {
