@@ -10,7 +10,7 @@
 namespace hopring {
 namespace {
 
-constexpr int collapse_advice = 25;  // MADV_COLLAPSE, since Linux 6.1; others refuse it
+constexpr int collapse_advice = 25;       // MADV_COLLAPSE, since Linux 6.1; others refuse it
 constexpr std::size_t page_bytes = 4096;  // where there are no huge pages, each has to be touched
 
 // How often the thread looks, and how many times in vain before it sleeps: for a second. Where
