@@ -364,9 +364,17 @@ class RedisToolsTest(RespRingTest):
             self.assertIn("Sampled 1000 keys in the keyspace!", told)
             self.assertRegex(told, r"Biggest string found '\"key:999\"' has \d+ bytes")
 
+    def until_each_knows_all(self) -> None:
+        """Who has just joined is heard of by some peers sooner than by others."""
+        ends = time.monotonic() + ring.PATIENCE_S
+        for at in range(3):
+            while "cluster_known_nodes:3" not in self.tool("redis-cli", "CLUSTER", "INFO", at=at):
+                self.assertLess(time.monotonic(), ends, f"peer {at} does not learn of the others")
+
     def test_clients_in_cluster_mode_spread_over_the_peers(self) -> None:
         self.assertEqual(self.tool("redis-cli", "-c", "SET", "k", "v", at=1), "OK\n")
         self.assertEqual(self.tool("redis-cli", "-c", "GET", "k", at=2), "v\n")
+        self.until_each_knows_all()
         host, port = self.peers[0].address.rsplit(":", 1)
         checked = self.tool("redis-cli", "--cluster", "check", f"{host}:{port}")
         self.assertIn("[OK] All nodes agree about slots configuration.", checked)
