@@ -35,8 +35,10 @@ OWN_NAMESPACES = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-chil
 GOES_ON_WITHIN_S = 2
 HEALED_WITHIN_S = 30
 ONE_WAY_S = int(os.environ.get("HOPRING_ONE_WAY_SECONDS", "6"))
-# Of the primaries of one arc in such a time: one that is elected, and one for the sake of balance.
-PRIMARIES_MAX = 2
+# Of the primaries of one arc in such a time: one that is elected, and two for the sake of balance,
+# which looks at a young ring every ten seconds: it halves arcs and gives them on. If views flapped
+# there would be one for each time that a silence is noticed, eight.
+PRIMARIES_MAX = 3
 # A random cut, and the time from its end to the next one. A member that is silent for ten seconds
 # is replaced; TCP sends anew after pauses that double, and so arcs heal later than the network.
 CUT_S = (0.5, 4.0)
