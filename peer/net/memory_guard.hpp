@@ -15,8 +15,8 @@ namespace hopring {
 
 class MemoryGuard {
  public:
-  // Giving back costs a walk of all that is free, 5 ms at 20 MiB of small pieces, during which
-  // nobody allocates; and page faults afterwards. So it is done when it is needed and no sooner
+  // Giving back costs a walk of all that is free, during which nobody allocates, and page faults
+  // afterwards. So it is done when it is needed and no sooner
   // than this, and seldom where it has not helped.
   static constexpr std::chrono::seconds pause{1};
   static constexpr std::chrono::seconds pause_in_vain{10};

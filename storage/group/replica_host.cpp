@@ -17,6 +17,17 @@ ByteBucket copy_budget(const GroupOptions& options) {
   return {options.copy_rate, std::max<std::uint64_t>(burst, options.chunk_bytes)};
 }
 
+// What their logs take is given back.
+template <class IsDropped>
+void drop_if(std::vector<std::unique_ptr<Replica>>& replicas, std::size_t& log_bytes,
+             IsDropped is_dropped) {
+  std::erase_if(replicas, [&](const auto& each) {
+    if (!is_dropped(*each)) return false;
+    log_bytes -= each->account().log_bytes;
+    return true;
+  });
+}
+
 }  // namespace
 
 ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const GroupOptions& options,
@@ -55,11 +66,7 @@ const Replica* ReplicaHost::find(Position position) const noexcept { return at(p
 
 void ReplicaHost::add(std::unique_ptr<Replica> replica) {
   const Position end = replica->arc().end;
-  std::erase_if(replicas_, [&](const auto& each) {
-    if (each->arc().end != end) return false;
-    log_bytes_ -= each->account().log_bytes;
-    return true;
-  });
+  drop_if(replicas_, log_bytes_, [&](const Replica& each) { return each.arc().end == end; });
   const auto after = std::find_if(replicas_.begin(), replicas_.end(),
                                   [&](const auto& each) { return each->arc().end > end; });
   next_due_ = std::min(next_due_, replica->next_deadline());
@@ -232,11 +239,7 @@ void ReplicaHost::forget(const GroupName& group, GroupOutbox& out, std::uint64_t
     if (each.group == group) end_job(each, false, out);
   }
   std::erase_if(jobs_, [&](const Job& each) { return each.group == group; });
-  std::erase_if(replicas_, [&](const auto& each) {
-    if (each->raft().group() != group) return false;
-    log_bytes_ -= each->account().log_bytes;
-    return true;
-  });
+  drop_if(replicas_, log_bytes_, [&](const Replica& each) { return each.raft().group() == group; });
   share_log_memory();
 }
 
