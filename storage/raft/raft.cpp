@@ -84,6 +84,13 @@ bool Raft::is_confirmed(Time sent) const {
          is_decided_by([&](const Peer& peer) { return peer.confirmed && *peer.confirmed >= sent; });
 }
 
+bool Raft::decides_without_lost(Now now) const {
+  return is_decided_by([&](const Peer& each) {
+    return !each.is_lost && each.confirmed &&
+           *each.confirmed + options_->promise_duration > now.monotonic;
+  });
+}
+
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
   if (heartbeat.term < term_ || (heartbeat.term == term_ && is_primary())) {
     return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0, 0};
@@ -126,11 +133,11 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
 
 bool Raft::has_room() const noexcept {
   return log_.bytes() < options_->kept_bytes_max + options_->uncommitted_bytes_max ||
-         log_.last_index() == committed_;
+         (log_.last_index() == committed_ && held_by_awaited() == committed_);
 }
 
 std::uint64_t Raft::memory_lacking(Now now, std::uint64_t bytes) const {
-  std::uint64_t least = proposed_ + bytes;
+  std::uint64_t least = std::min(proposed_ + bytes, room_);
   for (const Peer& each : peers_) {
     const bool answers =
         each.confirmed && *each.confirmed + options_->promise_duration > now.monotonic;
@@ -247,7 +254,16 @@ void Raft::on_applied(std::uint64_t index) {
   trim();
 }
 
-// What everybody has is not needed any more; if some are too far behind, what is too much.
+std::uint64_t Raft::held_by_awaited() const noexcept {
+  std::uint64_t index = log_.last_index();
+  for (const Peer& each : peers_) {
+    if (each.is_awaited) index = std::min(index, each.reached);
+  }
+  return index;
+}
+
+// What everybody has is not needed any more; if some are too far behind and not awaited, what is
+// too much.
 void Raft::trim() {
   if (is_primary()) {
     held_by_all_ = log_.last_index();
@@ -260,7 +276,8 @@ void Raft::trim() {
   const std::size_t bytes_max =
       is_copying ? options_->kept_for_copies_bytes_max : options_->kept_bytes_max;
   std::size_t excess = log_.bytes() > bytes_max ? log_.bytes() - bytes_max : 0;
-  for (std::uint64_t index = log_.base_index() + 1; index <= applied_ && excess > 0; ++index) {
+  const std::uint64_t most = is_primary() ? std::min(applied_, held_by_awaited()) : applied_;
+  for (std::uint64_t index = log_.base_index() + 1; index <= most && excess > 0; ++index) {
     excess -= std::min(excess, bytes_of(log_.at(index).command));
     to = std::max(to, index);
   }
@@ -269,208 +286,7 @@ void Raft::trim() {
   while (rosters_.size() > 1 && rosters_[1].index <= to) rosters_.erase(rosters_.begin());
 }
 
-// Entries on their way to members.
-
-void Raft::add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
-  HOPRING_CHECK(is_primary() && peer != self_);
-  if (peer_of(peer) == nullptr) peers_.push_back(Peer{peer});
-  Peer& added = *peer_of(peer);
-  added.needs_copy = false;
-  added.is_incomplete = true;
-  added.learns_since = now.monotonic;
-  added.probes = true;
-  added.next = index + 1;
-  added.reached = index;
-  added.sent.clear();
-  added.resend_at = Time::never();
-}
-
-void Raft::remove_learner(const PeerRef& peer) {
-  std::erase_if(peers_, [&](const Peer& each) { return each.peer == peer && each.admitted == 0; });
-}
-
-bool Raft::has_lost_voters() const {
-  return std::any_of(peers_.begin(), peers_.end(), [](const Peer& each) { return each.is_lost; });
-}
-
-bool Raft::decides_without_lost(Now now) const {
-  return is_decided_by([&](const Peer& each) {
-    return !each.is_lost && each.confirmed &&
-           *each.confirmed + options_->promise_duration > now.monotonic;
-  });
-}
-
-std::vector<PeerRef> Raft::members_without_copy() const {
-  std::vector<PeerRef> without;
-  for (const Peer& each : peers_) {
-    if (each.needs_copy || each.is_incomplete) without.push_back(each.peer);
-  }
-  return without;
-}
-
-bool Raft::has_copy(Now now, const PeerRef& peer) const {
-  const Peer* known = peer_of(peer);
-  return known != nullptr && !known->needs_copy && !known->is_incomplete && known->heard &&
-         *known->heard + options_->promise_duration > now.monotonic;
-}
-
-std::size_t Raft::copies(Now now) const {
-  std::size_t count = 0;
-  for_each_voter(roster(), [&](const Voter& voter) {
-    count += voter.peer == self_ || has_copy(now, voter.peer) ? 1 : 0;
-  });
-  return count;
-}
-
-std::vector<PeerRef> Raft::silent_voters(Now now, Duration silence) const {
-  std::vector<PeerRef> silent;
-  if (!is_primary()) return silent;
-  for (const Peer& each : peers_) {
-    if (each.admitted == 0) continue;
-    const Time heard = std::max(led_since_, each.heard.value_or(Time{}));
-    if (heard + silence <= now.monotonic) silent.push_back(each.peer);
-  }
-  return silent;
-}
-
-bool Raft::needs_copy(const PeerRef& peer) const {
-  const Peer* known = peer_of(peer);
-  return known == nullptr || known->needs_copy;
-}
-
-bool Raft::all_have_copies() const {
-  return std::all_of(peers_.begin(), peers_.end(), [](const Peer& each) {
-    return !each.needs_copy && !each.is_incomplete && !each.is_lost && each.admitted != 0 &&
-           each.match > 0;
-  });
-}
-
-std::uint64_t Raft::matched(const PeerRef& peer) const {
-  const Peer* known = peer_of(peer);
-  return known == nullptr ? 0 : known->reached;
-}
-
-void Raft::flush(Now now, RaftOutbox& out) {
-  if (!is_primary()) return;
-  for (Peer& each : peers_) send_to(now, each, out);
-  leave_view(now, out);
-}
-
-void Raft::send_to(Now now, Peer& peer, RaftOutbox& out) {
-  while (!peer.needs_copy && peer.next <= log_.last_index() &&
-         peer.sent.size() < (peer.probes ? 1 : options_->appends_inflight_max)) {
-    if (peer.next <= log_.base_index()) {
-      peer.needs_copy = true;
-      peer.sent.clear();
-      peer.resend_at = Time::never();
-      return;
-    }
-    const std::uint64_t previous = peer.next - 1;
-    AppendEntries append{group_,
-                         term_,
-                         peer.admitted,
-                         previous,
-                         log_.term_at(previous),
-                         committed_,
-                         held_by_all_,
-                         log_.after(previous, options_->append_bytes_max)};
-    peer.next += append.entries.size();
-    peer.sent.push_back({previous, peer.next - 1});
-    if (peer.resend_at == Time::never()) peer.resend_at = now.monotonic + options_->resend_interval;
-    out.push_back({peer.peer, std::move(append)});
-  }
-}
-
-// A primary that its own view does not name any more, and whose members have that view.
-void Raft::leave_view(Now now, RaftOutbox& out) {
-  if (roster().is_joint() || rosters_.back().index > committed_) return;
-  if (find(roster(), self_) != nullptr || peers_.empty()) return;
-  const auto furthest = std::max_element(
-      peers_.begin(), peers_.end(), [](const Peer& a, const Peer& b) { return a.match < b.match; });
-  hand_lead_to(now, PeerRef(furthest->peer), out);
-}
-
-void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox& out) {
-  const bool stale = message.term < term_ && options_->bug != PlantedBug::stale_append_accepted;
-  AppendEntriesAnswer answer{group_, term_, 0, message.previous_index, false, 0};
-  const bool leads = is_primary() && message.term <= term_;
-  if (stale || leads || !is_sound(message)) {
-    out.push_back({from, answer});
-    return;
-  }
-  follow(now, std::max(term_, message.term), from);
-  held_by_all_ = std::max(held_by_all_, message.held_by_all);
-  answer.term = term_;
-  answer.admitted = is_complete_ ? answer_for(message.admitted) : 0;
-  const std::uint64_t previous = message.previous_index;
-  answer.matches =
-      previous <= log_.base_index() ||
-      (previous <= log_.last_index() && log_.term_at(previous) == message.previous_term);
-  if (answer.matches) {
-    verified_ = std::max(verified_, previous + message.entries.size());
-    take(std::move(message.entries));
-    commit_to(std::min(message.committed, verified_));
-    answer.index = std::max(verified_, committed_);
-  } else {
-    answer.index = std::min(log_.last_index(), previous - 1);
-    const std::uint64_t term = previous <= log_.last_index() ? log_.term_at(previous) : 0;
-    while (answer.index > committed_ && log_.term_at(answer.index) == term) --answer.index;
-    answer.index = std::max(answer.index, committed_);
-  }
-  out.push_back({from, answer});
-}
-
-// Does the message keep the rules? What has been committed is never taken back.
-bool Raft::is_sound(const AppendEntries& message) const {
-  std::uint64_t index = message.previous_index;
-  std::uint64_t term = message.previous_term;
-  for (const SharedEntry& each : message.entries) {
-    if (each->index != ++index || each->term < term || each->term > message.term) return false;
-    if (index == log_.base_index() + 1 && each->term < log_.term_at(index - 1)) return false;
-    term = each->term;
-    const bool known = log_.base_index() < index && index <= committed_;
-    if (known && log_.term_at(index) != term) return false;
-  }
-  return true;
-}
-
-// What is here already stays; what differs was never committed, and gives way.
-void Raft::take(std::vector<SharedEntry>&& entries) {
-  for (SharedEntry& entry : entries) {
-    if (entry->index <= log_.base_index()) continue;
-    if (entry->index <= log_.last_index()) {
-      if (log_.term_at(entry->index) == entry->term) continue;
-      log_.truncate(entry->index - 1);
-      while (rosters_.back().index >= entry->index) rosters_.pop_back();
-    }
-    push(std::move(entry));
-  }
-}
-
-void Raft::on(Now now, const PeerRef& from, const AppendEntriesAnswer& message, RaftOutbox&) {
-  if (message.term > term_) return follow(now, message.term, std::nullopt);
-  Peer* peer = peer_of(from);
-  if (!is_primary() || message.term != term_ || peer == nullptr) return;
-  // 0: it has the entries, but not yet what makes its word count.
-  const bool counts =
-      message.admitted == peer->admitted || options_->bug == PlantedBug::former_self_votes;
-  if (message.index > log_.last_index() || (!counts && message.admitted != 0)) return;
-  if (message.matches) {
-    peer->probes = false;
-    peer->reached = std::max(peer->reached, message.index);
-    if (counts) peer->match = std::max(peer->match, message.index);
-    peer->next = std::max(peer->next, message.index + 1);
-    while (!peer->sent.empty() && peer->sent.front().last <= message.index) peer->sent.pop_front();
-    peer->resend_at =
-        peer->sent.empty() ? Time::never() : now.monotonic + options_->resend_interval;
-    advance_commit();
-  } else if (!peer->sent.empty() && message.previous_index == peer->sent.front().previous) {
-    peer->probes = true;
-    peer->next = std::max(peer->match, std::min(message.previous_index, message.index)) + 1;
-    peer->sent.clear();
-    peer->resend_at = Time::never();
-  }
-}
+// Copies.
 
 Raft::Start Raft::start_of_copy() const {
   const auto after = std::find_if(rosters_.begin() + 1, rosters_.end(),

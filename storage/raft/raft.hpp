@@ -114,11 +114,17 @@ class Raft {
   // time, if no two moments at which heartbeats are sent are the same.
   bool is_confirmed(Time sent) const;
 
-  // Is there room for one more entry that is not committed?
+  // Is there room for one more entry? Not while too much is not committed, or a member lacks too
+  // much that answers and does not stay behind by more than promise_duration.
   bool has_room() const noexcept;
-  // How many of so many bytes more some member that answers has no memory for, as far as they have
-  // said; more than `bytes` where too much has been proposed already.
+  // How many of so many bytes more this peer, or some member that answers, has no memory for, as
+  // far as they have said; more than `bytes` where too much has been proposed already.
   std::uint64_t memory_lacking(Now now, std::uint64_t bytes) const;
+  // As members say in their answers to heartbeats: up to where this peer itself may go on.
+  std::uint64_t proposed() const noexcept { return proposed_; }
+  void set_room(std::uint64_t room) noexcept { room_ = room; }
+  // So many bytes become free by what has been proposed.
+  void count_freed(std::uint64_t bytes) noexcept { proposed_ -= std::min(proposed_, bytes); }
   // Bytes of entries that are kept here.
   std::size_t kept_bytes() const noexcept { return log_.bytes(); }
   // Appends a command, which takes so many bytes of memory once it is applied, and returns its
@@ -231,6 +237,9 @@ class Raft {
     std::uint64_t next = 1;      // the first entry that has not been sent
     std::deque<Sent> sent = {};  // and not acknowledged: at most appends_inflight_max
     Time resend_at = Time::never();
+    std::uint64_t goal = 0;              // what it should reach within promise_duration,
+    Time goal_set_at{};                  //   from then on
+    bool is_awaited = false;             // see await()
     std::uint64_t room = ~0ull;          // see HeartbeatAnswer
     std::optional<Time> heard = {};      // when the last heartbeat was sent that it has answered
     std::optional<Time> confirmed = {};  // the same, of those that it answers for as this voter
@@ -279,6 +288,9 @@ class Raft {
   void end_roster_change();
   void leave_view(Now now, RaftOutbox& out);
   void trim();
+  void await(Now now, Peer& peer) const;
+  // The last entry that all awaited members have.
+  std::uint64_t held_by_awaited() const noexcept;
   void send_to(Now now, Peer& peer, RaftOutbox& out);
   Peer* peer_of(const PeerRef& peer) { return peer_in(peers_, peer); }
   const Peer* peer_of(const PeerRef& peer) const { return peer_in(peers_, peer); }
@@ -325,7 +337,10 @@ class Raft {
   std::vector<Peer> peers_;
   std::uint64_t first_of_term_ = 0;  // index of the first entry of its term
   Time led_since_{};
-  std::uint64_t proposed_ = 0;  // bytes of memory
+  // Bytes of memory, less those that have been freed. From here on, so that room can be less.
+  static constexpr std::uint64_t proposed_at_first = std::uint64_t{1} << 48;
+  std::uint64_t proposed_ = proposed_at_first;
+  std::uint64_t room_ = ~0ull;  // see set_room()
   Time confirmed_at_{};         // as of when it knows of the promises of a majority
   bool wants_heartbeat_ = false;
 };

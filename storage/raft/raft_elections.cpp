@@ -186,7 +186,8 @@ void Raft::lead(Now now) {
   led_since_ = now.monotonic;
   wants_heartbeat_ = true;
   first_of_term_ = log_.last_index() + 1;
-  proposed_ = 0;
+  proposed_ = proposed_at_first;
+  room_ = ~0ull;
   update_peers();
   propose(Nothing{});
 }

@@ -62,9 +62,9 @@ constexpr Planted planted[] = {
     {PlantedBug::ack_before_majority, "ack_before_majority", 7},
     {PlantedBug::lease_not_checked, "lease_not_checked", 34},
     {PlantedBug::votes_twice, "votes_twice", 331},
-    {PlantedBug::log_not_compared, "log_not_compared", 6},
+    {PlantedBug::log_not_compared, "log_not_compared", 7},
     {PlantedBug::joint_by_one_majority, "joint_by_one_majority", 22},
-    {PlantedBug::joint_not_awaited, "joint_not_awaited", 31},
+    {PlantedBug::joint_not_awaited, "joint_not_awaited", 32},
 };
 
 BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_by_the_seed_that_finds_it_and_only_with_the_bug) {

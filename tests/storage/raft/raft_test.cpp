@@ -200,6 +200,63 @@ BOOST_AUTO_TEST_CASE(refusals_do_not_multiply_what_is_sent) {
   BOOST_TEST(out.size() <= 5u);
 }
 
+// Goal: who answers and is a little behind is waited for, and not longer than a promise lasts.
+// Method: of three members the second has all entries at once, the third answers heartbeats alone.
+BOOST_AUTO_TEST_CASE(a_member_that_answers_is_not_left_behind_for_as_long_as_a_promise_lasts) {
+  const Roster roster{{{peer(1), 101}, {peer(2), 101}, {peer(3), 101}}, {}};
+  Member primary(1, PlantedBug::none, {1, 100, 1, roster});
+  primary.options.kept_bytes_max = primary.options.uncommitted_bytes_max = 10'000;
+  Raft& raft = primary.raft;
+  RaftOutbox out;
+  raft.on_deadline(at(5s), out);
+  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 101, true}, out);
+  }
+  BOOST_REQUIRE(raft.is_primary());
+  const auto has_all = [&](std::uint16_t n, Duration when) {
+    const AppendEntriesAnswer answer{group, 2, 101, 100, true, raft.last_index()};
+    raft.on_message(at(when), peer(n), answer, out);
+    raft.on_applied(raft.committed());
+  };
+  const auto heartbeat_answered = [&](std::uint16_t n, Duration when) {
+    const HeartbeatAnswer answer{group, 2, 101, 101, true, true, 100, 100};
+    raft.on_heartbeat_answer(at(when), peer(n), answer, at(when).monotonic, out);
+  };
+  const auto writes_until_full = [&](Duration when) {
+    int writes = 0;
+    for (; raft.has_room() && writes < 1000; ++writes) {
+      raft.propose(put_at(0, 0, std::string(1000, 'v')).command);
+      raft.flush(at(when), out);
+      has_all(2, when);
+    }
+    return writes;
+  };
+  for (const std::uint16_t n : {std::uint16_t{2}, std::uint16_t{3}}) {
+    heartbeat_answered(n, 5s);
+    has_all(n, 5s);
+  }
+  const int writes = writes_until_full(5s);
+  BOOST_TEST(writes > 10);
+  BOOST_TEST(writes < 30);
+  BOOST_TEST(raft.committed() == raft.last_index());
+  BOOST_TEST(!raft.needs_copy(peer(3)));
+
+  has_all(3, 5200ms);
+  heartbeat_answered(3, 5200ms);
+  BOOST_TEST(writes_until_full(5200ms) > 10);
+  heartbeat_answered(3, 5800ms);
+  raft.flush(at(5800ms), out);
+  BOOST_TEST(!raft.has_room());
+  BOOST_TEST(!raft.needs_copy(peer(3)));
+
+  heartbeat_answered(3, 6s);
+  raft.flush(at(6s), out);
+  BOOST_TEST(raft.has_room());
+  BOOST_TEST(writes_until_full(6s) == 1000);
+  raft.on_deadline(at(6400ms), out);
+  BOOST_TEST(raft.needs_copy(peer(3)));
+}
+
 BOOST_AUTO_TEST_CASE(what_breaks_the_rules_is_refused_and_changes_nothing) {
   Member member(1, PlantedBug::none, {5, 10, 5, first_three()});
   const auto refuses = [&](AppendEntries message) {
