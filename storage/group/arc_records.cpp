@@ -89,9 +89,13 @@ struct KeyIn {
 
 }  // namespace
 
+std::size_t memory_of_record(std::size_t key_bytes, std::size_t value_bytes) {
+  return key_bytes + value_bytes + record_overhead_bytes;
+}
+
 std::size_t memory_of(const Command& command) {
   const auto record = [](const std::string& key, std::size_t value) {
-    return key.size() + value + record_overhead_bytes;
+    return memory_of_record(key.size(), value);
   };
   if (const auto* put = std::get_if<Put>(&command)) {
     return record(put->key, put->value.bytes.size());

@@ -39,6 +39,7 @@ bool is_installable(const Record& record);
 
 // Bytes of memory that the command takes once it is applied, about; 0 of one that takes none.
 std::size_t memory_of(const Command& command);
+std::size_t memory_of_record(std::size_t key_bytes, std::size_t value_bytes);
 
 class ArcRecords {
  public:

@@ -179,7 +179,7 @@ std::optional<std::size_t> Replica::evict(Position near, Position spared,
   if (!victim) return std::nullopt;
   const Position position{victim->position};
   Erase erase{std::string(victim->key)};
-  const std::size_t bytes = victim->key.size() + victim->value.size();
+  const std::size_t bytes = memory_of_record(victim->key.size(), victim->value.size());
   // It stays until the entry is applied, and must not be named again meanwhile.
   records_.find_and_mark(position, erase.key);
   raft_.propose(std::move(erase));
@@ -285,8 +285,10 @@ void Replica::on_chunk(Now now, const Chunk& chunk, GroupOutbox& out) {
   end_copying();
 }
 
-// False: it makes no sense, or there is no room for it.
+// False: it makes no sense, or the system has no memory. It has been accepted, and takes what it
+// takes.
 bool Replica::install(const Chunk& chunk) {
+  const BlockPool::Overdraft beyond(records_.pool());
   if (!is_straight(chunk.interval) || !covers(arc(), chunk.interval)) return false;
   return std::all_of(chunk.records.begin(), chunk.records.end(), [&](const Record& record) {
     const Position position = records_.position_of(record.key);

@@ -96,6 +96,10 @@ class Replica {
   };
   Account& account() noexcept { return account_; }
 
+  // See Raft.
+  void set_room(std::uint64_t room) noexcept { raft_.set_room(room); }
+  void count_freed(std::uint64_t bytes) noexcept { raft_.count_freed(bytes); }
+
   struct Asked {
     std::uint64_t waiter = 0;  // names the asker in Answered
     // A read must see the writes that have been taken before it, also those that are not committed
@@ -158,6 +162,8 @@ class Replica {
     return !raft_.is_primary() && !raft_.primary() &&
            heard_at_ + options_->orphan_after <= now.monotonic;
   }
+  // This peer did not run for a while: what it did not hear meanwhile is no silence of others.
+  void wake(Now now) { heard_at_ = now.monotonic; }
   // Of an orphan, in replica_repair.cpp. What stands in its order takes place, also what others may
   // not have: somebody may have been told that it has. False: it makes no sense. REQUIRES:
   // is_complete(), it is not primary. Then lower_halves() and what remains here may each have a

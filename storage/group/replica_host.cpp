@@ -1,7 +1,6 @@
 #include "storage/group/replica_host.hpp"
 
 #include <algorithm>
-#include <map>
 #include <type_traits>
 #include <utility>
 
@@ -95,6 +94,7 @@ void ReplicaHost::begin(Now now, std::unique_ptr<Replica> alone, GroupOutbox& ou
 ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
                                             const Replica::Asked& asked, ResultSink& sink,
                                             GroupOutbox& out) {
+  notice_pause(now);
   const Position position{hash_(key_of(operation))};
   Replica* replica = at(position);
   if (replica == nullptr) return {};
@@ -152,6 +152,14 @@ void ReplicaHost::sweep(Now now, GroupOutbox& out) {
     if (removed > 0 || forgets) replica.flush(now, out);
   }
   if (room == 0) sweep_at_ = now.monotonic + options_.sweep_pause;
+}
+
+// Who was stopped for long, and asks its clock before it reads what has come meanwhile, would take
+// all arcs for lost.
+void ReplicaHost::notice_pause(Now now) {
+  const Time ran_at = std::exchange(ran_at_, now.monotonic);
+  if (ran_at + options_.orphan_after / 2 > now.monotonic) return;
+  for (const auto& each : replicas_) each->wake(now);
 }
 
 // What has become of an arc.
@@ -243,75 +251,11 @@ void ReplicaHost::forget(const GroupName& group, GroupOutbox& out, std::uint64_t
   share_log_memory();
 }
 
-// Heartbeats.
-
-// When the next ones are sent: by the clock, and where that is not trusted never at the same moment
-// twice, nor before an earlier one.
-Time ReplicaHost::next_beat(Now now) {
-  const bool is_trusted = !options_.reads_by_majority || now.monotonic > last_beat_;
-  last_beat_ = is_trusted ? now.monotonic : last_beat_ + Duration(1);
-  return last_beat_;
-}
-
-void ReplicaHost::beat(Now now, Replica& replica, GroupOutbox& out) {
-  const Time sent = next_beat(now);
-  replica.beat(sent, [&](const PeerRef& to, const Heartbeat& heartbeat) {
-    out.push_back(SendGroup{to, Heartbeats{sent.since_start.count(), {heartbeat}}});
-  });
-}
-
-void ReplicaHost::beat_all(Now now, GroupOutbox& out) {
-  beat_at_ = now.monotonic + options_.raft.heartbeat_interval;
-  if (options_.pool.keeps_ages) look_at_shares();
-  const Time sent = next_beat(now);
-  std::map<PeerRef, Heartbeats> together;
-  for (const auto& replica : replicas_) {
-    replica->beat(sent, [&](const PeerRef& to, const Heartbeat& heartbeat) {
-      Heartbeats& message = together[to];
-      message.sent = sent.since_start.count();
-      message.groups.push_back(heartbeat);
-      if (message.groups.size() < heartbeats_max) return;
-      out.push_back(SendGroup{to, std::exchange(message, {})});
-    });
-  }
-  for (auto& [to, message] : together) {
-    if (!message.groups.empty()) out.push_back(SendGroup{to, std::move(message)});
-  }
-}
-
-void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out) {
-  HeartbeatAnswers answers{message.sent, {}};
-  for (const Heartbeat& each : message.groups) {
-    Replica* replica = named(each.group);
-    if (replica == nullptr) {
-      out.push_back(is_superseded(each.group)
-                        ? SendGroup{from, NotMember{each.group, superseded_index}}
-                        : SendGroup{from, NoCopy{each.group, each.term, each.admitted}});
-      continue;
-    }
-    answers.groups.push_back(replica->on_heartbeat(now, from, each, out));
-    if (options_.pool.bytes_max != 0) answers.groups.back().room = room_after(each.proposed);
-    settle(now, *replica, out);
-  }
-  if (!answers.groups.empty()) out.push_back(SendGroup{from, std::move(answers)});
-}
-
-void ReplicaHost::on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message,
-                          GroupOutbox& out) {
-  const Time sent{Duration(message.sent)};
-  if (sent > std::max(now.monotonic, last_beat_)) return;  // nobody answers what was not sent
-  for (const HeartbeatAnswer& each : message.groups) {
-    Replica* replica = named(each.group);
-    if (replica == nullptr) continue;
-    replica->on_heartbeat_answer(now, from, each, sent, out);
-    settle(now, *replica, out);
-  }
-}
-
 // Other messages.
 
 void ReplicaHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
                              GroupOutbox& out) {
+  notice_pause(now);
   std::visit([&](auto&& each) { on_other(now, from, std::forward<decltype(each)>(each), out); },
              std::move(message));
   advance_jobs(now, out);
@@ -533,6 +477,7 @@ void ReplicaHost::end_job(const Job& job, bool done, GroupOutbox& out) {
 // Time.
 
 void ReplicaHost::on_deadline(Now now, GroupOutbox& out) {
+  notice_pause(now);
   std::vector<GroupName> names;
   for (const auto& each : replicas_) names.push_back(each->raft().group());
   for (const GroupName& name : names) {

@@ -119,6 +119,12 @@ class ReplicaHost {
     TransferId transfer;
     PeerRef from;
     GroupName group;
+    std::uint64_t bytes = 0;  // that were offered
+  };
+  // What some of the arcs hold: all, and as if they were the whole ring.
+  struct Held {
+    std::uint64_t bytes = 0;
+    double bytes_per_ring = 0;
   };
   Replica* at(Position position) const noexcept;
   Replica* ending_at(Position end) const noexcept;
@@ -130,6 +136,7 @@ class ReplicaHost {
   void tell(Replica& replica, GroupOutbox& out);
   void drop_useless(GroupOutbox& out);
   void forget(const GroupName& group, GroupOutbox& out, std::uint64_t records_served = 0);
+  void notice_pause(Now now);
   Time next_beat(Now now);
   void beat(Now now, Replica& replica, GroupOutbox& out);
   void beat_all(Now now, GroupOutbox& out);
@@ -141,12 +148,15 @@ class ReplicaHost {
   void end_superseded(const GroupName& group, GroupOutbox& out);
 
   void share_log_memory();
+  void count_coming_bytes();
   std::int64_t memory_left() const;
-  std::uint64_t room_after(std::uint64_t proposed) const;
-  std::uint64_t bytes_lacking(std::uint64_t wanted) const;
+  std::int64_t memory_left_for(const Replica& replica) const;
+  std::uint64_t room_after(const Replica& replica, std::uint64_t proposed) const;
+  void limit(Replica& replica) const;
+  void relieve(Now now, GroupOutbox& out);
   std::optional<OpError> make_room(Now now, Replica& replica, Position position,
                                    const Operation& operation, GroupOutbox& out);
-  bool has_its_share(const Replica& replica) const;
+  bool has_its_share(const Replica& replica, const Held& all) const;
   Replica* draw_giver(Now now, Replica& asking);
   Position draw(const Arc& arc);
   void look_at_shares();
@@ -187,11 +197,11 @@ class ReplicaHost {
   Rng rng_;
   std::size_t log_bytes_max_;  // of one arc's log, by the options that were given
   BlockPool pool_;
-  std::size_t log_bytes_ = 0;  // of the logs of all arcs
-  // What arcs led here held at the last beat: all, and as if they were the whole ring. Where
-  // records are evicted alone.
-  std::uint64_t led_bytes_ = 0;
-  double led_bytes_per_ring_ = 0;
+  std::size_t log_bytes_ = 0;       // of the logs of all arcs
+  std::uint64_t coming_bytes_ = 0;  // see count_coming_bytes()
+  // At the last beat, where records are evicted alone: of the arcs that are led here, and of all.
+  Held led_;
+  Held held_;
   ByteBucket copy_budget_;
   std::vector<std::unique_ptr<Replica>> replicas_;  // by their arcs' ends
   std::vector<Job> jobs_;
@@ -200,6 +210,7 @@ class ReplicaHost {
   bool has_useless_ = false;
   std::size_t next_swept_ = 0;
   Time next_due_ = Time::never();  // no replica has a deadline before
+  Time ran_at_{};
   Time beat_at_{};
   Time last_beat_{};
   Time sweep_at_{};

@@ -22,7 +22,11 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
            each->arc().end != view.arc.end && overlaps(each->arc(), view.arc);
   };
   if (std::any_of(replicas_.begin(), replicas_.end(), is_across)) return false;
-  return offer.bytes <= room() && copies_coming() < options_.learners_max;
+  // What it replaces makes room for it.
+  const Replica* const present = ending_at(view.arc.end);
+  const std::uint64_t wanted =
+      offer.bytes - std::min(offer.bytes, present != nullptr ? present->bytes() : 0);
+  return wanted <= room() && copies_coming() < options_.learners_max;
 }
 
 std::size_t ReplicaHost::copies_coming() const {
@@ -66,7 +70,8 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     }
     if (accepted) {
       std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });
-      incoming_.push_back({offer.transfer, from, offer.group});
+      incoming_.push_back({offer.transfer, from, offer.group, offer.bytes});
+      count_coming_bytes();
     }
   }
   out.push_back(SendGroup{from, OfferAnswer{offer.transfer, accepted}});

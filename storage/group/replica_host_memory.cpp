@@ -3,7 +3,8 @@
 // What is in the order must be applied, on every member. So a write is let in only while all
 // members have memory for it: each says in its answers to heartbeats how much the primary may go on
 // to propose. What several primaries let in at the same moment may exceed that, by what they write
-// between two heartbeats; where records are evicted, writes make up for it afterwards.
+// between two heartbeats; where records are evicted, writes make up for it afterwards. A copy that
+// has been accepted has its memory from then on.
 
 #include <algorithm>
 
@@ -19,11 +20,16 @@ constexpr std::size_t logs_part = 16;
 constexpr std::size_t log_bytes_min = std::size_t{16} << 10;
 // Of the bound, how much of the holes between pieces counts as free, at most.
 constexpr std::size_t holes_part = 64;
+// Of the bound, what is kept free for copies where records are evicted: a ring that is always full
+// must be able to mend itself.
+constexpr std::size_t copies_part = 32;
 // Below this part of the bound each arc may take no more than its own share of what is left.
 constexpr std::size_t scarce_part = 16;
 constexpr std::size_t takers_expected = 8;
 // A record may be so large a part of what is led here that others are evicted for it.
 constexpr std::size_t evicted_part = 2;
+// So much of an arc is evicted from heartbeat to heartbeat without a write. Small next to a log.
+constexpr std::uint64_t relieved_bytes_max = 4096;
 // So many places are searched for what may go, and again as many if that must not be large.
 constexpr int draws_max = 64;
 
@@ -40,8 +46,19 @@ struct MemoryOf {
 std::uint64_t ReplicaHost::room() const noexcept {
   const std::size_t bound = options_.pool.bytes_max;
   if (bound == 0) return ~std::uint64_t{0};
-  const std::size_t used = pool_.resident_bytes() + std::max(log_bytes_, bound / logs_part);
+  const std::size_t used =
+      pool_.resident_bytes() + coming_bytes_ + std::max(log_bytes_, bound / logs_part);
   return bound - std::min(bound, used);
+}
+
+// What the copies that are coming have been promised and do not take yet.
+void ReplicaHost::count_coming_bytes() {
+  coming_bytes_ = 0;
+  for (const Incoming& each : incoming_) {
+    const Replica* replica = named(each.group);
+    if (replica == nullptr || replica->is_complete()) continue;
+    coming_bytes_ += each.bytes - std::min(each.bytes, replica->bytes());
+  }
 }
 
 // After the number of arcs has changed. Where memory is bounded their logs are, too.
@@ -62,18 +79,59 @@ std::int64_t ReplicaHost::memory_left() const {
   const std::size_t bound = options_.pool.bytes_max;
   const std::size_t holes = pool_.resident_bytes() - pool_.lent_bytes();
   const std::size_t used = pool_.resident_bytes() - std::min(holes / 2, bound / holes_part) +
-                           std::max(log_bytes_, bound / logs_part);
+                           coming_bytes_ + std::max(log_bytes_, bound / logs_part) +
+                           (options_.pool.keeps_ages ? bound / copies_part : 0);
   const auto left = static_cast<std::int64_t>(bound) - static_cast<std::int64_t>(used);
   const std::size_t arcs = std::max<std::size_t>(replicas_.size(), 1);
   const bool is_scarce = left < static_cast<std::int64_t>(bound / scarce_part);
   return left / static_cast<std::int64_t>(is_scarce ? arcs : std::min(arcs, takers_expected));
 }
 
-// How far a primary that has proposed so much may go on.
-std::uint64_t ReplicaHost::room_after(std::uint64_t proposed) const {
+// For an arc. What is too much is no business of an arc that holds less than others do: it could
+// not make up for what is held by arcs whose entries do not come, and would be emptied.
+std::int64_t ReplicaHost::memory_left_for(const Replica& replica) const {
   const std::int64_t left = memory_left();
+  return left < 0 && !has_its_share(replica, held_) ? 0 : left;
+}
+
+// How far a primary that has proposed so much may go on.
+std::uint64_t ReplicaHost::room_after(const Replica& replica, std::uint64_t proposed) const {
+  const std::int64_t left = memory_left_for(replica);
   if (left >= 0) return proposed + static_cast<std::uint64_t>(left);
   return proposed - std::min(proposed, static_cast<std::uint64_t>(-left));
+}
+
+// The primary holds itself to what it asks of members.
+void ReplicaHost::limit(Replica& replica) const {
+  if (options_.pool.bytes_max == 0) return;
+  replica.set_room(room_after(replica, replica.raft().proposed()));
+}
+
+// Evicts where members are beyond their bound, though nobody writes: it may have come by copies.
+void ReplicaHost::relieve(Now now, GroupOutbox& out) {
+  std::vector<GroupName> lacking;
+  for (const auto& each : replicas_) {
+    if (each->leads() && each->raft().memory_lacking(now, 0) > 0) {
+      lacking.push_back(each->raft().group());
+    }
+  }
+  for (const GroupName& name : lacking) {
+    Replica* replica = named(name);
+    if (replica == nullptr || !replica->may_serve(now) || replica->is_splitting()) continue;
+    const std::uint64_t wanted =
+        std::min<std::uint64_t>(replica->raft().memory_lacking(now, 0), relieved_bytes_max);
+    std::uint64_t freed = 0;
+    while (freed < wanted) {
+      const Position near = draw(replica->arc());
+      const auto evicted = replica->evict(near, near, {}, 0);
+      if (!evicted) break;
+      freed += *evicted;
+      ++counters_.records_evicted;
+    }
+    replica->count_freed(freed);
+    replica->flush(now, out);
+    settle(now, *replica, out);
+  }
 }
 
 // Evicts, if that is allowed, what the write needs, and as much again where too much is in use.
@@ -84,19 +142,18 @@ std::optional<OpError> ReplicaHost::make_room(Now now, Replica& replica, Positio
   std::uint64_t wanted = std::visit(MemoryOf{}, operation);
   if (wanted == 0) return std::nullopt;
   wanted += window_result_bytes;
-  const Raft& raft = replica.raft();
-  const std::uint64_t lacking =
-      std::max(bytes_lacking(wanted + raft.kept_bytes()), raft.memory_lacking(now, wanted));
+  const std::uint64_t lacking = replica.raft().memory_lacking(now, wanted);
   if (lacking == 0) return std::nullopt;
-  if (!options_.pool.keeps_ages || !replica.may_serve(now)) return OpError::out_of_memory;
-  if (replica.is_splitting()) return std::nullopt;  // for a moment nothing may be removed
-  if (wanted > std::max(led_bytes_, replica.bytes()) / evicted_part) return OpError::out_of_memory;
+  if (!options_.pool.keeps_ages) return OpError::out_of_memory;
+  // For a moment nothing is removed: it ends with an answer of its own, or is given more room.
+  if (!replica.may_serve(now) || replica.is_splitting()) return std::nullopt;
+  if (wanted > std::max(led_.bytes, replica.bytes()) / evicted_part) return OpError::out_of_memory;
   std::uint64_t& freed = replica.account().bytes_evicted;
   const std::uint64_t enough = std::clamp(lacking, wanted, 2 * wanted);
   std::size_t evictions = options_.evictions_per_write_max;
   // First near the record, where the room can be used at once. What has memory of its own needs
   // such a one to go (HopscotchTable::oldest()), or else many others.
-  Replica* giver = has_its_share(replica) ? &replica : draw_giver(now, replica);
+  Replica* giver = has_its_share(replica, led_) ? &replica : draw_giver(now, replica);
   Position near = giver == &replica ? position : draw(giver->arc());
   for (int i = 0; i < 2 * draws_max && freed < enough && evictions > 0; ++i) {
     const std::size_t bytes = i < draws_max ? wanted : 0;
@@ -108,48 +165,51 @@ std::optional<OpError> ReplicaHost::make_room(Now now, Replica& replica, Positio
     }
     giver->flush(now, out);
     if (giver != &replica) settle(now, *giver, out);
-    giver = has_its_share(replica) ? &replica : draw_giver(now, replica);
+    giver = has_its_share(replica, led_) ? &replica : draw_giver(now, replica);
     near = draw(giver->arc());
   }
-  if (freed < wanted) return OpError::overloaded;
-  freed -= std::min(freed, enough);
+  // What is evicted takes room in the order, too.
+  if (freed < wanted || !replica.raft().has_room()) return OpError::overloaded;
+  const std::uint64_t used = std::min(freed, enough);
+  freed -= used;
+  replica.count_freed(used);
   return std::nullopt;
 }
 
 // An arc that came when memory was full would have to live for ever on what it got first: as long
-// as it has less than three quarters of what its width would hold if all arcs that are led here
-// were equally full, others give.
-bool ReplicaHost::has_its_share(const Replica& replica) const {
+// as it has less than three quarters of what its width would hold if all of these arcs were equally
+// full, others give.
+bool ReplicaHost::has_its_share(const Replica& replica, const Held& all) const {
   constexpr double share_min = 0.75;
-  const double share = led_bytes_per_ring_ * ring_share(replica.arc());
-  return static_cast<double>(replica.bytes()) >= share_min * share;
+  return static_cast<double>(replica.bytes()) >=
+         share_min * all.bytes_per_ring * ring_share(replica.arc());
 }
 
-// An arc that is led here and has its share; `asking` if a few draws find none.
+// An arc that is led here and has its share, from a random one on; `asking` if there is none.
 Replica* ReplicaHost::draw_giver(Now now, Replica& asking) {
-  constexpr int arcs_drawn_max = 16;
-  for (int i = 0; i < arcs_drawn_max; ++i) {
-    Replica& drawn = *replicas_[rng_.below(replicas_.size())];
-    if (drawn.may_serve(now) && !drawn.is_splitting() && has_its_share(drawn)) return &drawn;
+  const std::size_t first = rng_.below(replicas_.size());
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    Replica& each = *replicas_[(first + i) % replicas_.size()];
+    if (each.may_serve(now) && !each.is_splitting() && has_its_share(each, led_)) return &each;
   }
   return &asking;
 }
 
 // What has_its_share() goes by, from time to time.
 void ReplicaHost::look_at_shares() {
-  double width = 0;
-  led_bytes_ = 0;
-  for (const auto& each : replicas_) {
-    if (!each->leads()) continue;
-    led_bytes_ += each->bytes();
-    width += ring_share(each->arc());
-  }
-  led_bytes_per_ring_ = width > 0 ? static_cast<double>(led_bytes_) / width : 0;
-}
-
-std::uint64_t ReplicaHost::bytes_lacking(std::uint64_t wanted) const {
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(static_cast<std::int64_t>(wanted) - memory_left(), 0));
+  const auto held = [&](bool only_led) {
+    Held all;
+    double width = 0;
+    for (const auto& each : replicas_) {
+      if (only_led && !each->leads()) continue;
+      all.bytes += each->bytes();
+      width += ring_share(each->arc());
+    }
+    all.bytes_per_ring = width > 0 ? static_cast<double>(all.bytes) / width : 0;
+    return all;
+  };
+  led_ = held(true);
+  held_ = held(false);
 }
 
 Position ReplicaHost::draw(const Arc& arc) {
