@@ -45,7 +45,11 @@ std::optional<RecordView> HopscotchTable::find_and_mark(std::uint64_t position,
   HOPRING_CHECK(pool_->keeps_ages());
   Segment& segment = directory_.segment_of(position);
   const Segment::Found found = segment.find(position, key);
-  if (found.slot == Segment::no_slot) return find(position, key);  // it may be spilled
+  if (found.slot == Segment::no_slot) {
+    if (!segment.has_spilled()) return std::nullopt;
+    const std::byte* const spilled = spill_.find(position, key);
+    return spilled != nullptr ? std::optional(decode_record(spilled, position)) : std::nullopt;
+  }
   segment.set_mark(found.slot, clock_.now());
   count_use();
   return decode_record(found.encoded, position);
@@ -111,7 +115,7 @@ PutResult HopscotchTable::try_put(const RecordView& record) {
     totals_ -= before;
     return PutResult::replaced;
   }
-  if (!spill_.empty() && spill_.find(record.position, record.key)) {
+  if (start.has_spilled && spill_.find(record.position, record.key) != nullptr) {
     const Totals before = spill_.totals();
     if (!spill_.replace(record)) return PutResult::out_of_memory;
     totals_ += spill_.totals();
@@ -138,8 +142,20 @@ PutResult HopscotchTable::create(Segment& segment, const RecordView& record) {
   } else {
     work_.bytes_copied += segment.take_copied_bytes();
   }
-  if (change == Segment::Change::no_slot && spill_.insert(record)) return PutResult::created;
+  if (change == Segment::Change::no_slot && spill(record)) return PutResult::created;
   return change == Segment::Change::done ? PutResult::created : PutResult::out_of_memory;
+}
+
+bool HopscotchTable::spill(const RecordView& record) {
+  if (!spill_.insert(record)) return false;
+  set_has_spilled(directory_.segment_of(record.position), true);
+  return true;
+}
+
+void HopscotchTable::set_has_spilled(Segment& segment, bool has_spilled) noexcept {
+  if (segment.has_spilled() == has_spilled) return;
+  segment.set_has_spilled(has_spilled);
+  directory_.on_change(segment);
 }
 
 // Makes room in a segment that has no slot for a record at `position`.
@@ -217,10 +233,12 @@ bool HopscotchTable::erase(std::uint64_t position, std::string_view key) noexcep
   Segment& segment = directory_.segment_of(position);
   const Segment::SlotId slot = segment.find(position, key).slot;
   if (slot == Segment::no_slot) {
+    if (!segment.has_spilled()) return false;
     const Totals before = spill_.totals();
     if (!spill_.erase(position, key)) return false;
     totals_ += spill_.totals();
     totals_ -= before;
+    set_has_spilled(segment, spill_.has_any_in(segment.interval()));
     return true;
   }
   totals_.subtract(segment.record(slot));
@@ -280,7 +298,11 @@ bool HopscotchTable::rebuild(std::size_t index, std::size_t sources,
   }
   directory_.reserve(targets.size());
   spill_.merge(homeless);  // from here on nothing fails
-  directory_.replace(index, sources, rebuild.commit());
+  Directory::Segments fresh = rebuild.commit();
+  for (const auto& segment : fresh) {
+    segment->set_has_spilled(spill_.has_any_in(segment->interval()));
+  }
+  directory_.replace(index, sources, std::move(fresh));
   work_.bytes_copied += rebuild.copied_bytes();
   work_.records_moved_max =
       std::max<std::uint64_t>(work_.records_moved_max, rebuild.moved_records());
@@ -346,6 +368,7 @@ void HopscotchTable::audit() const {
   for (const auto& segment : directory_.segments()) {
     segment->audit(position_of_);
     totals += segment->totals();
+    HOPRING_CHECK(segment->has_spilled() == spill_.has_any_in(segment->interval()));
   }
   HOPRING_CHECK(totals == totals_);
   spill_.audit(range_, position_of_);

@@ -11,8 +11,8 @@
 // A segment grows by an eighth until it has as many buckets as were drawn for it, at most
 // Segment::buckets_max; then it is cut in two at the roundest position of its middle. So no
 // operation moves more than one segment's records, and the load is the same at every size. Records
-// that find no slot, because many positions are equal, go to the spill. See docs/table.md for the
-// byte budget.
+// that find no slot, because many positions are equal, go to the spill; a lookup in a segment of
+// which there are none does not look there. See docs/table.md for the byte budget.
 //
 // The table does not hash: positions are given, and recomputed by `PositionOf` where records are
 // walked. It does not look at clocks: it names what is due, and what was used least recently, and
@@ -24,6 +24,7 @@
 //   (1) the segments' intervals tile range(): no gap, no overlap, clockwise.
 //   (2) a key is in the segment of its position or in the spill, and nowhere twice.
 //   (3) size(), key_bytes() and value_bytes() are the sums over all records.
+//   (4) a segment says has_spilled() <=> the spill has a record in its interval.
 
 #include <algorithm>
 #include <array>
@@ -104,7 +105,8 @@ class HopscotchTable {
 
   // May a record at the position be due by then? No, for certain, where no record near it is.
   bool may_be_due(std::uint64_t position, std::int64_t now_ms) const noexcept {
-    return directory_.segment_of(position).earliest_expiry_ms() <= now_ms || !spill_.empty();
+    const Segment& segment = directory_.segment_of(position);
+    return segment.earliest_expiry_ms() <= now_ms || segment.has_spilled();
   }
 
   // True if the key was there. Never needs memory to succeed, but may exceed the pool's limit by
@@ -163,6 +165,8 @@ class HopscotchTable {
   std::uint64_t spilled() const noexcept { return spill_.totals().records; }
 
  private:
+  friend struct PlantedFault;  // of the tests: what audit() must find
+
   // The records of one home, ordered by (position, key).
   struct Batch {
     struct Item {
@@ -185,7 +189,7 @@ class HopscotchTable {
   [[gnu::always_inline]] const std::byte* find_encoded(const Segment::Start& start,
                                                        const Lookup& lookup) const {
     const std::byte* const encoded = Segment::find(start, lookup.key).encoded;
-    if (encoded != nullptr || spill_.empty()) [[likely]]
+    if (encoded != nullptr || !start.has_spilled) [[likely]]
       return encoded;
     return spill_.find(lookup.position, lookup.key);
   }
@@ -194,6 +198,8 @@ class HopscotchTable {
   std::optional<RecordView> oldest_spilled(std::uint64_t near, const Lookup& spared) const;
   PutResult try_put(const RecordView& record);
   PutResult create(Segment& segment, const RecordView& record);
+  bool spill(const RecordView& record);
+  void set_has_spilled(Segment& segment, bool has_spilled) noexcept;
   Segment::Change make_room(Segment& segment, std::uint64_t position);
   Segment::Change spread(Segment& segment, std::uint64_t position);
   Segment::Change cut(Segment& segment);

@@ -42,12 +42,13 @@ std::uint64_t Segment::direct() const noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(slots_.piece());
   if (!is_aligned || extent < std::numeric_limits<Tag>::max() || address == 0) return 0;
   if ((address & ~address_mask) != 0) return 0;
-  return std::uint64_t{slots_.buckets()} << buckets_shift | address | tag_shift_;
+  return std::uint64_t{slots_.buckets()} << buckets_shift | (has_spilled_ ? spilled_bit : 0) |
+         address | tag_shift_;
 }
 
 // By value and out of line: what find() has in registers stays there. It begins again, so that
 // find() need not keep what it has seen.
-Segment::Found Segment::find_further(Start start, std::string_view key) {
+Segment::Found Segment::find_further(SlotArray::Start start, std::string_view key) {
   const std::byte* encoded = nullptr;
   const SlotId slot =
       SlotArray::find_further(start, SlotArray::candidates(start), [&](Reference reference) {

@@ -59,10 +59,14 @@ class Segment {
   static constexpr std::uint32_t records_max = buckets_max * SlotArray::slots_per_bucket;
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   using SlotId = SlotArray::SlotId;
-  using Start = SlotArray::Start;
   static constexpr SlotId no_slot = SlotArray::no_slot;
 
   enum class Change { done, no_slot, out_of_memory };
+
+  // Where to look for a position.
+  struct Start : SlotArray::Start {
+    bool has_spilled = false;  // the segment's
+  };
 
   // A record and its slot; no_slot and nullptr if there is none.
   struct Found {
@@ -83,15 +87,18 @@ class Segment {
   std::uint32_t size() const noexcept { return slots_.size(); }
   std::uint32_t capacity() const noexcept { return slots_.capacity(); }
   std::int64_t earliest_expiry_ms() const noexcept { return earliest_expiry_ms_; }
+  // Does the owner keep records of this interval elsewhere, since they found no slot? It says so.
+  bool has_spilled() const noexcept { return has_spilled_; }
+  void set_has_spilled(bool has_spilled) noexcept { has_spilled_ = has_spilled; }
   std::size_t resident_bytes() const noexcept {
     return sizeof(Segment) + slots_.resident_bytes() + records_.resident_bytes();
   }
   std::size_t take_copied_bytes() noexcept { return records_.take_copied_bytes(); }
 
   // One word with which start_by() finds where to look for a position, without the segment: the
-  // address of the slots, their number and how positions become tags. 0 if the interval is not one
-  // of 2^n positions, n at least 16, that begins at a multiple of 2^n; or if there are no slots.
-  // Another one after each change but replace().
+  // address of the slots, their number, how positions become tags, and has_spilled(). 0 if the
+  // interval is not one of 2^n positions, n at least 16, that begins at a multiple of 2^n; or if
+  // there are no slots. Another one after each change but replace().
   std::uint64_t direct() const noexcept;
   // REQUIRES: direct != 0.
   static Start start_by(std::uint64_t direct, std::uint64_t position) noexcept {
@@ -99,15 +106,19 @@ class Segment {
     if (piece == nullptr) __builtin_unreachable();
     const auto tag = static_cast<std::uint32_t>(position >> (direct & shift_mask) & tag_mask);
     const auto buckets = static_cast<std::uint32_t>(direct >> buckets_shift);
-    return {piece, buckets, SlotArray::home_of_whole(tag, buckets), tag};
+    return {{piece, buckets, SlotArray::home_of_whole(tag, buckets), tag},
+            (direct & spilled_bit) != 0};
   }
 
   // REQUIRES of all that follows: the position is in interval(); the start is that of the position.
-  Start start(std::uint64_t position) const noexcept { return slots_.start(tag_of(position)); }
+  Start start(std::uint64_t position) const noexcept {
+    return {slots_.start(tag_of(position)), has_spilled_};
+  }
 
   // The way of every operation, in as few instructions as may be: then the memory that the next one
   // needs is under way before this one's has come.
-  [[gnu::always_inline]] static inline Found find(const Start& start, std::string_view key) {
+  [[gnu::always_inline]] static inline Found find(const SlotArray::Start& start,
+                                                  std::string_view key) {
     if (start.piece == nullptr) [[unlikely]]
       return {};
     const SlotArray::Bucket& home = start.bucket(start.home);
@@ -205,7 +216,7 @@ class Segment {
   // which is returned. Where the home has none, the bucket beside it is asked for, and
   // prefetch_likely_beside() goes on from there. In line by force: g++ 12 takes a function that
   // only prefetches for one without effects, and leaves out its calls.
-  [[gnu::always_inline]] static void prefetch_home(const Start& start) noexcept {
+  [[gnu::always_inline]] static void prefetch_home(const SlotArray::Start& start) noexcept {
     if (start.piece == nullptr) return;
     __builtin_prefetch(&start.bucket(start.home));
     __builtin_prefetch(start.piece);
@@ -235,17 +246,17 @@ class Segment {
   // Extents of a segment made ahead: what records of 50 bytes need, as a rule.
   static constexpr std::size_t extents_ahead = 8;
 
-  // The parts of direct(). Slots lie at multiples of 64, in the lower half of 48-bit addresses.
+  // The parts of direct(). Slots lie at multiples of 64, below 2^47.
   static constexpr std::uint64_t tag_mask = std::numeric_limits<Tag>::max();
   static constexpr std::uint64_t shift_mask = 63;
+  static constexpr std::uint64_t spilled_bit = std::uint64_t{1} << 47;
   static constexpr unsigned buckets_shift = 48;
-  static constexpr std::uint64_t address_mask =
-      ((std::uint64_t{1} << buckets_shift) - 1) & ~shift_mask;
+  static constexpr std::uint64_t address_mask = (spilled_bit - 1) & ~shift_mask;
 
-  static Found find_further(Start start, std::string_view key);
+  static Found find_further(SlotArray::Start start, std::string_view key);
 
   [[gnu::always_inline]] static const std::byte* prefetch_first(
-      const Start& start, SlotArray::Candidates candidates) noexcept {
+      const SlotArray::Start& start, SlotArray::Candidates candidates) noexcept {
     const std::byte* const record =
         RecordStore::at(start.leads(), SlotArray::reference_of_first(start, candidates));
     __builtin_prefetch(record);
@@ -270,6 +281,7 @@ class Segment {
   Totals totals_;
   std::int64_t earliest_expiry_ms_ = never;
   std::uint32_t tag_shift_;
+  bool has_spilled_ = false;
 };
 
 template <class Visit>

@@ -22,6 +22,12 @@ const std::byte* Spill::find(std::uint64_t position, std::string_view key) const
   return at == records_.end() ? nullptr : at->piece.data;
 }
 
+bool Spill::has_any_in(const Interval& interval) const noexcept {
+  if (records_.empty()) return false;
+  const auto next = records_.lower_bound(Place{interval.first, {}});
+  return interval.contains((next == records_.end() ? records_.begin() : next)->position);
+}
+
 bool Spill::insert(const RecordView& record) {
   if (!pool_->reserve(node_bytes)) return false;
   const Piece piece = pool_->lend_alone(encoded_bytes(record));

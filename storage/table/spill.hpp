@@ -28,7 +28,8 @@ class Spill {
   Spill& operator=(Spill&& other) noexcept;
   ~Spill() { clear(); }
 
-  bool empty() const noexcept { return records_.empty(); }
+  // Is there a record at a position of the interval?
+  bool has_any_in(const Interval& interval) const noexcept;
   const Totals& totals() const noexcept { return totals_; }
   std::size_t resident_bytes() const noexcept { return resident_bytes_; }
 

@@ -9,6 +9,7 @@
 #include "tests/bench/goals.hpp"
 #include "tests/bench/hopring_map.hpp"
 #include "tests/bench/progress.hpp"
+#include "tests/bench/races.hpp"
 #include "tests/bench/table_figures.hpp"
 
 namespace hopring::bench {
@@ -55,17 +56,41 @@ CopiedArc measure_copied_arc(const Workload& workload) {
   return arc;
 }
 
+// CPU seconds of gets of keys that are not there: from a copied arc, in which a few records are
+// spilled, and from a map of the same records that came at random.
+Rounds race_copied_misses(const Workload& workload) {
+  HopringMap copied(workload);
+  HopringMap random(workload);
+  const std::string value = workload.value();
+  for (const std::uint64_t number : in_ring_order(random, workload.entries)) {
+    copied.put(Key(number).view(), value);
+  }
+  fill(workload, random);
+  Rng rng(workload.ring_key.words[0]);
+  const std::uint64_t count = lookups(workload);
+  Rounds seconds;
+  for (Pair& round : seconds) {
+    round = in_both_orders(
+        copied, random, [&] { return random_keys(rng, workload.entries, workload.entries, count); },
+        [&](const auto& map, const auto& absent) { return time_gets(workload, map, absent, 0); });
+  }
+  return seconds;
+}
+
 }  // namespace
 
 std::vector<Figure> copied_figures(const Workload& workload) {
   say_progress("a copied arc", "hopring");
   const CopiedArc arc = in_child([&] { return measure_copied_arc(workload); });
+  say_progress("gets of absent keys", "hopring, a copied arc and one filled at random");
+  const Rounds misses = in_child([&] { return race_copied_misses(workload); });
   return {single_figure("overhead_bytes_copied", "bytes/entry",
                         {arc.overhead_mean, overhead_copied_goal}, goal_name),
           single_figure("overhead_bytes_copied_worst", "bytes/entry",
                         {arc.overhead_worst, overhead_copied_worst_goal}, goal_name),
           single_figure("spilled_copied", "of a million", {arc.spilled, spilled_copied_goal},
-                        goal_name)};
+                        goal_name),
+          speed_of("get_miss_copied", "hopring, filled at random", misses, 2 * lookups(workload))};
 }
 
 }  // namespace hopring::bench

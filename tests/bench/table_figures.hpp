@@ -51,7 +51,7 @@ std::vector<Figure> mixed_figures(const Workload& workload,
 // rewrite_resident, rewrite_copied: half of the entries, with values of 16 to 512 bytes.
 std::vector<Figure> rewrite_figures(const Workload& workload);
 // overhead_bytes_copied, overhead_bytes_copied_worst, spilled_copied: records that come in the
-// order of the ring, twice as many as entries.
+// order of the ring, twice as many as entries. get_miss_copied: as many as entries.
 std::vector<Figure> copied_figures(const Workload& workload);
 // empty_arcs_mib.
 std::vector<Figure> empty_arcs_figures(const Workload& workload);
