@@ -165,7 +165,7 @@ class HopscotchTable {
   std::uint64_t spilled() const noexcept { return spill_.totals().records; }
 
  private:
-  friend struct PlantedFault;  // of the tests: what audit() must find
+  friend struct TableInsides;  // of the tests: plants faults that audit() must find, counts steps
 
   // The records of one home, ordered by (position, key).
   struct Batch {

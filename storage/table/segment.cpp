@@ -190,6 +190,7 @@ void Segment::audit(const PositionOf& position_of) const {
     const std::uint64_t position = position_of(view.key);
     HOPRING_CHECK(interval_.contains(position));
     HOPRING_CHECK(tag_of(position) == slots_.tag(slot));
+    HOPRING_CHECK(find(position, view.key).slot == slot);
     HOPRING_CHECK(view.expiry_ms == 0 || view.expiry_ms >= earliest_expiry_ms_);
   });
   HOPRING_CHECK(totals == totals_);

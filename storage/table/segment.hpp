@@ -7,6 +7,7 @@
 //   (1) every record's position is in interval(), and its tag is the position scaled to it.
 //   (2) totals() are the sums over the records.
 //   (3) no record is due before earliest_expiry_ms().
+//   (4) what find() finds by a record's key is that record: so no key is there twice.
 
 #include <algorithm>
 #include <bit>

@@ -154,6 +154,8 @@ class Run {
   void set_limit();
 
   std::string key() { return key_of(input_.number() % numbers_); }
+  // Early in 1970, when only those are due whose expiries take six bytes, or in 2026.
+  std::int64_t now_ms() { return (input_.chance(1, 2) ? year_2026_ms : 0) + input_.byte(); }
   std::string known_key();
   std::size_t value_size();
   StoredRecord stored(std::size_t value_size);
@@ -204,7 +206,7 @@ void Run::perform(Operation operation) {
     case Operation::name_due:
       return name_due();
     case Operation::name_all_due:
-      return any_table().name_all_due(input_.byte());
+      return any_table().name_all_due(now_ms());
     case Operation::use:
       return use(known_key());
     case Operation::use_many:
@@ -274,7 +276,7 @@ void Run::scan() {
 
 void Run::name_due() {
   CheckedTable& table = any_table();
-  const std::int64_t now_ms = input_.byte();
+  const std::int64_t now_ms = this->now_ms();
   const std::size_t segments_max = input_.byte() % 16;
   const std::size_t records_max = 1 + std::size_t{input_.byte()};
   table.name_due(now_ms, segments_max, records_max, input_.chance(1, 2));
@@ -376,8 +378,12 @@ StoredRecord Run::stored(std::size_t value_size) {
   for (std::size_t i = 0; i < value_size; ++i) {
     stored.value.push_back(static_cast<char>(i < 4 ? stored_ >> (8 * i) : stored_ + i));
   }
-  stored.type = static_cast<std::uint8_t>(stored_ % (record_type_max + 1u));
-  if (stored_ % 4 == 0) stored.expiry_ms = 1 + stored_ / 4 % 300;  // a byte of now misses some
+  const bool is_short = stored_ / 4 % 2 == 0;
+  stored.type = static_cast<std::uint8_t>(stored_ % (is_short ? 8 : record_type_max + 1u));
+  if (stored_ % 4 == 0) {
+    stored.expiry_ms = 1 + stored_ / 8 % 300;        // a byte of now misses some
+    if (is_short) stored.expiry_ms += year_2026_ms;  // in five bytes
+  }
   if (stored_ % 100 == 0) stored.expiry_ms = expiry_ms_max;
   return stored;
 }

@@ -49,15 +49,51 @@ void operator delete(void* data, std::size_t, std::align_val_t) noexcept { give_
 
 namespace {
 
+struct Stored {
+  std::string key;
+  std::string value;
+  std::uint8_t type;
+  std::int64_t expiry_ms;
+  bool operator==(const Stored&) const = default;
+};
+
+// In the order of a scan.
 struct Contents {
-  std::vector<std::string> keys;
+  std::vector<Stored> records;
   std::uint64_t key_bytes;
   std::uint64_t value_bytes;
   bool operator==(const Contents&) const = default;
 };
 
 Contents contents_of(const HopscotchTable& table) {
-  return {scanned_keys(table, table.first_cursor()), table.key_bytes(), table.value_bytes()};
+  std::vector<Stored> records;
+  table.scan(table.first_cursor(), [&](const RecordView& record) {
+    records.push_back(
+        {std::string(record.key), std::string(record.value), record.type, record.expiry_ms});
+    return true;
+  });
+  return {std::move(records), table.key_bytes(), table.value_bytes()};
+}
+
+// A record of one of 1100 keys.
+Stored random_stored(Rng& rng) {
+  const std::size_t size = rng.chance(1, 10) ? rng.below(9000) : rng.below(60);
+  return {key_number(rng.below(1100)), std::string(size, static_cast<char>(rng.next())),
+          random_type(rng), random_expiry_ms(rng)};
+}
+
+PutResult put(TestTable& t, const Stored& stored) {
+  return t.put(stored.key, stored.value, stored.type, stored.expiry_ms);
+}
+
+// So many keys, with values, types and expiries that differ.
+void fill(TestTable& t, unsigned records) {
+  Rng rng(records);
+  for (unsigned i = 0; i < records; ++i) {
+    const std::string value = "value " + std::to_string(i);
+    BOOST_REQUIRE(put(t, {key_number(i), value, random_type(rng), random_expiry_ms(rng)}) ==
+                  PutResult::created);
+  }
 }
 
 // Repeats `operation` with the first, the second, ... allocation failing until it succeeds, and
@@ -75,28 +111,37 @@ unsigned fail_in_turn(const TestTable& t, const Contents* before, Operation&& op
   }
 }
 
+// Puts 1500 random records; those that may cut or spill, and one in twenty, with every allocation
+// failing in turn. Returns how many puts failed.
+unsigned put_failing_in_turn(TestTable& t, Rng& rng) {
+  unsigned failures = 0;
+  for (unsigned i = 0; i < 1500; ++i) {
+    const Stored stored = random_stored(rng);
+    std::optional<Contents> before;
+    if (i % 20 == 0 || i > 880) before = contents_of(t.table);
+    failures += fail_in_turn(t, before ? &*before : nullptr,
+                             [&] { return put(t, stored) != PutResult::out_of_memory; });
+    const auto found = t.find(stored.key);
+    BOOST_REQUIRE(found.has_value());
+    BOOST_REQUIRE(
+        (Stored{stored.key, std::string(found->value), found->type, found->expiry_ms} == stored));
+  }
+  return failures;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(allocation_failure)
 
 // Goal: no allocation is one whose failure harms.
-// Method: puts that create, grow, cut, overwrite and spill; contents compared where something
-// failed.
+// Method: puts that create, grow, cut, overwrite and spill; keys, values, types and expiries are
+// compared where something failed.
 BOOST_AUTO_TEST_CASE(a_put_that_fails_leaves_the_table_as_it_was) {
   for (const PositionOf positions : {good_positions, bad_positions, constant_positions}) {
     TestTable t(positions, {.block_bytes = 4096});
     Rng rng(11);
-    unsigned failures = 0;
-    Contents before = contents_of(t.table);
-    for (unsigned i = 0; i < 1500; ++i) {
-      const std::string key = key_number(rng.below(1100));
-      const std::string value(rng.chance(1, 10) ? rng.below(9000) : rng.below(60), 'v');
-      failures += fail_in_turn(t, i % 20 == 0 || i > 880 ? &before : nullptr,
-                               [&] { return t.put(key, value) != PutResult::out_of_memory; });
-      before = contents_of(t.table);
-    }
+    BOOST_TEST(put_failing_in_turn(t, rng) > 100u);
     t.audit();
-    BOOST_TEST(failures > 100u);
   }
 }
 
@@ -122,9 +167,7 @@ BOOST_AUTO_TEST_CASE(an_erase_needs_no_memory) {
 BOOST_AUTO_TEST_CASE(a_cut_that_fails_leaves_the_table_as_it_was) {
   for (const PositionOf positions : {good_positions, bad_positions}) {
     TestTable t(positions, {.block_bytes = 4096});
-    for (unsigned i = 0; i < 2000; ++i) {
-      BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
-    }
+    fill(t, 2000);
     const Contents before = contents_of(t.table);
     std::optional<HopscotchTable> upper;
     const unsigned failures = fail_in_turn(t, &before, [&] {
@@ -137,6 +180,9 @@ BOOST_AUTO_TEST_CASE(a_cut_that_fails_leaves_the_table_as_it_was) {
     });
     BOOST_TEST(failures > 3u);
     BOOST_TEST(t.table.size() + upper->size() == 2000u);
+    std::vector<Stored> records = contents_of(t.table).records;
+    for (Stored& stored : contents_of(*upper).records) records.push_back(std::move(stored));
+    BOOST_TEST((records == before.records));
     upper->audit();
     t.audit();
   }
@@ -146,17 +192,8 @@ BOOST_AUTO_TEST_CASE(a_cut_that_fails_leaves_the_table_as_it_was) {
 BOOST_AUTO_TEST_CASE(a_put_that_fails_where_ages_are_kept_leaves_the_table_as_it_was) {
   TestTable t(good_positions, {.block_bytes = 4096, .keeps_ages = true});
   Rng rng(13);
-  unsigned failures = 0;
-  Contents before = contents_of(t.table);
-  for (unsigned i = 0; i < 1500; ++i) {
-    const std::string key = key_number(rng.below(1100));
-    const std::string value(rng.chance(1, 10) ? rng.below(9000) : rng.below(60), 'v');
-    failures += fail_in_turn(t, i % 20 == 0 || i > 880 ? &before : nullptr,
-                             [&] { return t.put(key, value) != PutResult::out_of_memory; });
-    before = contents_of(t.table);
-  }
+  BOOST_TEST(put_failing_in_turn(t, rng) > 100u);
   t.audit();
-  BOOST_TEST(failures > 100u);
 }
 
 BOOST_AUTO_TEST_CASE(an_erase_needs_no_memory_where_ages_are_kept) {
@@ -175,9 +212,7 @@ BOOST_AUTO_TEST_CASE(an_erase_needs_no_memory_where_ages_are_kept) {
 BOOST_AUTO_TEST_CASE(a_clear_that_fails_leaves_the_table_as_it_was) {
   for (const PositionOf positions : {good_positions, constant_positions}) {
     TestTable t(positions, {.block_bytes = 4096});
-    for (unsigned i = 0; i < 2000; ++i) {
-      BOOST_REQUIRE(t.put(key_number(i), "value") == PutResult::created);
-    }
+    fill(t, 2000);
     const Contents before = contents_of(t.table);
     const unsigned failures = fail_in_turn(t, &before, [&] {
       try {

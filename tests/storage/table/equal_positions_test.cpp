@@ -13,6 +13,7 @@ using namespace hopring;
 namespace {
 
 constexpr std::uint64_t records = 1'000'000;
+constexpr std::uint64_t records_of_cut = 100'000;
 
 // Bounds of docs/table.md. Of time: a walk of all records would take a thousand times as long.
 constexpr double operation_us_max = 50;                // in the mean of a batch
@@ -29,6 +30,19 @@ struct OnePosition {
     const auto* const self = static_cast<const OnePosition*>(one);
     ++self->computed;
     return self->position;
+  }
+};
+
+// One for keys with an even last digit, and one for the others.
+struct TwoPositions {
+  std::uint64_t low;
+  std::uint64_t high;
+  mutable std::uint64_t computed = 0;
+
+  static std::uint64_t of(const void* two, std::string_view key) {
+    const auto* const self = static_cast<const TwoPositions*>(two);
+    ++self->computed;
+    return (key.back() - '0') % 2 == 0 ? self->low : self->high;
   }
 };
 
@@ -116,6 +130,42 @@ BOOST_AUTO_TEST_CASE(a_million_records_of_one_position_are_kept_at_a_bounded_cos
   BOOST_TEST(table.size() == 0u);
   BOOST_TEST(pool.lent_bytes() == 0u);
   table.audit();
+}
+
+// Goal: a cut of a table with many spilled records recomputes positions of one segment's records
+// and of no spilled one, wherever it falls, moves no more than one segment, and lets each half have
+// its own; giving all up looks at no record. Method: two positions with many records each; cuts
+// before, between and behind them, and through the segment that holds one of them. Steps are
+// counted, but for those within the ordered set.
+BOOST_AUTO_TEST_CASE(a_cut_and_a_clear_recompute_no_position_of_a_spilled_record) {
+  constexpr std::uint64_t low = 42;
+  constexpr std::uint64_t high = 3ull << 62;
+  for (const std::uint64_t at : {low - 1, low, std::uint64_t{1} << 63, high - 1, high, high + 9}) {
+    const TwoPositions two{low, high};
+    BlockPool pool;
+    HopscotchTable table(pool, whole_ring, {&TwoPositions::of, &two});
+    for (std::uint64_t i = 0; i < records_of_cut; ++i) {
+      const std::string key = key_number(i);
+      BOOST_REQUIRE(table.put({TwoPositions::of(&two, key), key, "value", 0, 0}) ==
+                    PutResult::created);
+    }
+    BOOST_REQUIRE(table.spilled() > records_of_cut * 99 / 100);
+    two.computed = 0;
+    HopscotchTable upper = table.split_off(at);
+    BOOST_TEST(two.computed <= records_moved_max);
+    BOOST_TEST(table.work().records_moved_max <= records_moved_max);
+    const std::uint64_t expected = at < low ? 0 : at < high ? records_of_cut / 2 : records_of_cut;
+    BOOST_TEST(table.size() == expected);
+    BOOST_TEST(upper.size() == records_of_cut - expected);
+    table.audit();
+    upper.audit();
+    two.computed = 0;
+    table.clear();
+    upper.clear();
+    BOOST_TEST(two.computed == 0u);
+    BOOST_TEST(table.spilled() + upper.spilled() == 0u);
+    BOOST_TEST(pool.lent_bytes() == 0u);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

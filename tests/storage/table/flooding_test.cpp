@@ -6,6 +6,7 @@
 
 #include "base/keyed_hash.hpp"
 #include "tests/storage/table/table_fixture.hpp"
+#include "tests/storage/table/table_insides.hpp"
 
 using namespace hopring;
 
@@ -66,19 +67,61 @@ Keys random_keys(std::size_t count, std::size_t bytes, Rng& rng) {
   return keys;
 }
 
+// What the same keys cost every time, whatever the machine.
+struct Work {
+  std::uint64_t steps_of_puts;  // buckets looked at and keys compared, before each is there
+  std::uint64_t steps_of_gets;
+  std::uint64_t records_moved;  // by growing and cutting
+  std::uint64_t bytes_copied;
+  std::uint64_t positions_computed;  // of records that were walked
+};
+
 struct Figures {
   std::uint64_t spilled;
   double segments;
   double resident_bytes;
+  Work work;
+};
+
+// Positions as another says, and how often somebody asked.
+struct CountedPositions {
+  PositionOf positions;
+  mutable std::uint64_t computed = 0;
+
+  static std::uint64_t of(const void* self, std::string_view key) {
+    const auto* const counted = static_cast<const CountedPositions*>(self);
+    ++counted->computed;
+    return counted->positions(key);
+  }
 };
 
 Figures figures_of(const Keys& keys, PositionOf positions) {
-  TestTable t(positions);
-  for (const std::string& key : keys) BOOST_REQUIRE(t.put(key, "value") == PutResult::created);
-  t.audit();
-  return {t.table.spilled(), static_cast<double>(t.table.segments()),
-          static_cast<double>(t.table.resident_bytes())};
+  const CountedPositions counted{positions};
+  BlockPool pool;
+  HopscotchTable table(pool, whole_ring, {&CountedPositions::of, &counted});
+  Work work{};
+  const auto steps = [&](const std::string& key) {
+    return TableInsides::steps_of_find(table, positions(key), key);
+  };
+  for (const std::string& key : keys) {
+    work.steps_of_puts += steps(key);
+    BOOST_REQUIRE(table.put({positions(key), key, "value", 0, 0}) == PutResult::created);
+  }
+  for (const std::string& key : keys) work.steps_of_gets += steps(key);
+  work.records_moved = table.work().growth_records;
+  work.bytes_copied = table.work().bytes_copied;
+  work.positions_computed = counted.computed;
+  table.audit();
+  pool.audit();
+  return {table.spilled(), static_cast<double>(table.segments()),
+          static_cast<double>(table.resident_bytes()), work};
 }
+
+constexpr std::uint64_t Work::*all_work[] = {&Work::steps_of_puts, &Work::steps_of_gets,
+                                             &Work::records_moved, &Work::bytes_copied,
+                                             &Work::positions_computed};
+// What a flood may cost, relative to as many random keys.
+constexpr std::uint64_t flood_work_max = 2;
 
 // Under each ring key, are `keys` to the table what random ones of their size are?
 void require_harmless(const Keys& keys) {
@@ -93,6 +136,11 @@ void require_harmless(const Keys& keys) {
     BOOST_TEST(random.spilled == 0u);
     BOOST_TEST(hostile.segments == random.segments, boost::test_tools::tolerance(0.03));
     BOOST_TEST(hostile.resident_bytes == random.resident_bytes, boost::test_tools::tolerance(0.01));
+    for (const auto what : all_work) {
+      BOOST_TEST_MESSAGE("work " << hostile.work.*what << " to " << random.work.*what);
+      BOOST_TEST((random.work.*what) > 0u);
+      BOOST_TEST((hostile.work.*what) <= flood_work_max * (random.work.*what));
+    }
   }
 }
 
@@ -135,10 +183,19 @@ void require_kept_and_given_back(PositionOf positions, Range range, unsigned cou
 BOOST_AUTO_TEST_SUITE(flooding)
 
 // Goal: who does not know the ring's key cannot choose keys that crowd.
-// Method: keys with one and the same unkeyed hash, which do crowd under it, against random keys.
+// Method: keys with one and the same unkeyed hash, which do crowd under it, against random keys:
+// how they lie, and the work of putting and getting them, in steps and not in time. Of what the
+// table does under the unkeyed hash, the steps show it.
 BOOST_AUTO_TEST_CASE(keys_that_collide_in_an_unkeyed_hash_are_as_random_ones_to_the_ring) {
   const Keys keys = keys_that_collide_unkeyed(100000);
-  BOOST_TEST(figures_of(keys, unkeyed_positions).spilled > keys.size() * 9 / 10);
+  const Figures crowded = figures_of(keys, unkeyed_positions);
+  BOOST_TEST(crowded.spilled > keys.size() * 9 / 10);
+  Rng rng(2);
+  const Figures random = figures_of(random_keys(keys.size(), keys[0].size(), rng), good_positions);
+  for (const auto what : {&Work::steps_of_puts, &Work::steps_of_gets}) {
+    BOOST_TEST_MESSAGE("work " << crowded.work.*what << " to " << random.work.*what);
+    BOOST_TEST((crowded.work.*what) > flood_work_max * (random.work.*what));
+  }
   require_harmless(keys);
 }
 

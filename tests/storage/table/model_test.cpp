@@ -65,8 +65,7 @@ std::string random_key(Rng& rng, const CheckedTable& table, const Case& c) {
 
 StoredRecord random_record(Rng& rng) {
   const std::size_t size = rng.chance(1, 20) ? rng.below(6000) : rng.below(80);
-  return {random_bytes(rng, size), static_cast<std::uint8_t>(rng.below(128)),
-          rng.chance(1, 4) ? static_cast<std::int64_t>(rng.below(1u << 30)) : 0};
+  return {random_bytes(rng, size), random_type(rng), random_expiry_ms(rng)};
 }
 
 // A use of a record, and a question for the oldest one.
@@ -78,7 +77,12 @@ void step_of_ages(Rng& rng, CheckedTable& table, const Case& c) {
   table.check_oldest(c.position_of(used), spared, rng.chance(1, 4) ? 5000 : 50);
 }
 
-// One random operation, and a look at a record.
+// A moment of 1970 or of 2026, at which about half of the expiries near it are due.
+std::int64_t random_moment_ms(Rng& rng) {
+  return (rng.chance(1, 2) ? year_2026_ms : 1) + static_cast<std::int64_t>(rng.below(1u << 30));
+}
+
+// One random operation, and a look at a record; at times at all that is due.
 void step(Rng& rng, CheckedTable& table, const Case& c, unsigned puts_of_ten) {
   const std::string key = random_key(rng, table, c);
   if (key.empty()) return;
@@ -89,6 +93,7 @@ void step(Rng& rng, CheckedTable& table, const Case& c, unsigned puts_of_ten) {
   }
   if (const std::string other = random_key(rng, table, c); !other.empty()) table.find(other);
   if (c.keeps_ages) step_of_ages(rng, table, c);
+  if (rng.chance(1, 100)) table.name_all_due(random_moment_ms(rng));
 }
 
 // Where a table is cut.

@@ -8,15 +8,9 @@
 #include <cstdio>
 
 #include "tests/storage/table/table_fixture.hpp"
+#include "tests/storage/table/table_insides.hpp"
 
 namespace hopring {
-
-struct PlantedFault {
-  static void set_has_spilled(HopscotchTable& table, std::uint64_t position, bool has_spilled) {
-    table.set_has_spilled(table.directory_.segment_of(position), has_spilled);
-  }
-};
-
 namespace {
 
 // Does `audit` abort? It runs in a process of its own, whose last words nobody reads.
@@ -52,10 +46,33 @@ BOOST_AUTO_TEST_CASE(an_audit_finds_a_segment_that_is_wrong_about_what_is_spille
     const bool has_spilled = t.table.spilled() > 0;
     BOOST_TEST(has_spilled == (positions.function != good_positions.function));
     BOOST_TEST(!aborts([&] { t.audit(); }));
-    PlantedFault::set_has_spilled(t.table, position, !has_spilled);
+    TableInsides::set_has_spilled(t.table, position, !has_spilled);
     BOOST_TEST(aborts([&] { t.audit(); }));
-    PlantedFault::set_has_spilled(t.table, position, has_spilled);
+    TableInsides::set_has_spilled(t.table, position, has_spilled);
     t.audit();
+  }
+}
+
+// Goal: a key that stands twice in a segment is found, wherever the second one lies: in the home,
+// beside it, or as far as the neighbourhood reaches.
+// Method: a segment, which does not look whether a key is there, is given one again after so many
+// others at the same position.
+BOOST_AUTO_TEST_CASE(an_audit_finds_a_key_that_is_twice_in_a_segment) {
+  for (const unsigned others : {0u, 5u, 20u, 100u}) {
+    BlockPool pool;
+    Segment segment(interval_of(whole_ring), pool);
+    const auto insert = [&](const std::string& key) {
+      const RecordView record{constant_positions(key), key, "value", 0, 0};
+      Segment::Change change = segment.insert(record);
+      for (; change == Segment::Change::no_slot; change = segment.insert(record)) {
+        BOOST_REQUIRE(segment.grow() == Segment::Change::done);
+      }
+      BOOST_REQUIRE(change == Segment::Change::done);
+    };
+    for (unsigned i = 0; i <= others; ++i) insert(key_number(i));
+    BOOST_TEST(!aborts([&] { segment.audit(constant_positions); }));
+    insert(key_number(0));
+    BOOST_TEST(aborts([&] { segment.audit(constant_positions); }));
   }
 }
 

@@ -50,6 +50,20 @@ inline std::uint64_t test_seed(std::uint64_t fallback) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : fallback;
 }
 
+// The first millisecond of 2026.
+inline constexpr std::int64_t year_2026_ms = 1'767'225'600'000;
+
+// Of four records one has an expiry in a short header, of 2026; one has one in a long header, in
+// the days of short clocks; two have none.
+inline std::int64_t random_expiry_ms(Rng& rng) {
+  if (rng.chance(1, 2)) return 0;
+  return (rng.chance(1, 2) ? year_2026_ms : 1) + static_cast<std::int64_t>(rng.below(1u << 30));
+}
+// Half of them fit into a short header.
+inline std::uint8_t random_type(Rng& rng) {
+  return static_cast<std::uint8_t>(rng.below(rng.chance(1, 2) ? 8 : record_type_max + 1u));
+}
+
 inline std::string key_number(std::uint64_t number) { return "key:" + std::to_string(number); }
 
 // A table with its pool, called by key alone.
