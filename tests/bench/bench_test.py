@@ -5,6 +5,7 @@
 """
 
 import csv
+import importlib.util
 import json
 import math
 import re
@@ -17,13 +18,24 @@ from xml.etree import ElementTree
 
 FIGURES = {
     "overhead_bytes", "overhead_bytes_worst", "overhead_bytes_expiry", "overhead_bytes_4_shards",
-    "load_mean", "load_at_growth", "insert_moved_max", "insert", "insert_longest_us",
-    "insert_p9999_us", "insert_longest_wall_us", "get_hit", "get_miss", "get_miss_cuckoo",
+    "load_mean", "load_at_growth", "insert_moved_max", "insert", "insert_best",
+    "insert_longest_us", "insert_p9999_us", "insert_longest_wall_us", "insert_longest_max_us",
+    "get_hit", "get_hit_best", "get_miss", "get_miss_cuckoo",
     "get_batch16", "get_batch16_waiting", "scan", "split", "drop", "mixed_2_threads",
     "rewrite_resident", "rewrite_copied", "overhead_bytes_copied", "overhead_bytes_copied_worst",
     "spilled_copied", "get_miss_copied", "empty_arcs_mib", "flood", "equal_positions_us",
 }
-GOALS = {
+# Those that are compared with others and have no goal beside that.
+WITHOUT_GOAL = {
+    "insert_best", "insert_longest_us", "insert_longest_wall_us", "get_hit_best",
+    "get_batch16_waiting",
+}
+# Whose goal is about one map: where that is not installed there is none.
+GOAL_AGAINST = {
+    "insert": "tsl::hopscotch_map, stored hash", "get_hit": "tsl::hopscotch_map, stored hash",
+    "get_miss": "absl::flat_hash_map", "get_miss_cuckoo": "libcuckoo::cuckoohash_map",
+}
+ONLY_OURS = {
     "load_mean", "load_at_growth", "insert_moved_max", "rewrite_resident", "rewrite_copied",
     "empty_arcs_mib", "overhead_bytes_4_shards", "overhead_bytes_copied",
     "overhead_bytes_copied_worst", "spilled_copied",
@@ -56,13 +68,25 @@ class Table(unittest.TestCase):
         figures = [json.loads(line) for line in output.splitlines()]
         self.assertEqual(sorted(figure["name"] for figure in figures), sorted(FIGURES))
         for figure in figures:
-            self.assertEqual(set(figure), {"name", "best_name", "pages", *NUMBERS})
+            self.assertEqual(set(figure), {"name", "best_name", "goal", "met", "pages", *NUMBERS})
+            self.check_goal(figure)
             self.assertEqual(figure["pages"], "huge")
             self.assertNotEqual(figure["best_name"], "")
             for number in NUMBERS:
                 least = 0 if figure["name"] in MAY_BE_ZERO else sys.float_info.min
                 self.assertTrue(least <= figure[number] < math.inf, figure)
-            self.assertEqual(figure["best_name"] == "goal", figure["name"] in GOALS, figure)
+            self.assertEqual(figure["best_name"] == "goal", figure["name"] in ONLY_OURS, figure)
+
+    def check_goal(self, figure: dict) -> None:
+        goal = figure["goal"]
+        against = GOAL_AGAINST.get(figure["name"], figure["best_name"])
+        if figure["name"] in WITHOUT_GOAL or figure["best_name"] != against:
+            self.assertEqual((goal, figure["met"]), (None, None))
+            return
+        measured = figure[goal["of"]]
+        near = abs(measured - goal.get("at_most", goal.get("at_least"))) < 1e-4  # as printed
+        met = measured <= goal["at_most"] if "at_most" in goal else measured >= goal["at_least"]
+        self.assertTrue(figure["met"] == met or near, figure)
 
     def check_curve(self, text: str) -> None:
         rows = list(csv.DictReader(text.splitlines()))
@@ -82,6 +106,41 @@ class Table(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = {line.split()[0] for line in done.stdout.splitlines()[1:]}
         self.assertEqual(rows, FIGURES)
+
+
+class Plot(unittest.TestCase):
+    """A figure that misses its goal is drawn and said to, whatever its ratio."""
+
+    def setUp(self) -> None:
+        spec = importlib.util.spec_from_file_location("plot", Path(__file__).with_name("plot.py"))
+        self.plot = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.plot)
+
+    def drawn(self, **members: object) -> str:
+        figure = {"name": "get_hit", "ours": 5.0, "best": 4.8, "best_name": "tsl", "pages": "huge",
+                  "ratio": 1.04, "goal": None, "met": None}
+        return "\n".join(self.plot.bars_of(figure | members, 0))
+
+    def check(self, is_behind: bool, **members: object) -> None:
+        self.assertEqual(self.plot.BEHIND in self.drawn(**members), is_behind, members)
+
+    def test_a_missed_goal_is_shown_where_ours_is_ahead(self) -> None:
+        goal = {"of": "ratio", "at_least": 1.2}
+        self.check(True, goal=goal, met=False)
+        self.assertIn("goal: ratio &gt;= 1.2 MISSED", self.drawn(goal=goal, met=False))
+        self.check(False, goal=goal, met=True)
+        self.assertNotIn("MISSED", self.drawn(goal=goal, met=True))
+
+    def test_a_goal_that_is_met_is_fine_where_ours_is_behind(self) -> None:
+        self.check(False, name="get_miss", ratio=0.8, goal={"of": "ratio", "at_least": 0.75},
+                   met=True)
+        self.check(True, name="overhead_bytes", ours=14.5, best=60, ratio=0.24,
+                   goal={"of": "ours", "at_most": 14}, met=False)
+
+    def test_without_a_goal_the_ratio_counts(self) -> None:
+        self.check(True, ratio=0.9)
+        self.check(False, ratio=1.1)
+        self.check(True, name="insert_longest_us", ratio=1.1)
 
 
 class PagesOfMemory(unittest.TestCase):
@@ -127,7 +186,8 @@ class CommandLine(unittest.TestCase):
 
     def test_only_measures_that_group(self) -> None:
         for group, figures in {"batch": {"get_batch16", "get_batch16_waiting"},
-                               "read": {"get_hit", "get_miss", "get_miss_cuckoo", "scan"}}.items():
+                               "read": {"get_hit", "get_hit_best", "get_miss", "get_miss_cuckoo",
+                                        "scan"}}.items():
             done = bench("table", "--entries", "1000", "--json", "--only", group)
             self.assertEqual(done.returncode, 0, done.stderr)
             names = {json.loads(line)["name"] for line in done.stdout.splitlines()}

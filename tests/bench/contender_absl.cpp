@@ -19,7 +19,7 @@ using AbslMap = absl::flat_hash_map<std::string, std::string, AbslHash, std::equ
 }  // namespace
 
 void add_absl(std::vector<Contender>& contenders) {
-  contenders.push_back(contender<StringMap<AbslMap>>("absl::flat_hash_map"));
+  contenders.push_back(contender<StringMap<AbslMap>>(name_of_absl));
 }
 
 }  // namespace hopring::bench

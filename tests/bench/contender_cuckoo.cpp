@@ -27,7 +27,7 @@ class CuckooMap {
 }  // namespace
 
 void add_cuckoo(std::vector<Contender>& contenders) {
-  contenders.push_back(shared_contender<CuckooMap>("libcuckoo::cuckoohash_map"));
+  contenders.push_back(shared_contender<CuckooMap>(name_of_cuckoo));
 }
 
 }  // namespace hopring::bench

@@ -59,12 +59,17 @@ HalvesRaces race_halves(const Workload& workload) {
     const auto records = static_cast<double>(ours.size()) / 1e6;
     std::optional<HopscotchTable> our_half;
     std::optional<StdMap> their_half;
-    speeds.split[round] = {records / timed([&] { our_half = ours.split_off(at); }),
-                           records / timed([&] { their_half = cut(theirs.map(), ours, at); })};
+    const auto speed = [](double amount) {
+      return [amount](auto& work) { return amount / timed(work); };
+    };
+    const auto cut_ours = [&] { our_half = ours.split_off(at); };
+    const auto cut_theirs = [&] { their_half = cut(theirs.map(), ours, at); };
+    speeds.split[round] = in_turn(round, cut_ours, cut_theirs, speed(records));
     HOPRING_CHECK(our_half->size() == their_half->size());
     const auto dropped = static_cast<double>(our_half->size()) / 1e6;
-    speeds.drop[round] = {dropped / timed([&] { our_half.reset(); }),
-                          dropped / timed([&] { their_half.reset(); })};
+    const auto drop_ours = [&] { our_half.reset(); };
+    const auto drop_theirs = [&] { their_half.reset(); };
+    speeds.drop[round] = in_turn(round, drop_ours, drop_theirs, speed(dropped));
   }
   return speeds;
 }

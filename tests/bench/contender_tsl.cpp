@@ -16,7 +16,7 @@ using TslMap = tsl::hopscotch_map<std::string, std::string, StringHash, std::equ
 // With the neighbourhoods that its documentation names: 62, and 30 with stored hashes.
 void add_tsl(std::vector<Contender>& contenders) {
   contenders.push_back(contender<StringMap<TslMap<62, false>>>("tsl::hopscotch_map"));
-  contenders.push_back(contender<StringMap<TslMap<30, true>>>("tsl::hopscotch_map, stored hash"));
+  contenders.push_back(contender<StringMap<TslMap<30, true>>>(name_of_tsl_stored));
 }
 
 }  // namespace hopring::bench

@@ -3,6 +3,7 @@
 // What the source file of each library offers to the list of contenders. The list has those whose
 // package the build has found.
 
+#include <string_view>
 #include <vector>
 
 #include "tests/bench/contender.hpp"
@@ -15,6 +16,11 @@ void add_absl(std::vector<Contender>& contenders);
 void add_tsl(std::vector<Contender>& contenders);
 void add_cuckoo(std::vector<Contender>& contenders);
 void add_tbb(std::vector<Contender>& contenders);
+
+// Names of those that figures ask for.
+inline constexpr std::string_view name_of_absl = "absl::flat_hash_map";
+inline constexpr std::string_view name_of_cuckoo = "libcuckoo::cuckoohash_map";
+inline constexpr std::string_view name_of_tsl_stored = "tsl::hopscotch_map, stored hash";
 
 // Million records a second.
 struct HalvesRaces {

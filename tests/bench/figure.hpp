@@ -10,6 +10,8 @@
 
 namespace hopring::bench {
 
+struct Goal;
+
 struct Figure {
   std::string_view name;
   std::string_view unit;
@@ -50,9 +52,10 @@ Figure figure_of(std::string_view name, std::string_view unit, std::string_view 
 Figure speed_of(std::string_view name, std::string_view best_name, const Rounds& seconds,
                 std::uint64_t operations);
 
-// `pages`: on which the maps were.
-void print_json(const Figure& figure, std::string_view pages);
+// `goal`: what the figure is to reach, and is told whether it does; nullptr = nothing. `pages`: on
+// which the maps were.
+void print_json(const Figure& figure, const Goal* goal, std::string_view pages);
 void print_heading();
-void print_row(const Figure& figure);
+void print_row(const Figure& figure, const Goal* goal);
 
 }  // namespace hopring::bench

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/entropy.hpp"
+#include "tests/bench/goals.hpp"
 #include "tests/bench/net_command.hpp"
 #include "tests/bench/options.hpp"
 #include "tests/bench/table_figures.hpp"
@@ -30,7 +31,8 @@ void measure_table(const Options& options) {
   if (!options.json) print_heading();
   const auto print = [&](const std::vector<Figure>& figures) {
     for (const Figure& figure : figures) {
-      options.json ? print_json(figure, name_of(options.pages)) : print_row(figure);
+      const Goal* const goal = goal_of(figure, options.entries);
+      options.json ? print_json(figure, goal, name_of(options.pages)) : print_row(figure, goal);
     }
   };
   std::ofstream curve(options.curve);

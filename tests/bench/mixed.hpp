@@ -86,10 +86,15 @@ Rounds race_mixed(const Workload& workload) {
   const Zipf zipf(workload.entries);
   Rng rng(workload.ring_key.words[1]);
   Rounds rounds;
-  for (Pair& seconds : rounds) {
+  for (std::size_t round = 0; round < rounds_per_figure; ++round) {
     const Operations operations = draw_operations(workload, zipf, rng);
-    seconds.ours = time_threads(workload, ours.shard(0), ours.shard(1), by_shard(ours, operations));
-    seconds.theirs = time_threads(workload, theirs, theirs, dealt(operations));
+    const Schedule sharded = by_shard(ours, operations);
+    const Schedule shared = dealt(operations);
+    const auto time_ours = [&] {
+      return time_threads(workload, ours.shard(0), ours.shard(1), sharded);
+    };
+    const auto time_theirs = [&] { return time_threads(workload, theirs, theirs, shared); };
+    rounds[round] = in_turn(round, time_ours, time_theirs, [](auto& time) { return time(); });
   }
   return rounds;
 }

@@ -34,7 +34,8 @@ ones, with --pages small nobody gets them. Figures of both settings do not compa
 starts itself anew, so that malloc learns of it (GLIBC_TUNABLES).
 
 Where only hopring has such a figure, 'best' is the goal, and best_name says "goal". The best of
-flood and equal_positions_us is hopring itself with keys that nobody has chosen.
+flood and equal_positions_us is hopring itself with keys that nobody has chosen. Goals bound ours or
+the ratio, and are for 5 million entries and more; a figure that misses its goal says so.
 
 What is being measured is said on standard error; with the defaults it takes twenty
 minutes, and less --against few.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/check.hpp"
@@ -21,7 +22,7 @@ inline std::uint64_t lookups(const Workload& workload) {
   return std::min(workload.entries, lookups_max);
 }
 
-// CPU seconds of five rounds: `lookups` gets, and scans of all entries.
+// CPU seconds of five rounds: twice `lookups` gets, and scans of all entries.
 struct ReadRaces {
   Rounds hit;
   Rounds miss;
@@ -34,15 +35,24 @@ void fill(const Workload& workload, Map& map) {
   for (std::uint64_t i = 0; i < workload.entries; ++i) map.put(Key(i).view(), value);
 }
 
-// time(ours) and time(theirs); theirs is first in every other round, since whoever comes first
-// meets colder caches.
+// What both measure; `theirs` is first in every other round, since whoever comes first meets colder
+// caches, and since machines become slower or faster meanwhile.
+template <class Ours, class Theirs>
+auto both_in_turn(std::size_t round, Ours&& ours, Theirs&& theirs) {
+  if (round % 2 == 0) {
+    auto first = ours();
+    return std::pair{std::move(first), theirs()};
+  }
+  auto first = theirs();
+  return std::pair{ours(), std::move(first)};
+}
+
+// time(ours) and time(theirs), in turn.
 template <class Ours, class Theirs, class Time>
 Pair in_turn(std::size_t round, Ours& ours, Theirs& theirs, Time&& time) {
-  Pair seconds;
-  if (round % 2 == 1) seconds.theirs = time(theirs);
-  seconds.ours = time(ours);
-  if (round % 2 == 0) seconds.theirs = time(theirs);
-  return seconds;
+  const auto [of_ours, of_theirs] = both_in_turn(
+      round, [&] { return time(ours); }, [&] { return time(theirs); });
+  return {of_ours, of_theirs};
 }
 
 // The sum of two turns, each with what draw() gives: ours is first in one of them, theirs in the
@@ -98,14 +108,16 @@ ReadRaces race_reads(const Workload& workload, Ours& ours, Theirs& theirs) {
   const std::uint64_t count = lookups(workload);
   Rng rng(workload.ring_key.words[0]);
   ReadRaces races;
+  const auto time = [&](std::uint64_t hits) {
+    return [&workload, hits](const auto& map, const auto& keys) {
+      return time_gets(workload, map, keys, hits);
+    };
+  };
+  const auto present = [&] { return random_keys(rng, 0, workload.entries, count); };
+  const auto absent = [&] { return random_keys(rng, workload.entries, workload.entries, count); };
   for (std::size_t round = 0; round < rounds_per_figure; ++round) {
-    const auto present = random_keys(rng, 0, workload.entries, count);
-    races.hit[round] = in_turn(round, ours, theirs, [&](const auto& map) {
-      return time_gets(workload, map, present, count);
-    });
-    const auto absent = random_keys(rng, workload.entries, workload.entries, count);
-    races.miss[round] = in_turn(
-        round, ours, theirs, [&](const auto& map) { return time_gets(workload, map, absent, 0); });
+    races.hit[round] = in_both_orders(ours, theirs, present, time(count));
+    races.miss[round] = in_both_orders(ours, theirs, absent, time(0));
     races.scan[round] =
         in_turn(round, ours, theirs, [&](auto& map) { return time_scan(workload, map); });
   }

@@ -60,9 +60,12 @@ BatchRaces race_batches(const Workload& workload) {
   const auto keys = [&] { return random_keys(rng, 0, workload.entries, lookups(workload)); };
   BatchRaces races;
   for (std::size_t round = 0; round < rounds_per_figure; ++round) {
-    const double batches = time_batches(workload, map, keys());
-    races.alone[round] = {batches, time_gets(workload, map, keys(), lookups(workload))};
-    races.waiting[round] = {batches, time_waiting_gets(workload, map, keys())};
+    const auto batches = [&] { return time_batches(workload, map, keys()); };
+    const auto alone = [&] { return time_gets(workload, map, keys(), lookups(workload)); };
+    const auto waiting = [&] { return time_waiting_gets(workload, map, keys()); };
+    const auto time = [](auto& gets) { return gets(); };
+    races.alone[round] = in_turn(round, batches, alone, time);
+    races.waiting[round] = in_turn(round, batches, waiting, time);
   }
   return races;
 }
@@ -93,13 +96,17 @@ std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender
 }
 
 std::vector<Figure> read_figures(const Workload& workload, const std::vector<Trial>& trials) {
-  // absl's is the fastest at saying no; libcuckoo's is the one that threads may share.
-  const Trial& absl = named_or_best_at(trials, "absl::flat_hash_map", &ReadRaces::miss);
-  const Trial& cuckoo = named_or_best_at(trials, "libcuckoo::cuckoohash_map", &ReadRaces::miss);
+  // tsl's is the other hopscotch map; absl's is the fastest at saying no; libcuckoo's is the one
+  // that threads may share.
+  const Trial& tsl = named_or_best_at(trials, name_of_tsl_stored, &ReadRaces::hit);
+  const Trial& absl = named_or_best_at(trials, name_of_absl, &ReadRaces::miss);
+  const Trial& cuckoo = named_or_best_at(trials, name_of_cuckoo, &ReadRaces::miss);
+  const std::uint64_t gets = 2 * lookups(workload);
   return {
-      read_figure("get_hit", best_at(trials, &ReadRaces::hit), &ReadRaces::hit, lookups(workload)),
-      read_figure("get_miss", absl, &ReadRaces::miss, lookups(workload)),
-      read_figure("get_miss_cuckoo", cuckoo, &ReadRaces::miss, lookups(workload)),
+      read_figure("get_hit", tsl, &ReadRaces::hit, gets),
+      read_figure("get_hit_best", best_at(trials, &ReadRaces::hit), &ReadRaces::hit, gets),
+      read_figure("get_miss", absl, &ReadRaces::miss, gets),
+      read_figure("get_miss_cuckoo", cuckoo, &ReadRaces::miss, gets),
       read_figure("scan", best_at(trials, &ReadRaces::scan), &ReadRaces::scan, workload.entries)};
 }
 

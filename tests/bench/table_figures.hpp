@@ -36,10 +36,11 @@ std::vector<Trial> try_all(const Workload& workload, const std::vector<Contender
 // "entries,overhead_bytes,load" for each look at ours.
 std::vector<Figure> footprint_figures(const Workload& workload, const std::vector<Trial>& trials,
                                       std::ostream& curve);
-// insert, insert_longest_us, insert_p9999_us, insert_longest_wall_us. Of trials with all but a
-// footprint.
+// insert, insert_best, insert_longest_us, insert_p9999_us, insert_longest_wall_us,
+// insert_longest_max_us. Of trials with all but a footprint.
 std::vector<Figure> insert_figures(const Workload& workload, const std::vector<Trial>& trials);
-// get_hit, get_miss, get_miss_cuckoo, scan. Measures nothing beyond the trials' speeds.
+// get_hit, get_hit_best, get_miss, get_miss_cuckoo, scan. Measures nothing beyond the trials'
+// speeds.
 std::vector<Figure> read_figures(const Workload& workload, const std::vector<Trial>& trials);
 // get_batch16: batches against single gets of our own.
 std::vector<Figure> batch_figures(const Workload& workload);
