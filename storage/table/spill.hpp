@@ -2,8 +2,8 @@
 
 // The bounded fallback of a table: records whose neighbourhood is full because too many positions
 // are equal or nearly so, which but for a few in a million only happens to those who know the
-// ring's hash key and mean it. An ordered set and an allocation a record: dear in memory (some 80
-// bytes beside the record), O(log n) in time.
+// ring's hash key and mean it. An ordered set and an allocation a record: dear in memory (82 bytes
+// beside key and value in the mean, see docs/table.md), O(log n) in time.
 //
 // Not thread-safe. Invariants (audit() checks them):
 //   (1) records are ordered by (position, key), each key once, all positions in the table's range.

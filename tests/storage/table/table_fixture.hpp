@@ -44,6 +44,11 @@ inline constexpr PositionOf bad_positions{&one_of_nine_position, nullptr};
 inline constexpr PositionOf constant_positions{&constant_position, nullptr};
 inline constexpr Range whole_ring{0, 0};
 
+// What a spilled record takes at most beside key and value, and in the mean over many sizes, as
+// docs/table.md says; with a short header and no expiry, of 9 bytes and more with its header.
+inline constexpr std::size_t spilled_bytes_max = 89;
+inline constexpr double spilled_bytes_mean = 81.5;
+
 // The seed of a random test: HOPRING_TEST_SEED, else `fallback`.
 inline std::uint64_t test_seed(std::uint64_t fallback) {
   const char* const text = std::getenv("HOPRING_TEST_SEED");
