@@ -11,6 +11,7 @@
 
 #include "routing/ring_config.hpp"
 #include "sim/run.hpp"
+#include "sim/settling.hpp"
 #include "sim/soak.hpp"
 
 namespace {
@@ -48,9 +49,17 @@ po::options_description describe(RunOptions& options) {
       ("bugs", po::bool_switch(),
        "with --soak: instead, plants one bug after the other in all peers and looks for a seed, of "
        "at "
-       "most --seeds (500), that finds it")                                           //
-      ("seeds", po::value<std::int64_t>()->default_value(0), "of --soak; 0: no end")  //
-      ("hours", po::value<double>()->default_value(0), "--soak ends after so long; 0: never");
+       "most --seeds (500), that finds it")                                                    //
+      ("seeds", po::value<std::int64_t>()->default_value(0), "of --soak; 0: no end")           //
+      ("hours", po::value<double>()->default_value(0), "--soak ends after so long; 0: never")  //
+      ("settling", po::bool_switch(),
+       "how evenly bytes lie once --peers have joined a ring of --keys, after one more join and "
+       "after a leave; how long that takes, and what is copied; of the other options --replicas, "
+       "--seed, --json and --log count")  //
+      ("keys", po::value<std::int64_t>()->default_value(20000),
+       "with --settling: of 100 bytes with their values; 0: an empty ring")  //
+      ("fill-last", po::bool_switch(),
+       "with --settling: keys are written once all have joined; else while there are two peers");
   return all;
 }
 
@@ -200,6 +209,57 @@ int run_bugs(std::uint64_t first, std::uint64_t seeds) {
   return missed == 0 ? 0 : 1;
 }
 
+void print_settling_json(const char* name, const hopring::sim::Settling& s, const char* end) {
+  std::printf(
+      "\"%s\": {\"skew_bytes\": %.4f, \"level_seconds\": %.1f, \"seconds\": %.1f, "
+      "\"copies\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"share\": %" PRIu64
+      ", \"share_by_mean\": %.3f, \"bytes_by_share\": %.3f, \"arcs\": %" PRIu64
+      ", \"arcs_new\": %" PRIu64 "}%s",
+      name, s.skew, s.level_seconds, s.seconds, s.copies, s.bytes, s.share, s.share_by_mean,
+      s.bytes_by_share(), s.arcs, s.arcs_new, end);
+}
+
+void print_settling_text(const char* name, const hopring::sim::Settling& s) {
+  std::printf("%-10s %8.4f %9.1f %9.1f %9" PRIu64 " %9.2f %8.3f %8.3f %8" PRIu64 " %8" PRIu64 "\n",
+              name, s.skew, s.level_seconds, s.seconds, s.copies,
+              static_cast<double>(s.bytes) / 1e6, s.bytes_by_share(), s.share_by_mean, s.arcs,
+              s.arcs_new);
+}
+
+int run_settling(const hopring::sim::SettlingOptions& options, bool json) {
+  std::fprintf(stderr,
+               "seed=%" PRIu64 "  (repeat with: hopring-sim --settling --peers %u --keys %" PRIu64
+               " --replicas %u --seed %" PRIu64 "%s)\n",
+               options.seed, options.peers, options.keys, options.replicas, options.seed,
+               options.fills_last ? " --fill-last" : "");
+  const auto begin = std::chrono::steady_clock::now();
+  const hopring::sim::SettlingFigures f = hopring::sim::measure_settling(options);
+  const double elapsed = seconds(std::chrono::steady_clock::now() - begin);
+  if (json) {
+    std::printf("{\"peers\": %u, \"keys\": %" PRIu64 ", \"replicas\": %u, ", options.peers,
+                options.keys, options.replicas);
+    print_settling_json("joins", f.joins, ", ");
+    print_settling_json("join", f.join, ", ");
+    print_settling_json("leave", f.leave, ", ");
+    std::printf("\"violations\": %zu, \"trace_hash\": \"%016" PRIx64
+                "\", \"seconds\": %.2f, \"virtual_seconds\": %.1f}\n",
+                f.violations.size(), f.trace_hash, elapsed, f.virtual_seconds);
+  } else {
+    std::printf(
+        "after           skew   level s    last s    copies        MB  / share  of mean     arcs"
+        "      new\n");
+    print_settling_text("all joins", f.joins);
+    print_settling_text("one join", f.join);
+    print_settling_text("one leave", f.leave);
+    std::printf("trace hash %016" PRIx64 ", %.2f s for %.1f virtual s\n", f.trace_hash, elapsed,
+                f.virtual_seconds);
+  }
+  for (const std::string& each : f.violations) {
+    std::fprintf(stderr, "violation: %s\n", each.c_str());
+  }
+  return f.violations.empty() ? 0 : 1;
+}
+
 // A ring of many peers jumps about in its memory: huge pages save a seventh of the time. The C
 // library takes its tunables only from the environment that a process begins with.
 void ask_for_huge_pages(char** argv) {
@@ -214,6 +274,7 @@ int main(int argc, char** argv) {
   ask_for_huge_pages(argv);
   RunOptions options;
   std::uint64_t seeds = 0;
+  std::uint64_t keys = 0;
   const po::options_description all = describe(options);
   po::variables_map given;
   try {
@@ -223,6 +284,7 @@ int main(int argc, char** argv) {
     options.seed = count_in(given, "seed");
     options.operations = count_in(given, "ops");
     seeds = count_in(given, "seeds");
+    keys = count_in(given, "keys");
   } catch (const po::error& error) {
     std::fprintf(stderr, "hopring-sim: %s (see --help)\n", error.what());
     return 2;
@@ -243,6 +305,16 @@ int main(int argc, char** argv) {
                     given["losses"].as<bool>());
   }
   const bool json = given["json"].as<bool>();
+  if (given["settling"].as<bool>()) {
+    if (options.peers < 2) {
+      std::fprintf(stderr, "hopring-sim: --settling takes at least 2 --peers\n");
+      return 2;
+    }
+    return run_settling(
+        {options.peers, keys, options.replicas, options.seed, given["fill-last"].as<bool>(),
+         given["log"].as<bool>(), isatty(STDERR_FILENO) != 0},
+        json);
+  }
   options.crashes = !given["no-crashes"].as<bool>();
   if (given["reads-by-majority"].as<bool>()) options.reads = hopring::Reads::majority;
   options.print_log = given["log"].as<bool>();

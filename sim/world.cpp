@@ -15,6 +15,19 @@ namespace {
 constexpr std::uint32_t first_address = 0x0a000001;  // 10.0.0.1
 constexpr std::uint16_t peer_port = 7700;
 
+void count(const PeerMessage& message, CopyTraffic& traffic) {
+  const auto* group = std::get_if<GroupMessage>(&message);
+  if (group == nullptr) return;
+  if (const auto* chunk = std::get_if<Chunk>(group)) {
+    for (const Record& each : chunk->records) {
+      traffic.bytes += each.key.size() + each.value.bytes.size();
+    }
+  } else if (std::holds_alternative<OfferArc>(*group) ||
+             std::holds_alternative<OfferCopy>(*group)) {
+    ++traffic.copies;
+  }
+}
+
 }  // namespace
 
 World::World(const WorldOptions& options) : options_(options), rng_(options_.seed) {
@@ -382,6 +395,7 @@ void World::perform(SendReply& effect) {
 void World::perform(Process& from, SendPeer& effect) {
   HOPRING_CHECK(effect.to != from.self);
   const auto is_sound = [](const auto& message) { return is_well_formed(message); };
+  count(effect.message, copy_traffic_);
   HOPRING_CHECK(
       std::visit([&](const auto& family) { return std::visit(is_sound, family); }, effect.message));
   const Lane lane = lane_of(effect.message);

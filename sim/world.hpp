@@ -56,6 +56,14 @@ struct Weather {
   Duration stall_max{};            // before the effects leave it
 };
 
+// What peers have sent to bring arcs to others.
+struct CopyTraffic {
+  std::uint64_t copies = 0;  // offered, of one arc each
+  std::uint64_t bytes = 0;   // of keys and values in chunks
+
+  friend bool operator==(const CopyTraffic&, const CopyTraffic&) = default;
+};
+
 using ProcessId = std::uint32_t;  // a peer or a client; never used twice
 
 class World {
@@ -116,6 +124,7 @@ class World {
 
   std::uint64_t trace_hash() const { return trace_.hash(); }
   std::uint64_t messages_between_peers() const { return peer_messages_; }
+  const CopyTraffic& copy_traffic() const { return copy_traffic_; }
   Rng& rng() { return rng_; }
   const RingConfig& ring_config() const { return options_.ring; }
 
@@ -219,6 +228,7 @@ class World {
   std::map<Way, std::uint32_t> blocked_;
   std::map<Way, std::vector<Event>> held_;  // what waits for its way to open
   std::uint64_t peer_messages_ = 0;
+  CopyTraffic copy_traffic_;
 };
 
 }  // namespace hopring::sim
