@@ -88,6 +88,16 @@ const ArcEntry* ArcDirectory::copy_holding(Position position) const {
   return holding_in(copies_, position);
 }
 
+std::optional<Arc> ArcDirectory::moving_part(const Arc& arc) const {
+  if (moving_.contains(arc.end)) return arc;
+  // The first end after the arc's beginning; it may lie beyond zero.
+  const auto after = moving_.upper_bound(arc.begin);
+  for (const auto& end : {after, moving_.begin()}) {
+    if (end != moving_.end() && contains(arc, *end)) return Arc{arc.begin, *end};
+  }
+  return std::nullopt;
+}
+
 std::uint64_t ArcDirectory::keys() const {
   std::uint64_t keys = 0;
   for (const ArcEntry& each : entries_) keys += each.keys;

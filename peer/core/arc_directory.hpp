@@ -8,6 +8,7 @@
 // are served no two overlap, and none is among the copies.
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -50,6 +51,8 @@ class ArcDirectory {
   void begin_move(Position end) { moving_.insert(end); }
   void end_move(Position end) { moving_.erase(end); }
   bool is_moving(Position end) const { return moving_.contains(end); }
+  // Of this arc, what is on its way: all of it, or the lower part that it is to be cut into before.
+  std::optional<Arc> moving_part(const Arc& arc) const;
   std::size_t moves() const noexcept { return moving_.size(); }
 
   const std::vector<ArcEntry>& entries() const noexcept { return entries_; }

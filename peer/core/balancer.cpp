@@ -49,8 +49,19 @@ void Balancer::on_sample(Time now, const PeerRef& peer, const PeerLoad& load) {
   for (bool& passed_over : samples_[peer].passed_over) passed_over = false;
 }
 
+void Balancer::on_promised(const PeerRef& peer, std::uint64_t bytes, std::uint64_t parts) {
+  const auto at = samples_.find(peer);
+  if (at == samples_.end()) return;
+  at->second.load.bytes += bytes;
+  at->second.load.copy_parts = std::min(at->second.load.copy_parts + parts, ring_parts_whole);
+}
+
 double Balancer::step(double fair, Measure measure) const {
   return fair / step_parts / (measure == Measure::copies ? replicas_ : 1);
+}
+
+double Balancer::gap(double fair, Measure measure) {
+  return measure == Measure::copies ? fair / gap_parts : 0;
 }
 
 void Balancer::on_load(Time now, const PeerRef& peer, const PeerLoad& load) {
@@ -122,9 +133,14 @@ Balancer::Estimate Balancer::estimate(const PeerRef& self, const PeerLoad& own) 
 std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own, const Estimate& estimate,
                                        Measure measure) const {
   const double fair = load_of(estimate.fair, measure);
-  if (load_of(own, measure) >= fair) return std::nullopt;
+  const double mine = load_of(own, measure);
+  if (mine >= fair) return std::nullopt;
   std::optional<PeerRef> heaviest;
-  double most = fair + step(fair, measure);
+  // Who lacks much does not wait until somebody has too much: if all have a little more than their
+  // share, nobody is known to have enough of it.
+  const bool lacks_much = measure == Measure::copies && mine < fair - 2 * gap(fair, measure);
+  const double enough = lacks_much ? fair : fair + step(fair, measure);
+  double most = std::max(enough, mine + gap(fair, measure));
   for (const auto& [peer, sample] : samples_) {
     const bool passed_over = sample.passed_over[static_cast<std::size_t>(measure)];
     if (passed_over || now - sample.at > sample_age_max) continue;
@@ -153,6 +169,7 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
   const double fair = load_of(want.fair, want.measure);
   const double mine = load_of(own, want.measure);
   const double theirs = load_of(want.load, want.measure);
+  if (mine - theirs < gap(fair, want.measure)) return std::nullopt;
   // Beyond either of these the two would be further from the fair share than they need be.
   const double wanted =
       std::min((mine - fair) * weight_of(own), (fair - theirs) * weight_of(want.load));
@@ -166,11 +183,14 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
     const double peak =
         std::max(mine - load / weight_of(own), theirs + load / weight_of(want.load));
     if (peak > mine - step(fair, want.measure)) return;
+    // Where bytes go, at least half of the difference must go with them.
+    const double closed = load / weight_of(own) + load / weight_of(want.load);
+    if (want.measure == Measure::copies && closed > 1.5 * (mine - theirs)) return;
     const bool fits = load <= wanted;
     const bool best_fits = best && best_load <= wanted;
     const bool better = !best || (fits != best_fits ? fits : fits == (load > best_load));
     if (!better) return;
-    best = Gift{each.arc.end, cuts};
+    best = Gift{each.arc.end, cuts, each.bytes >> cuts};
     best_load = load;
   };
   for (const Candidate& each : arcs) {

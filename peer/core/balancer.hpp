@@ -4,7 +4,8 @@
 // and decides which peer to ask for an arc, and which arc to give to a peer that asks.
 //
 // Pulled, never pushed: a peer below its fair share asks heavier ones; a move must lower the peak
-// of the two by a step. So balance comes to rest, and a joiner is a peer with no load.
+// of the two by a step, and of bytes be worth it. So balance comes to rest, and a joiner is a peer
+// with no load.
 //
 // Sans-IO, no messages of its own. Thread rule: belongs to its peer.
 
@@ -35,6 +36,9 @@ class Balancer {
   // A move lowers the peak by 1/128 of a fair share; by less where a peer has several times as many
   // copies as primary arcs.
   static constexpr double step_parts = 128;
+  // Copies are moved between two peers only if their loads differ by 1/32 of a fair share: the last
+  // grains cost more bytes than they level.
+  static constexpr double gap_parts = 32;
   static constexpr unsigned cuts_max = 4;  // of one arc for one gift
 
   explicit Balancer(std::uint32_t nodes_per_peer, std::uint32_t replicas = 1)
@@ -46,6 +50,8 @@ class Balancer {
   void on_sample(Time now, const PeerRef& peer, const PeerLoad& load);
   // A load learnt otherwise. It does not undo pass_over(): only a sample does.
   void on_load(Time now, const PeerRef& peer, const PeerLoad& load);
+  // It is about to get a copy: it counts as if it had it, until another load of it is learnt.
+  void on_promised(const PeerRef& peer, std::uint64_t bytes, std::uint64_t parts);
   // It has nothing of that to give: not to be asked until it is sampled again. It counts all the
   // same.
   void pass_over(const PeerRef& peer, Measure measure = Measure::copies);
@@ -77,7 +83,8 @@ class Balancer {
   };
   struct Gift {
     Position end;
-    unsigned cuts = 0;  // cut it so often first, each time the lower half: arcs are scarce
+    unsigned cuts = 0;        // cut it so often first, each time the lower half: arcs are scarce
+    std::uint64_t bytes = 0;  // of what is given, cut or not
   };
   // What this peer should give to one that sent `want`.
   std::optional<Gift> gift(const PeerLoad& own, std::span<const Candidate> arcs,
@@ -93,6 +100,7 @@ class Balancer {
     bool passed_over[measure_max + 1] = {};
   };
   double step(double fair, Measure measure) const;
+  static double gap(double fair, Measure measure);
 
   std::uint32_t nodes_per_peer_;
   std::uint32_t replicas_;

@@ -381,8 +381,7 @@ void Front::on_each(Now now, ArcOpened&& news, Outbox& out) {
             (news.copied ? " from=copy records=" + std::to_string(*news.copied) : " from=nothing"));
   }
   log(out, LogLevel::debug, "event=arc_opened arc=" + to_string(news.view));
-  membership_->on_came(now, news.view.arc.end,
-                       ring_->replicas > 1 ? Measure::lead : Measure::copies);
+  membership_->on_came(now, news.view.arc.end, Measure::lead);
   if (state_ != State::joining) return;
   state_ = State::serving;
   join_deadline_ = Time::never();
@@ -419,7 +418,9 @@ void Front::on_each(Now, CopyKept&& news, Outbox&) {
 void Front::on_each(Now now, ArcFollowed&& news, Outbox& out) {
   log(out, LogLevel::debug, "event=arc_followed arc=" + to_string(news.view));
   const ArcEntry* known = directory_.copy_holding(news.view.arc.end);
-  if (known == nullptr) membership_->on_came(now, news.view.arc.end, Measure::copies);
+  if (known == nullptr || membership_->waits_for(news.view.arc.end)) {
+    membership_->on_came(now, news.view.arc.end, Measure::copies);
+  }
   directory_.set_copy(news.view);
   member_.on_followed(news.view);
 }

@@ -154,14 +154,11 @@ void Membership::on_leaver(Now now, const PeerRef& peer) {
 
 // Giving.
 
-std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantArc& message,
-                                      ArcDirectory& arcs, Outbox& out) {
-  balancer_.on_load(now.monotonic, from, message.load);
-  forget_passed(now, arcs);
-  WantArcAnswer answer{message.nonce, WantArcAnswer::Verdict::nothing, load(arcs), {}};
-  std::vector<Balancer::Candidate> candidates;
-  PeerLoad staying = answer.load;  // without what is on its way to others
-  std::size_t moving = 0;
+// Of an arc that is cut before its lower part goes, that part alone is on its way.
+Membership::Offer Membership::offer_for(const PeerRef& from, Measure measure,
+                                        const ArcDirectory& arcs) const {
+  Offer offer;
+  offer.staying = load(arcs);
   const auto consider = [&](const ArcEntry& each, bool is_led) {
     const Arc& arc = each.view.arc;
     const bool has_copy = is_member(each.view, from);
@@ -170,40 +167,60 @@ std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantAr
     const bool in_our_place = !has_copy && (!is_led || each.view.members.size() >= replicas_);
     // A change would wait for the member that lacks its copy, and placement for the change.
     const bool lacks_copies = is_led && replicas_ > 1 && each.copies < each.view.members.size();
-    const bool is_wanted = has_copy == (message.measure == Measure::lead) && !lacks_copies &&
+    const bool is_wanted = has_copy == (measure == Measure::lead) && !lacks_copies &&
                            !(in_our_place && crowds(each.view.members, self_, from));
-    if (is_wanted && is_passable && !arcs.is_moving(arc.end)) {
-      candidates.push_back({arc, each.bytes, is_led});
-    }
-    if (!arcs.is_moving(arc.end)) return;
-    ++moving;
-    staying.bytes -= each.bytes;
-    staying.copy_parts -= std::min(staying.copy_parts, ring_parts(arc));
-    if (is_led) staying.ring_parts -= std::min(staying.ring_parts, ring_parts(arc));
+    const std::optional<Arc> going = arcs.moving_part(arc);
+    if (is_wanted && is_passable && !going) offer.candidates.push_back({arc, each.bytes, is_led});
+    if (!going) return;
+    ++offer.moving;
+    const double part = ring_share(*going) / ring_share(arc);
+    const std::uint64_t parts = ring_parts(*going);
+    if (is_led) offer.staying.ring_parts -= std::min(offer.staying.ring_parts, parts);
+    offer.take_away(parts, static_cast<std::uint64_t>(static_cast<double>(each.bytes) * part));
   };
   for (const ArcEntry& each : arcs.entries()) consider(each, true);
-  if (message.measure == Measure::copies) {
+  if (measure == Measure::copies) {
     for (const ArcEntry& each : arcs.copies()) consider(each, false);
   }
+  return offer;
+}
+
+void Membership::Offer::take_away(std::uint64_t parts, std::uint64_t bytes) {
+  staying.bytes -= std::min(staying.bytes, bytes);
+  staying.copy_parts -= std::min(staying.copy_parts, parts);
+}
+
+std::optional<GiveArc> Membership::on(Now now, const PeerRef& from, const WantArc& message,
+                                      ArcDirectory& arcs, Outbox& out) {
+  balancer_.on_load(now.monotonic, from, message.load);
+  forget_passed(now, arcs);
+  WantArcAnswer answer{message.nonce, WantArcAnswer::Verdict::nothing, load(arcs), {}};
+  Offer offer = offer_for(from, message.measure, arcs);
   // While arcs are on their way the loads are about to change: ask again.
-  if (moving > 0 && !leaving_) answer.verdict = WantArcAnswer::Verdict::busy;
+  if (offer.moving > 0 && !leaving_) answer.verdict = WantArcAnswer::Verdict::busy;
   std::optional<GiveArc> give;
   if (!leaving_ && arcs.moves() < giving_max) {
-    if (const auto gift = balancer_.gift(staying, candidates, message)) {
+    if (const auto gift = balancer_.gift(offer.staying, offer.candidates, message)) {
       if (const ArcEntry* led = arcs.at(gift->end)) {
         give = GiveArc{gift->end, part_of(led->view.arc, gift->cuts), from};
         arcs.begin_move(give->part);
+        offer.take_away(ring_parts(led->view.arc) >> gift->cuts, gift->bytes);
       } else {
         const ArcEntry* copy = arcs.copy_holding(gift->end);
         out.push_back(SendPeer{primary_of(copy->view), RingMessage(PassCopy{gift->end, from})});
         passed_[gift->end] = now.monotonic + passing_patience;
         next_step_ = std::min(next_step_, now.monotonic + passing_patience);
         arcs.begin_move(gift->end);
+        offer.take_away(ring_parts(copy->view.arc), gift->bytes);
       }
       answer.verdict = WantArcAnswer::Verdict::coming;
       answer.end = give ? give->part : gift->end;
     }
   }
+  // What goes is here until it has come. Who were told of it as staying would take more than there
+  // is too much, and pass over those that are heavier by then.
+  answer.load.bytes = offer.staying.bytes;
+  answer.load.copy_parts = offer.staying.copy_parts;
   out.push_back(SendPeer{from, RingMessage(answer)});
   return give;
 }
@@ -243,10 +260,16 @@ void Membership::on(Now now, const PeerRef& from, const WantArcAnswer& message) 
 }
 
 void Membership::on_came(Now now, Position end, Measure measure) {
-  std::erase_if(coming_,
-                [&](const Coming& each) { return each.end == end && each.measure == measure; });
+  std::erase_if(coming_, [&](const Coming& each) {
+    return each.end == end && (each.measure == measure || measure == Measure::lead);
+  });
   came_ = true;
   next_step_ = now.monotonic;
+}
+
+bool Membership::waits_for(Position end) const {
+  return std::any_of(coming_.begin(), coming_.end(),
+                     [&](const Coming& each) { return each.end == end; });
 }
 
 void Membership::on_not_given(Now now, Position end, ArcDirectory& arcs) {
@@ -326,27 +349,30 @@ bool Membership::is_done_leaving(Now now, const ArcDirectory& arcs) const {
 void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts, Outbox& out) {
   pass_copies_on(now, arcs, out);
   std::erase_if(refused_, [&](const auto& each) { return each.second <= now.monotonic; });
-  std::vector<PeerRef> takers = balancer_.lightest(now.monotonic);
-  std::erase_if(takers,
-                [&](const PeerRef& peer) { return peer == self_ || refused_.contains(peer); });
-  std::size_t turn = arcs.entries().size();
-  for (const ArcEntry& each : arcs.entries()) {
-    const Position end = each.view.arc.end;
-    if (takers.empty() || arcs.moves() >= giving_max) break;
-    if (arcs.is_moving(end)) continue;
-    gifts.push_back(GiveArc{end, end, taker(each.view, takers, turn++), true});
+  while (arcs.moves() < giving_max) {
+    const ArcEntry* largest = nullptr;
+    for (const ArcEntry& each : arcs.entries()) {
+      const bool is_free = !arcs.is_moving(each.view.arc.end);
+      if (is_free && (largest == nullptr || each.bytes > largest->bytes)) largest = &each;
+    }
+    const auto to = largest != nullptr ? taker(now, largest->view) : std::nullopt;
+    if (!to) return;
+    const Position end = largest->view.arc.end;
+    gifts.push_back(GiveArc{end, end, *to, true});
+    balancer_.on_promised(*to, largest->bytes, ring_parts(largest->view.arc));
     arcs.begin_move(end);
   }
 }
 
-// The one whose turn it is, unless the next ones suit the other members' hosts better.
-const PeerRef& Membership::taker(const View& view, const std::vector<PeerRef>& takers,
-                                 std::size_t turn) const {
-  for (std::size_t i = 0; i < takers.size(); ++i) {
-    const PeerRef& each = takers[(turn + i) % takers.size()];
+// The lightest one, unless the next ones suit the other members' hosts better.
+std::optional<PeerRef> Membership::taker(Now now, const View& view) const {
+  std::optional<PeerRef> first;
+  for (const PeerRef& each : balancer_.lightest(now.monotonic)) {
+    if (each == self_ || refused_.contains(each)) continue;
     if (is_member(view, each) || !crowds(view.members, self_, each)) return each;
+    if (!first) first = each;
   }
-  return takers[turn % takers.size()];
+  return first;
 }
 
 // Their primaries find somebody else for them, in their own time.

@@ -47,7 +47,9 @@ class Membership {
   std::optional<GiveArc> on(Now now, const PeerRef& from, const WantArc& message,
                             ArcDirectory& arcs, Outbox& out);
   void on(Now now, const PeerRef& from, const WantArcAnswer& message);
+  // What was promised, or something else, has come: a copy, or the lead and so a copy, too.
   void on_came(Now now, Position end, Measure measure);
+  bool waits_for(Position end) const;
   // What was promised to this peer, or what it has asked to be passed on, does not happen.
   void on_not_given(Now now, Position end, ArcDirectory& arcs);
   void on_move_ended(Now now, const PeerRef& to, bool done);
@@ -96,6 +98,16 @@ class Membership {
     PeerRef from;
   };
 
+  // What could be given to a peer that asks.
+  struct Offer {
+    std::vector<Balancer::Candidate> candidates;
+    PeerLoad staying;  // what is carried, without what is on its way to others
+    std::size_t moving = 0;
+
+    void take_away(std::uint64_t parts, std::uint64_t bytes);  // a copy
+  };
+  Offer offer_for(const PeerRef& from, Measure measure, const ArcDirectory& arcs) const;
+
   std::vector<PeerRef> candidates(Now now, const Vacancy& vacancy,
                                   std::span<const PeerRef> others) const;
   std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
@@ -104,8 +116,7 @@ class Membership {
   void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);
   bool ask_giver(Now now, const ArcDirectory& arcs, Measure measure, Outbox& out);
   void hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts, Outbox& out);
-  const PeerRef& taker(const View& view, const std::vector<PeerRef>& takers,
-                       std::size_t turn) const;
+  std::optional<PeerRef> taker(Now now, const View& view) const;
   void pass_copies_on(Now now, const ArcDirectory& arcs, Outbox& out);
   void forget_passed(Now now, ArcDirectory& arcs);
   PeerLoad expected(const ArcDirectory& arcs, const Balancer::Estimate& estimate) const;

@@ -81,6 +81,25 @@ BOOST_AUTO_TEST_CASE(a_move_lasts_until_it_has_ended) {
   BOOST_TEST(arcs.moves() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(of_an_arc_that_is_cut_to_be_given_the_lower_part_is_on_its_way) {
+  const Arc arc{Position{20}, Position{30}};
+  BOOST_TEST(!arcs.moving_part(arc).has_value());
+  arcs.begin_move(Position{20});
+  BOOST_TEST(!arcs.moving_part(arc).has_value(), "the arc before");
+  arcs.begin_move(Position{25});
+  BOOST_TEST((arcs.moving_part(arc) == Arc{Position{20}, Position{25}}));
+  BOOST_TEST((!arcs.moving_part(Arc{Position{25}, Position{30}})), "once it has been cut");
+  arcs.begin_move(Position{30});
+  BOOST_TEST((arcs.moving_part(arc) == arc));
+}
+
+BOOST_AUTO_TEST_CASE(a_part_on_its_way_may_lie_beyond_zero) {
+  const Arc arc{Position{~0ull - 10}, Position{10}};
+  arcs.begin_move(Position{5});
+  BOOST_TEST((arcs.moving_part(arc) == Arc{arc.begin, Position{5}}));
+  BOOST_TEST((!arcs.moving_part(Arc{Position{~0ull - 10}, Position{~0ull - 5}})));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -122,6 +122,39 @@ BOOST_AUTO_TEST_CASE(asks_nobody_when_it_has_its_share) {
   BOOST_TEST(!giver(load(9000 * mebibyte, ring_parts_whole / 2)).has_value());
 }
 
+// The last grains cost more bytes than they level.
+BOOST_AUTO_TEST_CASE(asks_nobody_whose_load_differs_from_its_own_by_less_than_a_gap) {
+  const auto hold = [](double percent) {
+    return load(static_cast<std::uint64_t>(percent * 40 * mebibyte), ring_parts_whole / 2);
+  };
+  sample(2, hold(101.4));
+  BOOST_TEST(!giver(hold(98.6)).has_value());
+  sample(2, hold(101.8));
+  BOOST_TEST(giver(hold(98.2)).value() == peer(2));
+}
+
+// In a large ring many have a little more than their share, and nobody has a step more.
+BOOST_AUTO_TEST_CASE(who_lacks_much_asks_all_that_have_their_share) {
+  sample(2, load(5001 * mebibyte, ring_parts_whole / 2));
+  sample(3, load(5001 * mebibyte, ring_parts_whole / 2));
+  Balancer::Estimate estimate;
+  estimate.fair = load(5000 * mebibyte, ring_parts_whole / 2);
+  const auto asked = [&](std::uint64_t own) {
+    return balancer.giver(now, load(own * mebibyte, ring_parts_whole / 2), estimate);
+  };
+  BOOST_TEST(asked(4600).has_value());
+  BOOST_TEST(!asked(4800).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_a_peer_was_promised_counts_until_its_load_is_learnt) {
+  sample(2, load(1000 * mebibyte, 1));
+  sample(3, load(2000 * mebibyte, 1));
+  balancer.on_promised(peer(2), 1500 * mebibyte, 10);
+  BOOST_TEST(balancer.lightest(now).front() == peer(3));
+  sample(2, load(1000 * mebibyte, 1));
+  BOOST_TEST(balancer.lightest(now).front() == peer(2));
+}
+
 BOOST_AUTO_TEST_CASE(asks_nobody_whose_load_is_old_news) {
   sample(2, load(5000 * mebibyte, ring_parts_whole));
   now = now + Balancer::sample_age_max + 1ms;
@@ -250,6 +283,22 @@ BOOST_AUTO_TEST_CASE(gives_the_largest_arc_that_fits) {
   const auto gift = balancer.gift(load(200 * mebibyte, 0), arcs, want);
   BOOST_TEST(gift.value().end == Position{20});
   BOOST_TEST(gift.value().cuts == 0u);
+}
+
+// 40 of a difference of 48 would leave 32: as many bytes again would have to go back.
+BOOST_AUTO_TEST_CASE(gives_no_arc_that_would_close_less_than_half_of_the_difference) {
+  WantArc want;
+  want.load = load(76 * mebibyte, 0);
+  want.fair = load(100 * mebibyte, 0);
+  want.peers = 1;
+  want.arcs = 32;
+  const auto gives = [&](std::uint64_t bytes) {
+    const Candidates arcs{{arc(0, 10), bytes * mebibyte}};
+    return balancer.gift(load(124 * mebibyte, 0), arcs, want).has_value();
+  };
+  BOOST_TEST(gives(24));
+  BOOST_TEST(gives(35));
+  BOOST_TEST(!gives(40));
 }
 
 BOOST_AUTO_TEST_CASE(gives_nothing_when_every_move_would_only_swap_the_two) {

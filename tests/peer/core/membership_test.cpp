@@ -139,6 +139,31 @@ BOOST_AUTO_TEST_CASE(an_arc_that_lacks_a_copy_is_not_given) {
   BOOST_TEST((ask(d1).value().end == Position{2000}));
 }
 
+// Goal: a joiner does not take arcs from one peer until that has less than others.
+BOOST_AUTO_TEST_CASE(who_gives_an_arc_tells_its_load_without_it) {
+  for (std::uint64_t end = 1000; end <= 4000; end += 1000) lead(end, {self, b1, c1});
+  const auto told = [&] { return sent<WantArcAnswer>(out).at(0).second.load; };
+  BOOST_REQUIRE(ask(d1).has_value());
+  BOOST_TEST(told().bytes == 300000u);
+  BOOST_TEST(told().arcs == 4u);
+  BOOST_REQUIRE(ask(d1).has_value());
+  BOOST_TEST(told().bytes == 200000u);
+}
+
+// Goal: no two peers are promised one part of the ring.
+BOOST_AUTO_TEST_CASE(an_arc_that_is_to_be_cut_is_not_given_again) {
+  Membership whole{self, Limits{}, RingConfig{}, 1, Rng(1)};
+  arcs.set(View{Arc{Position{0}, Position{1ull << 40}}, {1, 0, 1}, 0, {self}});
+  arcs.set_size({Position{1ull << 40}, 1000, 100000});
+  WantArc want;
+  want.fair.bytes = 30000;
+  want.peers = 3;
+  want.arcs = 1;
+  BOOST_TEST((whole.on(now, b1, want, arcs, out).value().part < Position{1ull << 40}));
+  BOOST_TEST(!whole.on(now, c1, want, arcs, out).has_value());
+  BOOST_TEST((sent<WantArcAnswer>(out).at(1).second.verdict == WantArcAnswer::Verdict::busy));
+}
+
 BOOST_AUTO_TEST_CASE(an_arc_is_not_given_where_two_of_its_members_would_share_a_host) {
   lead(100, {self, b1, c1});
   lead(200, {self, b1, c1});
@@ -190,6 +215,33 @@ BOOST_AUTO_TEST_CASE(who_leaves_hands_over_to_hosts_without_a_member) {
   BOOST_REQUIRE(gifts.size() == 3u);
   for (const GiveArc& each : gifts) BOOST_TEST(each.to == a2);
   for (const GiveArc& each : gifts) BOOST_TEST(each.may_crowd);
+}
+
+// Goal: what a leaver hands over has not to be moved again.
+BOOST_AUTO_TEST_CASE(who_leaves_hands_the_largest_arcs_over_first_each_to_who_is_lightest_then) {
+  RingMember ring(self, Limits{}, Rng(2));
+  ring.sync(now, {});
+  std::uint64_t held = 0;
+  for (const PeerRef& each : {b1, c1, d1}) {
+    ArcFound found;
+    found.load = {held += 100000, ring_parts_whole / 3};
+    found.view = View{Arc{Position{1}, Position{2}}, {1, 0, 1}, 0, {each}};
+    membership.on_lookup(now, LookupDone{membership_lookup, found});
+  }
+  for (std::uint64_t end = 100; end <= 400; end += 100) {
+    lead(end, {self});
+    arcs.set_size({Position{end}, 1000, end * 400});
+  }
+  membership.leave(now);
+  std::vector<GiveArc> gifts;
+  RingEvents events;
+  membership.on_deadline(now, ring, arcs, gifts, out, events);
+  BOOST_REQUIRE(gifts.size() == 4u);
+  const std::pair<std::uint64_t, PeerRef> expected[] = {{400, b1}, {300, c1}, {200, b1}, {100, d1}};
+  for (std::size_t i = 0; i < 4; ++i) {
+    BOOST_TEST((gifts[i].end == Position{expected[i].first}));
+    BOOST_TEST(gifts[i].to == expected[i].second);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
