@@ -1,16 +1,26 @@
 #!/usr/bin/env python3
-"""How rings of processes with three copies of each arc settle: how evenly bytes are spread once
-joins have come to rest, and how long it takes until all copies are back after a peer was killed and
-replaced.
+"""How rings settle: how evenly bytes are spread once joins and leaves have come to rest, what a
+join copies, and how long it takes until all copies are back after a peer was killed and replaced.
 
     tests/bench/settling_bench.py BIN_DIR [--keys N] [--rounds N] [--peers N ...]
+                                          [--simulated N ...] [--seed S]
 
-Prints one JSON object a line. Keys have 24 bytes and values 76.
+Rings of --peers are processes with three copies of each arc, those of --simulated run in
+hopring-sim under virtual time, with one and with three copies, of 1,000 peers with one. Prints one
+JSON object a line, and progress on standard error. Keys have 24 bytes and values 76.
+
+    skew_bytes_*          peak by mean of the bytes that peers hold, copies included, after joins,
+                          one more join and a leave have settled: in hopring-sim the worst of the
+                          three, once nothing has been copied for ten seconds
+    join_bytes_*          keys and values in copies that were sent for one more join, by what the
+                          joiner holds when that has settled; the share it then has of the mean
+    leave_bytes_*         the same of a leave, by what the leaver held; no goal
 """
 
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,6 +28,9 @@ from pathlib import Path
 from bench_ring import BenchRing
 
 SKEW_GOAL = 1.05
+SKEW_GOAL_MANY = 1.10  # beyond ten peers
+JOIN_GOAL = 1.2
+SIMULATED_KEYS_MAX = 300_000
 HEALED_GOAL_S = 10
 HEALING_PEERS = 7
 PATIENCE_S = 120
@@ -37,6 +50,26 @@ def until_even(ring: BenchRing) -> tuple[float, float]:
         if skew <= SKEW_GOAL or took > PATIENCE_S:
             return skew, took
         time.sleep(0.5)
+
+
+def measure_simulated(bin_dir: Path, peers: int, replicas: int, seed: int) -> None:
+    keys = min(3000 * peers, SIMULATED_KEYS_MAX)
+    command = [bin_dir / "hopring-sim", "--settling", "--peers", str(peers), "--keys", str(keys),
+               "--replicas", str(replicas), "--seed", str(seed), "--json"]
+    print(f"simulated: {peers} peers, {replicas} copies", file=sys.stderr)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures = json.loads(done.stdout)
+    phases = [figures[phase] for phase in ("joins", "join", "leave")]
+    common = {"keys": keys, "seed": seed}
+    of = f"{peers}_simulated_{replicas}_copies"
+    say({"name": f"skew_bytes_{of}", "ours": max(each["skew_bytes"] for each in phases),
+         "goal": SKEW_GOAL if peers <= 10 else SKEW_GOAL_MANY,
+         "virtual_seconds": figures["joins"]["level_seconds"], **common})
+    for phase in ("join", "leave"):
+        goal = {"goal": JOIN_GOAL} if phase == "join" else {}
+        say({"name": f"{phase}_bytes_{of}", "ours": figures[phase]["bytes_by_share"], **goal,
+             "share_by_mean": figures[phase]["share_by_mean"],
+             "virtual_seconds": figures[phase]["seconds"], **common})
 
 
 def kill_and_replace(ring: BenchRing) -> None:
@@ -90,10 +123,15 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", type=int, nargs="*", default=[3, 5, 10])
+    parser.add_argument("--simulated", type=int, nargs="*", default=[3, 5, 10, 100, 1000])
+    parser.add_argument("--seed", type=int, default=1, help="of the simulator")
     options = parser.parse_args()
     for peers in options.peers:
         print(f"a ring of {peers} peers", file=sys.stderr)
         measure_skew(options.bin_dir, options.keys, peers)
+    for peers in options.simulated:
+        for replicas in [1, 3] if peers < 1000 else [1]:  # heartbeats of three take an hour
+            measure_simulated(options.bin_dir, peers, replicas, options.seed)
     if options.rounds > 0:
         measure_healing(options.bin_dir, options.keys, options.rounds)
 
