@@ -20,8 +20,7 @@ constexpr std::size_t logs_part = 16;
 constexpr std::size_t log_bytes_min = std::size_t{16} << 10;
 // Of the bound, how much of the holes between pieces counts as free, at most.
 constexpr std::size_t holes_part = 64;
-// Of the bound, what is kept free for copies where records are evicted: a ring that is always full
-// must be able to mend itself.
+// Of the bound, what writes leave free for copies: a ring that is full must be able to mend itself.
 constexpr std::size_t copies_part = 32;
 // Below this part of the bound each arc may take no more than its own share of what is left.
 constexpr std::size_t scarce_part = 16;
@@ -80,7 +79,7 @@ std::int64_t ReplicaHost::memory_left() const {
   const std::size_t holes = pool_.resident_bytes() - pool_.lent_bytes();
   const std::size_t used = pool_.resident_bytes() - std::min(holes / 2, bound / holes_part) +
                            coming_bytes_ + std::max(log_bytes_, bound / logs_part) +
-                           (options_.pool.keeps_ages ? bound / copies_part : 0);
+                           bound / copies_part;
   const auto left = static_cast<std::int64_t>(bound) - static_cast<std::int64_t>(used);
   const std::size_t arcs = std::max<std::size_t>(replicas_.size(), 1);
   const bool is_scarce = left < static_cast<std::int64_t>(bound / scarce_part);
@@ -143,8 +142,12 @@ std::optional<OpError> ReplicaHost::make_room(Now now, Replica& replica, Positio
   if (wanted == 0) return std::nullopt;
   wanted += window_result_bytes;
   const std::uint64_t lacking = replica.raft().memory_lacking(now, wanted);
+  if (!options_.pool.keeps_ages) {
+    // Nothing would make up for too much afterwards: what is free at this moment counts, too.
+    const auto coming = static_cast<std::int64_t>(wanted + replica.raft().kept_bytes());
+    if (lacking > 0 || coming > memory_left()) return OpError::out_of_memory;
+  }
   if (lacking == 0) return std::nullopt;
-  if (!options_.pool.keeps_ages) return OpError::out_of_memory;
   // For a moment nothing is removed: it ends with an answer of its own, or is given more room.
   if (!replica.may_serve(now) || replica.is_splitting()) return std::nullopt;
   if (wanted > std::max(led_.bytes, replica.bytes()) / evicted_part) return OpError::out_of_memory;
