@@ -10,7 +10,7 @@ constexpr double skew_goal_many = 1.10;  // beyond
 constexpr double bytes_goal = 1.2;       // copied for a join, by what the joiner holds then
 
 SettlingFigures settled(std::uint32_t peers, std::uint32_t replicas, std::uint64_t keys_a_peer) {
-  const SettlingFigures figures =
+  SettlingFigures figures =
       measure_settling({.peers = peers, .keys = peers * keys_a_peer, .replicas = replicas});
   for (const std::string& each : figures.violations) BOOST_ERROR(each);
   return figures;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(an_empty_ring_of_three_is_at_rest_within_seconds) {
 }
 
 BOOST_AUTO_TEST_CASE(keys_that_come_last_find_a_ring_that_is_even) {
-  const SettlingFigures figures =
+  SettlingFigures figures =
       measure_settling({.peers = 5, .keys = 20000, .replicas = 3, .fills_last = true});
   BOOST_TEST(figures.violations.empty());
   check_goals(figures, skew_goal_few);
