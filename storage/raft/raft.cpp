@@ -85,10 +85,7 @@ bool Raft::is_confirmed(Time sent) const {
 }
 
 bool Raft::decides_without_lost(Now now) const {
-  return is_decided_by([&](const Peer& each) {
-    return !each.is_lost && each.confirmed &&
-           *each.confirmed + options_->promise_duration > now.monotonic;
-  });
+  return is_decided_by([&](const Peer& each) { return !each.is_lost && answers(now, each); });
 }
 
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
@@ -139,9 +136,7 @@ bool Raft::has_room() const noexcept {
 std::uint64_t Raft::memory_lacking(Now now, std::uint64_t bytes) const {
   std::uint64_t least = std::min(proposed_ + bytes, room_);
   for (const Peer& each : peers_) {
-    const bool answers =
-        each.confirmed && *each.confirmed + options_->promise_duration > now.monotonic;
-    if (answers) least = std::min(least, each.room);
+    if (answers(now, each)) least = std::min(least, each.room);
   }
   return proposed_ + bytes - least;
 }

@@ -288,6 +288,10 @@ class Raft {
   void end_roster_change();
   void leave_view(Now now, RaftOutbox& out);
   void trim();
+  // Has it answered a heartbeat, as this voter, that is not older than a promise lasts?
+  bool answers(Now now, const Peer& peer) const {
+    return peer.confirmed && *peer.confirmed + options_->promise_duration > now.monotonic;
+  }
   void await(Now now, Peer& peer) const;
   // The last entry that all awaited members have.
   std::uint64_t held_by_awaited() const noexcept;

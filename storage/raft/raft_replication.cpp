@@ -95,9 +95,8 @@ void Raft::await(Now now, Peer& peer) const {
     peer.goal = log_.last_index();
     peer.goal_set_at = now.monotonic;
   }
-  const auto is_recent = [&](Time at) { return at + options_->promise_duration > now.monotonic; };
-  peer.is_awaited = !peer.needs_copy && !peer.is_incomplete && peer.confirmed &&
-                    is_recent(*peer.confirmed) && is_recent(peer.goal_set_at);
+  const bool is_near = peer.goal_set_at + options_->promise_duration > now.monotonic;
+  peer.is_awaited = !peer.needs_copy && !peer.is_incomplete && is_near && answers(now, peer);
 }
 
 void Raft::send_to(Now now, Peer& peer, RaftOutbox& out) {
