@@ -18,7 +18,7 @@ GroupOptions evicting() {
   return options;
 }
 
-// Three peers of which the first leads all four arcs; the rest of the ring is far away.
+// Three peers, members of all four arcs, of which the first is primary.
 struct EvictingHosts : Hosts {
   EvictingHosts() : Hosts(3, evicting()) {
     split(4);
