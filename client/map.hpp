@@ -265,7 +265,8 @@ auto Map::start(detail::Call<Read>&& call, Timeout timeout, Token&& token) {
       [engine = engine_.get(), timeout](auto&& handler, detail::Call<Read> launched) {
         using Handler = std::decay_t<decltype(handler)>;
         auto completion = std::make_unique<HandlerCompletion<Handler, Read>>(
-            std::move(handler), std::move(launched.read), engine->executor());
+            Handler(std::forward<decltype(handler)>(handler)), std::move(launched.read),
+            engine->executor());
         if (!launched.request) return completion->complete(Answer{});
         engine->start(std::move(*launched.request), timeout, std::move(completion));
       },
