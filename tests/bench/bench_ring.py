@@ -21,7 +21,11 @@ class BenchRing:
     def start_peer(self) -> None:
         first = ["--replicas", str(self.replicas)]
         join = ["--join", self.peers[0].address] if self.peers else first
-        self.peers.append(ring.Peer(self.bin_dir, "--threads", "1", *join))
+        self.peers.append(ring.Peer(self.bin_dir, "--threads", "1", *join, within=self.within()))
+
+    def within(self) -> list[str]:
+        """Words before those of a peer, of a program that becomes the peer."""
+        return []
 
     def load(self, *options: str) -> str:
         command = [self.bin_dir / "hopring-bench", "net", "--at", self.peers[0].address, "--keys",

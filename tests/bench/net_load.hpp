@@ -1,42 +1,74 @@
 #pragma once
 
-// Load on a ring of processes, by the C++ client: a closed loop. Each client is a map, with
-// connections and a thread of its own, and keeps so many operations in flight.
+// Load on servers, and what comes of it.
 
-#include <cstddef>
+#include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
+
+#include "base/rng.hpp"
+#include "tests/bench/latencies.hpp"
+#include "tests/bench/net_options.hpp"
+#include "tests/bench/workload.hpp"
 
 namespace hopring::bench {
 
-struct NetOptions {
-  std::vector<std::string> contacts;
-  unsigned clients = 1;
-  unsigned in_flight = 50;  // of each client
-  unsigned percent_of_gets = 100;
-  std::uint64_t keys = 100'000;  // of 24 bytes; operations draw them evenly
-  std::size_t value_bytes = 32;
-  double seconds = 5;
-  bool fill = false;  // first put every key
-  bool json = false;
-};
-
 struct NetFigures {
-  std::uint64_t operations = 0;  // that were done
-  std::uint64_t errors = 0;
+  Latencies latencies;        // of operations that were done, one for each key
+  std::uint64_t misses = 0;   // gets, of those, that found no such key
+  std::uint64_t errors = 0;   // operations that failed
+  std::string first_error{};  // what was said of the first one
   double seconds = 0;
-  double p50_us = 0;
-  double p99_us = 0;
-  double p999_us = 0;
-  double longest_us = 0;
 
-  double per_second() const { return static_cast<double>(operations) / seconds; }
+  double per_second() const { return static_cast<double>(latencies.count()) / seconds; }
 };
 
-// Puts every key. Throws what the map reports.
-void fill(const NetOptions& options);
+// Puts every key. Throws if one fails.
+void fill_by_client(const NetOptions& options);
+void fill_by_sockets(const NetOptions& options);
 
-NetFigures load(const NetOptions& options);
+// By the C++ client, and by bare sockets. Throw if there is no server, or if it hangs up.
+NetFigures load_by_client(const NetOptions& options);
+NetFigures load_by_sockets(const NetOptions& options);
+
+// The key of a number: 24 bytes.
+class NetKey {
+ public:
+  static constexpr std::size_t size = 24;
+
+  explicit NetKey(std::uint64_t number) noexcept {
+    constexpr std::string_view prefix = "key:";
+    std::copy(prefix.begin(), prefix.end(), bytes_.begin());
+    for (std::size_t i = size; i-- > prefix.size(); number /= 10) {
+      bytes_[i] = static_cast<char>('0' + number % 10);
+    }
+  }
+
+  std::string_view view() const noexcept { return {bytes_.data(), size}; }
+
+ private:
+  std::array<char, size> bytes_;
+};
+
+// Draws what is asked next.
+class Draws {
+ public:
+  Draws(const NetOptions& options, std::uint64_t seed)
+      : rng_(seed), gets_(options.gets), keys_(options.keys) {
+    if (options.zipf > 0) zipf_ = std::make_shared<const Zipf>(options.keys, options.zipf);
+  }
+
+  bool is_get() { return rng_.below(100) < gets_; }
+  NetKey key() { return NetKey(zipf_ ? zipf_->draw(rng_) : rng_.below(keys_)); }
+
+ private:
+  Rng rng_;
+  unsigned gets_;
+  std::uint64_t keys_;
+  std::shared_ptr<const Zipf> zipf_;
+};
 
 }  // namespace hopring::bench

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Draws what hopring-bench table has measured, as SVG. Only Python's standard library.
+"""Draws what hopring-bench table or net_bench.py has measured, as SVG. Only Python's standard
+library.
 
-    tests/bench/plot.py FIGURES_JSON_LINES CURVE_CSV DRAWING_SVG
+    tests/bench/plot.py FIGURES_JSON_LINES [CURVE_CSV] DRAWING_SVG
 """
 
 import csv
@@ -36,11 +37,16 @@ def bar(y: float, share: float, colour: str, words: str) -> str:
             + text(BARS_LEFT + width + 6, y + 10.5, words, 'font-size="11"'))
 
 
+def is_more_better(figure: dict) -> bool:
+    goal = figure["goal"]
+    return figure["name"] in MORE_IS_BETTER if goal is None else "at_least" in goal
+
+
 def is_behind(figure: dict) -> bool:
     """Does it miss its goal, or where it has none, is it worse than the best of the others?"""
     if figure["met"] is not None:
         return not figure["met"]
-    return figure["ratio"] < 1 if figure["name"] in MORE_IS_BETTER else figure["ratio"] > 1
+    return figure["ratio"] < 1 if is_more_better(figure) else figure["ratio"] > 1
 
 
 def words_of_goal(figure: dict) -> str:
@@ -54,10 +60,11 @@ def words_of_goal(figure: dict) -> str:
 def bars_of(figure: dict, y: float) -> list[str]:
     """Ours above the best of the others, both in shares of the longer one."""
     longest = max(figure["ours"], figure["best"])
-    better = "more" if figure["name"] in MORE_IS_BETTER else "less"
+    better = "more" if is_more_better(figure) else "less"
+    pages = f', {figure["pages"]} pages' if "pages" in figure else ""
     return [
         text(BARS_LEFT - 10, y + 12, figure["name"], 'text-anchor="end" font-weight="bold"'),
-        text(BARS_LEFT - 10, y + 24, f'{better} is better, {figure["pages"]} pages',
+        text(BARS_LEFT - 10, y + 24, f'{better} is better{pages}',
              'text-anchor="end" font-size="10" fill="#777"'),
         bar(y, figure["ours"] / longest, BEHIND if is_behind(figure) else OURS,
             f'{number(figure["ours"])}, ratio {number(figure["ratio"])}{words_of_goal(figure)}'),
@@ -98,8 +105,9 @@ def curve_of(rows: list[dict], top: float) -> list[str]:
     return drawn
 
 
-def drawing(figures: list[dict], rows: list[dict]) -> str:
-    drawn = [text(20, 28, "hopring-bench table", 'font-size="18" font-weight="bold"')]
+def drawing(title: str, figures: list[dict], rows: list[dict]) -> str:
+    """`rows`: of the curve; none: there is no curve."""
+    drawn = [text(20, 28, title, 'font-size="18" font-weight="bold"')]
     for x, colour, words in ((BARS_LEFT, OURS, "hopring"),
                              (300, BEHIND, "hopring, goal missed or behind"),
                              (530, THEIRS, "the best of the others, or the goal")):
@@ -108,18 +116,22 @@ def drawing(figures: list[dict], rows: list[dict]) -> str:
     for i, figure in enumerate(figures):
         drawn += bars_of(figure, 70 + i * ROW)
     top = 70 + len(figures) * ROW + 50
-    drawn += curve_of(rows, top)
-    height = top + CURVE_HEIGHT + 40
+    if rows:
+        drawn += curve_of(rows, top)
+    height = top + (CURVE_HEIGHT + 40 if rows else 0)
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
             f'font-family="DejaVu Sans, sans-serif" font-size="12" fill="{INK}">'
             f'<rect width="100%" height="100%" fill="white"/>\n' + "\n".join(drawn) + "\n</svg>\n")
 
 
-def main(figures_path: str, curve_path: str, drawing_path: str) -> None:
+def main(figures_path: str, *others: str) -> None:
     lines = Path(figures_path).read_text(encoding="utf-8").splitlines()
-    rows = list(csv.DictReader(Path(curve_path).read_text(encoding="utf-8").splitlines()))
-    Path(drawing_path).write_text(drawing([json.loads(line) for line in lines], rows),
-                                  encoding="utf-8")
+    rows = []
+    for curve_path in others[:-1]:
+        rows = list(csv.DictReader(Path(curve_path).read_text(encoding="utf-8").splitlines()))
+    title = "hopring-bench table" if rows else "hopring beside Redis and memcached"
+    Path(others[-1]).write_text(drawing(title, [json.loads(line) for line in lines], rows),
+                                encoding="utf-8")
 
 
 if __name__ == "__main__":

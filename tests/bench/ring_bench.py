@@ -48,8 +48,8 @@ def main() -> None:
                 print(f"{mix}, round {number + 1} of {options.rounds}", file=sys.stderr)
                 for replicas, ring in rings.items():
                     told = json.loads(ring.load(
-                        "--gets", str(percent), "--seconds", str(options.seconds),
-                        "--in-flight", str(options.in_flight), "--json"))
+                        "--mix", f"{percent}:{100 - percent}", "--seconds", str(options.seconds),
+                        "--pipeline", str(options.in_flight), "--json"))
                     if told["errors"] > 0:
                         raise SystemExit(f"{told['errors']} operations failed: {told}")
                     rounds[replicas].append(told["per_second"])

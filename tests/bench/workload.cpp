@@ -6,7 +6,6 @@
 namespace hopring::bench {
 namespace {
 
-constexpr double zipf_exponent = 0.99;
 constexpr std::uint64_t scatter = 2'654'435'761;  // a prime: rank -> number is one to one
 
 }  // namespace
@@ -34,13 +33,12 @@ std::vector<Key> random_keys(Rng& rng, std::uint64_t first, std::uint64_t range,
   return keys;
 }
 
-Zipf::Zipf(std::uint64_t range) : range_(range) {
+Zipf::Zipf(std::uint64_t range, double exponent) : range_(range), exponent_(exponent) {
   for (std::uint64_t i = 1; i <= range; ++i) {
-    zeta_ += 1 / std::pow(static_cast<double>(i), zipf_exponent);
+    zeta_ += 1 / std::pow(static_cast<double>(i), exponent_);
   }
-  const double zeta_of_two = 1 + std::pow(0.5, zipf_exponent);
-  eta_ =
-      (1 - std::pow(2 / static_cast<double>(range), 1 - zipf_exponent)) / (1 - zeta_of_two / zeta_);
+  const double zeta_of_two = 1 + std::pow(0.5, exponent_);
+  eta_ = (1 - std::pow(2 / static_cast<double>(range), 1 - exponent_)) / (1 - zeta_of_two / zeta_);
 }
 
 std::uint64_t Zipf::draw(Rng& rng) const {
@@ -51,8 +49,8 @@ std::uint64_t Zipf::draw(Rng& rng) const {
 std::uint64_t Zipf::rank(double uniform) const {
   const double share = uniform * zeta_;
   if (share < 1) return 0;
-  if (share < 1 + std::pow(0.5, zipf_exponent)) return 1;
-  const double place = std::pow(eta_ * uniform - eta_ + 1, 1 / (1 - zipf_exponent));
+  if (share < 1 + std::pow(0.5, exponent_)) return 1;
+  const double place = std::pow(eta_ * uniform - eta_ + 1, 1 / (1 - exponent_));
   return std::min(static_cast<std::uint64_t>(static_cast<double>(range_) * place), range_ - 1);
 }
 

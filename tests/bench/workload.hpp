@@ -44,13 +44,13 @@ std::vector<Key> keys_from(std::uint64_t first, std::uint64_t count);
 std::vector<Key> random_keys(Rng& rng, std::uint64_t first, std::uint64_t range,
                              std::uint64_t count);
 
-// Draws numbers below `range` with frequencies of Zipf's law with exponent 0.99: the frequent ones
-// are scattered over the range. J. Gray et al., "Quickly generating billion-record synthetic
-// databases", SIGMOD 1994, section 4.
+// Draws numbers below `range` with frequencies of Zipf's law: the frequent ones are scattered over
+// the range. J. Gray et al., "Quickly generating billion-record synthetic databases", SIGMOD 1994,
+// section 4.
 class Zipf {
  public:
-  // REQUIRES: range > 1. Cost: range steps.
-  explicit Zipf(std::uint64_t range);
+  // REQUIRES: range > 1, 0 < exponent < 1. Cost: range steps.
+  explicit Zipf(std::uint64_t range, double exponent = 0.99);
 
   std::uint64_t draw(Rng& rng) const;
 
@@ -58,6 +58,7 @@ class Zipf {
   std::uint64_t rank(double uniform) const;
 
   std::uint64_t range_;
+  double exponent_;
   double zeta_ = 0;
   double eta_ = 0;
 };

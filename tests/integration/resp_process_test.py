@@ -2,6 +2,7 @@
 by CTest. Without redis-tools the cases that need them are skipped.
 """
 
+import json
 import shlex
 import shutil
 import socket
@@ -392,6 +393,51 @@ class RedisToolsTest(RespRingTest):
             for name in ("SET", "GET", "INCR", "MSET"):
                 self.assertRegex(told, rf"{name}\b.*: [0-9.]+ requests per second")
             self.assertNotIn("rror", told)
+
+
+class LoadTest(RespRingTest):
+    """hopring-bench loads the ring by both protocols."""
+
+    KEYS = 500
+
+    def load(self, *options: str) -> dict:
+        at = [word for peer in self.peers for word in ("--at", peer.address)]
+        done = subprocess.run(
+            [self.bin_dir / "hopring-bench", "net", *at, "--keys", str(self.KEYS), "--seconds",
+             "0.5", "--json", *options], capture_output=True, text=True, timeout=ring.PATIENCE_S)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        figures = json.loads(done.stdout)
+        self.assertEqual((figures["errors"], figures["misses"]), (0, 0), done.stderr)
+        self.assertGreater(figures["operations"], 0)
+        self.assertTrue(0 < figures["p50_us"] <= figures["p99_us"] <= figures["longest_us"])
+        return figures
+
+    def test_every_operation_finds_its_key(self) -> None:
+        self.load("--resp", "--fill", "--clients", "7", "--pipeline", "9", "--mix", "9:1")
+        self.assertEqual(len(self.guest().ask("KEYS", "*")), self.KEYS)
+        for options in (("--resp", "--batch", "10"), ("--mix", "1:1", "--zipf", "0.9"),
+                        ("--batch", "10", "--mix", "1:1", "--pipeline", "3")):
+            self.load(*options)
+
+    def test_an_open_loop_keeps_its_rate(self) -> None:
+        self.load("--resp", "--fill")
+        for options in (("--resp",), ()):
+            figures = self.load("--rate", "1000", *options)
+            self.assertEqual(figures["operations"], 500)
+
+    def test_misses_are_counted(self) -> None:
+        done = subprocess.run(
+            [self.bin_dir / "hopring-bench", "net", "--at", self.peers[0].address, "--resp",
+             "--seconds", "0.2", "--json"], capture_output=True, text=True, check=True)
+        figures = json.loads(done.stdout)
+        self.assertEqual(figures["misses"], figures["operations"])
+
+    def test_who_is_not_there_is_said(self) -> None:
+        for speech in ((), ("--resp",), ("--memcached",)):
+            done = subprocess.run([self.bin_dir / "hopring-bench", "net", "--at", "127.0.0.1:1",
+                                   "--seconds", "0.5", *speech], capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
 
 class OwnPortTest(ring.RingTest):
