@@ -1,6 +1,7 @@
 #include "peer/core/desk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <tuple>
 #include <utility>
@@ -74,20 +75,18 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
 }
 
 Shard::Executed Desk::try_execute(Now now, const Ticket& asker, const Operation& operation,
-                                  OpResult& result, DeskOutbox& out) {
+                                  ResultSink& sink, DeskOutbox& out) {
   const RingConfig* const ring = shard_.ring();
   if (ring == nullptr) return Shard::Executed::unserved;
   const bool is_elsewhere = shards_ > 1 && shard_of(position_of(ring->hash_key, key_of(operation)),
                                                     ring->nodes_per_peer, shards_) != index_;
   if (is_elsewhere) return Shard::Executed::unserved;
   Performance performance{{}};
-  if (auto executed = execute(now, operation, std::nullopt, 0, nullptr, performance, out)) {
-    result = std::move(*executed);
-    return Shard::Executed::answered;
+  const Shard::Executed executed = execute(now, {operation, std::nullopt}, sink, performance, out);
+  if (executed == Shard::Executed::pending) {
+    await(Await{asker, OpReply{}, {}, performance.bounds}, performance);
   }
-  if (performance.pending.empty()) return Shard::Executed::unserved;
-  await(Await{asker, OpReply{}, {}, performance.bounds}, performance);
-  return Shard::Executed::pending;
+  return executed;
 }
 
 // One errand for each shard that has a part in it, this one included.
@@ -271,35 +270,33 @@ ClientReplyMessage Desk::perform(Now now, const ClientRequestMessage& request,
                     request);
 }
 
-std::optional<OpResult> Desk::execute(Now now, const Operation& operation,
-                                      const std::optional<Stamp>& stamp, std::uint32_t index,
-                                      ExecutedIn* executed_in, Performance& performance,
-                                      DeskOutbox& out) {
-  if (shard_.ring() == nullptr) return error_result(OpError::unavailable);
-  if (const auto error = problem(operation, shard_.ring()->value_bytes_max))
-    return error_result(*error);
-  if (is_write(operation) && !shard_.takes_writes()) {
+Shard::Executed Desk::execute(Now now, const Asked& asked, ResultSink& sink,
+                              Performance& performance, DeskOutbox& out) {
+  const Operation& operation = asked.operation;
+  auto error = shard_.ring() == nullptr ? std::optional(OpError::unavailable)
+                                        : problem(operation, shard_.ring()->value_bytes_max);
+  if (!error && is_write(operation) && !shard_.takes_writes()) {
     tell_of_write(now, out);
-    return error_result(OpError::moving);
+    error = OpError::moving;
   }
-  OpResult result;
+  if (error) {
+    sink.on_error(*error);
+    return Shard::Executed::answered;
+  }
   // What stands earlier in a batch and waits comes first.
-  const Replica::Asked asked{++last_number_, !performance.pending.empty(),
-                             is_write(operation) ? stamp : std::nullopt};
-  const bool tells = executed_in != nullptr;
-  Shard::Told told{result, tells ? &executed_in->view : nullptr,
-                   tells ? &executed_in->mark : nullptr};
-  switch (shard_.execute(now, operation, asked, told, out.news)) {
-    case Shard::Executed::answered:
-      return result;
-    case Shard::Executed::pending:
-      performance.pending.emplace_back(asked.waiter, index);
-      return std::nullopt;
-    case Shard::Executed::unserved:
-      performance.holes.emplace_back(index,
-                                     position_of(shard_.ring()->hash_key, key_of(operation)));
+  const Replica::Asked waiting{++last_number_, !performance.pending.empty(),
+                               is_write(operation) ? asked.stamp : std::nullopt};
+  const bool tells = asked.executed_in != nullptr;
+  const Shard::Told told{tells ? &asked.executed_in->view : nullptr,
+                         tells ? &asked.executed_in->mark : nullptr};
+  const Shard::Executed executed = shard_.execute(now, operation, waiting, sink, told, out.news);
+  if (executed == Shard::Executed::pending) {
+    performance.pending.emplace_back(waiting.waiter, asked.index);
+  } else if (executed == Shard::Executed::unserved) {
+    performance.holes.emplace_back(asked.index,
+                                   position_of(shard_.ring()->hash_key, key_of(operation)));
   }
-  return std::nullopt;
+  return executed;
 }
 
 // A result with a long value has changed nothing: a get's, or that of a compare-and-set which found
@@ -308,8 +305,10 @@ ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Perform
                                       DeskOutbox& out) {
   OpReply reply;
   ExecutedIn in;
-  if (auto result = execute(now, request.operation, request.stamp, 0, &in, performance, out)) {
-    reply.answer = std::move(*result);
+  OpResultSink sink;
+  const Asked asked{request.operation, request.stamp, 0, &in};
+  if (execute(now, asked, sink, performance, out) == Shard::Executed::answered) {
+    reply.answer = std::move(sink.result);
     const bool is_long = value_bytes(reply.answer) > performance.bounds.value;
     if (is_long) reply.answer = error_result(OpError::overloaded);
   }
@@ -318,26 +317,34 @@ ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Perform
   return reply;
 }
 
+// The first of them come next.
+void Desk::expect(std::span<const Operation> operations) const {
+  std::array<std::string_view, keys_expected_max> keys;
+  const std::size_t count = std::min(operations.size(), keys.size());
+  for (std::size_t i = 0; i < count; ++i) keys[i] = key_of(operations[i]);
+  shard_.expect(std::span(keys).first(count));
+}
+
 ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
                                       Performance& performance, DeskOutbox& out) {
   BatchReply reply;
   reply.answers.reserve(request.operations.size());
   std::size_t& bytes = performance.bytes;
   for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
+    if (i % keys_expected_max == 0) expect(std::span(request.operations).subspan(i));
     if (bytes > performance.bounds.batch) {
       reply.answers.emplace_back(error_result(OpError::overloaded));
       continue;
     }
     ExecutedIn in;
+    OpResultSink sink;
     const std::optional<Stamp> stamp = request.stamps.empty() ? std::nullopt : request.stamps[i];
-    auto result = execute(now, request.operations[i], stamp, i, &in, performance, out);
+    const Asked asked{request.operations[i], stamp, i, &in};
+    const Shard::Executed executed = execute(now, asked, sink, performance, out);
     add_view(reply.views, std::move(in.view));
     if (in.mark) add_mark(reply.marks, *in.mark);
-    if (!result) {
-      reply.answers.emplace_back(OpResult{});
-      continue;
-    }
-    OpAnswer& answer = reply.answers.emplace_back(std::move(*result));
+    OpAnswer& answer = reply.answers.emplace_back(std::move(sink.result));
+    if (executed != Shard::Executed::answered) continue;
     if (value_bytes(answer) > performance.bounds.value) answer = error_result(OpError::overloaded);
     bytes += value_bytes(answer);
   }

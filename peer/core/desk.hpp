@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -62,10 +63,10 @@ class Desk {
   std::optional<ClientReplyMessage> on_request(Now now, const Ticket& asker,
                                                ClientRequestMessage&& request, DeskOutbox& out);
 
-  // Executes one operation, without a stamp, if this shard serves its key. Answered: `result` is
-  // set. Pending: SendReply{asker} comes with an OpReply. Unserved: nothing happened.
+  // Executes one operation, without a stamp, if this shard serves its key. Answered: with one call
+  // of the sink. Pending: SendReply{asker} comes with an OpReply. Unserved: nothing happened.
   Shard::Executed try_execute(Now now, const Ticket& asker, const Operation& operation,
-                              OpResult& result, DeskOutbox& out);
+                              ResultSink& sink, DeskOutbox& out);
 
   // From another desk, or from the front.
   void on(Now now, Errand&& errand, DeskOutbox& out);
@@ -147,17 +148,21 @@ class Desk {
                                   DeskOutbox& out);
   ClientReplyMessage perform_each(Now now, const RepairRequest& request, Performance& performance,
                                   DeskOutbox& out);
+  void expect(std::span<const Operation> operations) const;
   // Of an operation: what is told beside its result.
   struct ExecutedIn {
     View view = {};
     std::optional<ArcMark> mark = {};
   };
-  // The result, but of a hole and of what is pending, which it notes under `index`. `executed_in`:
-  // if wanted.
-  std::optional<OpResult> execute(Now now, const Operation& operation,
-                                  const std::optional<Stamp>& stamp, std::uint32_t index,
-                                  ExecutedIn* executed_in, Performance& performance,
-                                  DeskOutbox& out);
+  struct Asked {
+    const Operation& operation;
+    const std::optional<Stamp>& stamp;
+    std::uint32_t index = 0;            // of the batch
+    ExecutedIn* executed_in = nullptr;  // if wanted
+  };
+  // What is pending, and a hole, it notes under the index.
+  Shard::Executed execute(Now now, const Asked& asked, ResultSink& sink, Performance& performance,
+                          DeskOutbox& out);
 
   Shard& shard_;
   std::uint32_t index_;

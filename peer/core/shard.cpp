@@ -157,17 +157,24 @@ void Shard::on_each(Now now, FromPeer&& command, GroupOutbox& news) {
 }
 
 Shard::Executed Shard::execute(Now now, const Operation& operation, const Replica::Asked& asked,
-                               Told told, GroupOutbox& news) {
-  OpResultSink sink;
+                               ResultSink& sink, Told told, GroupOutbox& news) {
   ReplicaHost::Execution executed;
   if (host_) executed.view = host_->execute(now, operation, sink, news);
   if (replicas_) executed = replicas_->execute(now, operation, asked, sink, news);
   if (executed.view == nullptr) return Executed::unserved;
   if (told.view != nullptr) *told.view = *executed.view;
   if (told.mark != nullptr) *told.mark = executed.mark;
-  if (executed.is_pending) return Executed::pending;
-  told.result = std::move(sink.result);
-  return Executed::answered;
+  return executed.is_pending ? Executed::pending : Executed::answered;
+}
+
+void Shard::expect(std::span<const std::string_view> keys) const {
+  if (host_) host_->expect(keys);
+  if (replicas_) replicas_->expect(keys);
+}
+
+std::size_t Shard::try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) {
+  if (host_) return host_->try_read(now, keys, sink);
+  return replicas_ ? replicas_->try_read(now, keys, sink) : 0;
 }
 
 ReplicaHost::Execution Shard::scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step,

@@ -15,6 +15,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -142,15 +144,20 @@ class Shard {
 
   enum class Executed : std::uint8_t { answered, pending, unserved };
   struct Told {
-    OpResult& result;
     View* view = nullptr;                    // if wanted
     std::optional<ArcMark>* mark = nullptr;  // likewise; see ReplicaHost::Execution
   };
   // Executes an operation in the arc that holds its key's position; `view` is then that arc's.
-  // Pending: Answered is or will be among the news. Unserved: nothing happened, the arc is not
-  // served here.
-  Executed execute(Now now, const Operation& operation, const Replica::Asked& asked, Told told,
-                   GroupOutbox& news);
+  // Answered: with one call of the sink. Pending: Answered is or will be among the news. Unserved:
+  // nothing happened, the arc is not served here.
+  Executed execute(Now now, const Operation& operation, const Replica::Asked& asked,
+                   ResultSink& sink, Told told, GroupOutbox& news);
+  // Asks for the memory that operations on these keys need, as far as this shard serves them.
+  // REQUIRES: at most keys_expected_max.
+  void expect(std::span<const std::string_view> keys) const;
+  // Gets of the first of these keys, as many as can be answered here and now and change nothing:
+  // one call of the sink each, while it takes more. Returns how many. REQUIRES: as above.
+  std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink);
   // One step of a scan, and the view of its arc; none, and nothing happened, if that is not served
   // here. Pending: as ReplicaHost::scan() says.
   ReplicaHost::Execution scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step,

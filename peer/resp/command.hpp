@@ -96,6 +96,20 @@ struct SessionOptions {
   ClientList* clients = nullptr;  // of the peer; outlives the session
 };
 
+// Bytes that a session keeps for the keys and values of its next requests.
+inline constexpr std::size_t scratch_bytes_max = 4096;
+
+// The operations that a session's commands ask for one by one, kept for their memory.
+struct Scratch {
+  Operation get = Get{};
+  Operation put = Put{};
+  Operation other = Get{};
+
+  // Gives back what long keys and values have left: more than scratch_bytes_max.
+  void limit();
+  std::size_t memory() const;
+};
+
 // One command at work: at its beginning, and each time when results are there.
 struct Turn {
   Now now;
@@ -107,16 +121,24 @@ struct Turn {
   Arguments arguments;  // at the beginning only
   ReplyWriter reply;
 
+  Scratch& scratch;
+
   // What it asks, if it does not reply.
-  std::optional<Operation> one = {};
+  Operation* one = nullptr;  // in `scratch`
   Answer answer = nullptr;
+  bool is_value_wanted = false;  // it replies with the value as it is
   std::vector<Question> many = {};
   std::unique_ptr<Task> task = {};
 
   void ask(Operation&& operation, Answer then) {
-    one = std::move(operation);
+    scratch.other = std::move(operation);
+    one = &scratch.other;
     answer = then;
   }
+  // The two that nearly all requests are; they take no memory of their own.
+  void ask_value(std::string_view key);
+  void ask_put(std::string_view key, std::string_view value, const Expiry& expiry,
+               PutCondition condition, Answer then);
   void ask(std::vector<Question>&& questions, std::unique_ptr<Task> then) {
     many = std::move(questions);
     task = std::move(then);
@@ -139,7 +161,23 @@ struct Turn {
 void write_error(OpError error, ReplyWriter& reply);
 
 // As RESP reads a value: numbers as decimal text, all else as the bytes that are stored.
-std::string_view text_of(const Value& value, std::string& buffer);
+std::string_view text_of(ValueType type, std::string_view bytes, std::string& buffer);
+inline std::string_view text_of(const Value& value, std::string& buffer) {
+  return text_of(value.type, value.bytes, buffer);
+}
+
+// Replies with the value as it is read, or null.
+class ValueSink final : public ResultSink {
+ public:
+  explicit ValueSink(ReplyWriter& reply) : reply_(reply) {}
+
+  void on_outcome(Outcome) override { reply_.null(); }
+  void on_value(Outcome, ValueType type, std::string_view bytes, std::int64_t) override;
+  void on_error(OpError error) override { write_error(error, reply_); }
+
+ private:
+  ReplyWriter& reply_;
+};
 
 // Of a command of several writes of which only some have failed.
 void write_partly_done(ReplyWriter& reply);

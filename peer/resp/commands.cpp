@@ -237,18 +237,60 @@ void write_partly_done(ReplyWriter& reply) {
   reply.error("UNKNOWN some of the keys were changed, others were not or may have been");
 }
 
-std::string_view text_of(const Value& value, std::string& buffer) {
-  if (value.type == ValueType::integer) {
+std::string_view text_of(ValueType type, std::string_view bytes, std::string& buffer) {
+  if (type == ValueType::integer) {
     char text[24];
-    const auto end = std::to_chars(text, text + sizeof text, decode_integer(value.bytes)).ptr;
+    const auto end = std::to_chars(text, text + sizeof text, decode_integer(bytes)).ptr;
     buffer.assign(text, end);
     return buffer;
   }
-  if (value.type == ValueType::floating) {
-    buffer = to_text(decode_floating(value.bytes));
+  if (type == ValueType::floating) {
+    buffer = to_text(decode_floating(bytes));
     return buffer;
   }
-  return value.bytes;
+  return bytes;
+}
+
+void ValueSink::on_value(Outcome, ValueType type, std::string_view bytes, std::int64_t) {
+  std::string buffer;
+  reply_.bulk(text_of(type, bytes, buffer));
+}
+
+// What one operation asks.
+
+void Turn::ask_value(std::string_view key) {
+  std::get<Get>(scratch.get).key = key;
+  one = &scratch.get;
+  is_value_wanted = true;
+  answer = [](Turn& then, OpResult&& result) {
+    ValueSink sink(then.reply);
+    tell(result, sink);
+  };
+}
+
+void Turn::ask_put(std::string_view key, std::string_view value, const Expiry& expiry,
+                   PutCondition condition, Answer then) {
+  Put& put = std::get<Put>(scratch.put);
+  put.key = key;
+  put.value.type = ValueType::string;
+  put.value.bytes = value;
+  put.expiry = expiry;
+  put.condition = condition;
+  one = &scratch.put;
+  answer = then;
+}
+
+std::size_t Scratch::memory() const {
+  const Put& written = std::get<Put>(put);
+  return std::get<Get>(get).key.capacity() + written.key.capacity() +
+         written.value.bytes.capacity();
+}
+
+void Scratch::limit() {
+  if (memory() <= scratch_bytes_max) return;
+  get = Get{};
+  put = Put{};
+  other = Get{};
 }
 
 namespace begin {

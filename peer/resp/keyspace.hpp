@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <variant>
 
 #include "base/time.hpp"
@@ -40,8 +42,16 @@ using Finding = std::variant<OpResult, ScanResult, ReportFound>;
 // A read, a scan or a report never ends as an indefinite error: it has changed nothing.
 class Keyspace {
  public:
-  // The result, or nullopt: it comes later, as Session::on_finding().
-  virtual std::optional<OpResult> execute(Now now, const Call& call, Operation&& operation) = 0;
+  // True: with one call of the sink. False: the operation has been taken away, and the result comes
+  // later, as Session::on_finding().
+  virtual bool execute(Now now, const Call& call, Operation& operation, ResultSink& sink) = 0;
+  // Gets of the first of these keys, keys_expected_max at most: as many as this thread can answer
+  // at once, with one call of the sink each, while it takes more. Returns how many; the others are
+  // to be executed.
+  virtual std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) = 0;
+  // What is likely to be executed next is about these keys, keys_expected_max at most: where this
+  // thread serves them the memory that they need is asked for. Changes nothing.
+  virtual void expect(std::span<const std::string_view> keys) = 0;
 
   // What is found comes later, as Session::on_finding().
   virtual void scan(Now now, const Call& call, Scan&& scan) = 0;

@@ -76,8 +76,37 @@ bool parse_integer(std::string_view text, std::int64_t& number) {
 }
 
 Parser::Found Parser::next(std::string_view bytes) {
+  if (ahead() == 0) {
+    forget_taken();
+    Found found = Found::request;
+    while (found == Found::request && may_read_on()) found = read_one(bytes.substr(ahead_bytes_));
+  }
+  if (ahead() > 0) return Found::request;
+  return error_.empty() ? Found::nothing : Found::error;
+}
+
+// The words of inline commands are together: the next one could move those of the last one.
+bool Parser::may_read_on() const {
+  if (ahead_.empty()) return true;
+  return ahead_.size() < requests_ahead_max && pieces_.size() < arguments_ahead_max &&
+         line_.empty();
+}
+
+// What is left is the beginning of a request, as far as it has been read.
+void Parser::forget_taken() {
+  pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(begun_.first_piece));
+  begun_.first_piece = 0;
+  ahead_.clear();
+  first_ = 0;
+  line_.clear();
+  if (pieces_.size() <= pieces_kept_max && pieces_.capacity() > pieces_kept_max) {
+    pieces_.shrink_to_fit();
+  }
+  if (line_.capacity() > pieces_kept_max) line_.shrink_to_fit();
+}
+
+Parser::Found Parser::read_one(std::string_view bytes) {
   if (!error_.empty()) return Found::error;
-  if (is_complete_) return Found::request;
   if (bytes.empty()) return Found::nothing;
   const Found found = bytes[0] == '*' ? next_array(bytes) : next_inline(bytes);
   if (!error_.empty()) return Found::error;
@@ -89,61 +118,92 @@ Parser::Found Parser::next(std::string_view bytes) {
 }
 
 std::size_t Parser::take() {
-  HOPRING_CHECK(is_complete_);
-  const std::size_t size = at_;
-  pieces_.clear();
-  line_.clear();
-  if (pieces_.capacity() > pieces_kept_max) pieces_.shrink_to_fit();
-  if (line_.capacity() > pieces_kept_max) line_.shrink_to_fit();
-  at_ = scanned_ = announced_ = 0;
-  is_in_array_ = is_in_bulk_ = is_inline_ = is_complete_ = false;
-  return size;
+  HOPRING_CHECK(ahead() > 0);
+  const std::size_t bytes = ahead_[first_++].bytes;
+  ahead_bytes_ -= bytes;
+  if (ahead() == 0) forget_taken();
+  return bytes;
 }
 
 void Parser::fail(std::string text) { error_ = std::move(text); }
 
-Parser::Found Parser::complete(std::size_t end) {
-  at_ = end;
-  is_complete_ = true;
+Parser::Found Parser::complete(std::size_t bytes, bool is_inline) {
+  ahead_.push_back({bytes, begun_.first_piece, pieces_.size() - begun_.first_piece, is_inline});
+  ahead_bytes_ += bytes;
+  begun_ = {.first_piece = pieces_.size()};
   return Found::request;
 }
 
 // Arrays.
 
+namespace {
+
+struct Few {
+  std::size_t bytes = 0;  // with the end of the line; 0: it is not as simple as that
+  std::size_t number = 0;
+};
+
+// A number of one to four digits and the end of its line, which nearly all are.
+Few few_digits(std::string_view bytes, std::size_t at) {
+  constexpr std::size_t digits_max = 4;
+  Few few;
+  for (std::size_t i = at; i < bytes.size() && i <= at + digits_max; ++i) {
+    const auto digit = static_cast<unsigned char>(bytes[i] - '0');
+    if (digit > 9) {
+      const bool is_leading_zero = bytes[at] == '0' && i > at + 1;
+      const bool ends = i > at && i + 1 < bytes.size() && bytes[i] == '\r' && !is_leading_zero;
+      if (ends) few.bytes = i + line_end_bytes - at;
+      return few;
+    }
+    few.number = few.number * 10 + digit;
+  }
+  return few;
+}
+
+}  // namespace
+
 bool Parser::line(std::string_view bytes, const char* too_long, std::string_view& found) {
-  if (scanned_ < at_) scanned_ = at_;
-  const void* const end = scanned_ == bytes.size()
-                              ? nullptr
-                              : std::memchr(bytes.data() + scanned_, '\r', bytes.size() - scanned_);
+  if (begun_.scanned < begun_.at) begun_.scanned = begun_.at;
+  const void* const end =
+      begun_.scanned == bytes.size()
+          ? nullptr
+          : std::memchr(bytes.data() + begun_.scanned, '\r', bytes.size() - begun_.scanned);
   if (end == nullptr) {
-    scanned_ = bytes.size();
-    if (bytes.size() - at_ > line_bytes_max) fail(too_long);
+    begun_.scanned = bytes.size();
+    if (bytes.size() - begun_.at > line_bytes_max) fail(too_long);
     return false;
   }
   const auto end_at = static_cast<std::size_t>(static_cast<const char*>(end) - bytes.data());
-  scanned_ = end_at;
+  begun_.scanned = end_at;
   if (end_at + line_end_bytes > bytes.size()) return false;
-  found = bytes.substr(at_, end_at - at_);
+  found = bytes.substr(begun_.at, end_at - begun_.at);
   return true;
 }
 
 Parser::Found Parser::next_array(std::string_view bytes) {
-  if (!is_in_array_ && !begin_array(bytes)) return Found::nothing;
-  while (pieces_.size() < announced_) {
-    if (!is_in_bulk_ && !begin_bulk(bytes)) return Found::nothing;
-    if (bytes.size() - at_ < bulk_bytes_ + line_end_bytes) return Found::nothing;
-    pieces_.push_back({static_cast<std::uint32_t>(at_), static_cast<std::uint32_t>(bulk_bytes_)});
-    at_ += bulk_bytes_ + line_end_bytes;
-    is_in_bulk_ = false;
-    if (at_ > request_bytes_max) {
+  if (!begun_.is_in_array && !begin_array(bytes)) return Found::nothing;
+  while (pieces_.size() - begun_.first_piece < begun_.announced) {
+    if (!begun_.is_in_bulk && !begin_bulk(bytes)) return Found::nothing;
+    if (bytes.size() - begun_.at < begun_.bulk_bytes + line_end_bytes) return Found::nothing;
+    pieces_.push_back(
+        {static_cast<std::uint32_t>(begun_.at), static_cast<std::uint32_t>(begun_.bulk_bytes)});
+    begun_.at += begun_.bulk_bytes + line_end_bytes;
+    begun_.is_in_bulk = false;
+    if (begun_.at > request_bytes_max) {
       fail("Protocol error: too big request");
       return Found::error;
     }
   }
-  return complete(at_);
+  return complete(begun_.at, false);
 }
 
 bool Parser::begin_array(std::string_view bytes) {
+  if (const Few few = few_digits(bytes, begun_.at + 1); few.bytes > 0) {
+    begun_.announced = few.number;
+    begun_.at += 1 + few.bytes;
+    begun_.is_in_array = true;
+    return true;
+  }
   std::string_view text;
   if (!line(bytes, "Protocol error: too big mbulk count string", text)) return false;
   std::int64_t count = 0;
@@ -151,18 +211,24 @@ bool Parser::begin_array(std::string_view bytes) {
     fail("Protocol error: invalid multibulk length");
     return false;
   }
-  announced_ = count > 0 ? static_cast<std::size_t>(count) : 0;
-  at_ += text.size() + line_end_bytes;
-  is_in_array_ = true;
+  begun_.announced = count > 0 ? static_cast<std::size_t>(count) : 0;
+  begun_.at += text.size() + line_end_bytes;
+  begun_.is_in_array = true;
   return true;
 }
 
 bool Parser::begin_bulk(std::string_view bytes) {
-  std::string_view text;
-  if (bytes.size() > at_ && bytes[at_] != '$') {
-    fail(std::string("Protocol error: expected '$', got '") + bytes[at_] + "'");
+  if (bytes.size() > begun_.at && bytes[begun_.at] != '$') {
+    fail(std::string("Protocol error: expected '$', got '") + bytes[begun_.at] + "'");
     return false;
   }
+  if (const Few few = few_digits(bytes, begun_.at + 1); few.bytes > 0) {
+    begun_.bulk_bytes = few.number;
+    begun_.at += 1 + few.bytes;
+    begun_.is_in_bulk = true;
+    return true;
+  }
+  std::string_view text;
   if (!line(bytes, "Protocol error: too big bulk count string", text)) return false;
   std::int64_t size = 0;
   if (!parse_integer(text.substr(1), size) || size < 0 ||
@@ -170,31 +236,30 @@ bool Parser::begin_bulk(std::string_view bytes) {
     fail("Protocol error: invalid bulk length");
     return false;
   }
-  bulk_bytes_ = static_cast<std::size_t>(size);
-  at_ += text.size() + line_end_bytes;
-  is_in_bulk_ = true;
+  begun_.bulk_bytes = static_cast<std::size_t>(size);
+  begun_.at += text.size() + line_end_bytes;
+  begun_.is_in_bulk = true;
   return true;
 }
 
 // Inline commands.
 
 Parser::Found Parser::next_inline(std::string_view bytes) {
-  const std::size_t end = bytes.find('\n', scanned_);
+  const std::size_t end = bytes.find('\n', begun_.scanned);
   const std::size_t size = end == std::string_view::npos ? bytes.size() : end;
   if (size > line_bytes_max) {
     fail("Protocol error: too big inline request");
     return Found::error;
   }
-  scanned_ = size;
+  begun_.scanned = size;
   if (end == std::string_view::npos) return Found::nothing;
   std::string_view text = bytes.substr(0, end);
   if (text.ends_with('\r')) text.remove_suffix(1);
-  is_inline_ = true;
   if (!split(text)) {
     fail("Protocol error: unbalanced quotes in request");
     return Found::error;
   }
-  return complete(end + 1);
+  return complete(end + 1, true);
 }
 
 // As sdssplitargs() of Redis: words between blanks, in "..." with escapes or in '...'.

@@ -1,5 +1,7 @@
 #include "peer/resp/reply.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -40,9 +42,21 @@ void ReplyWriter::error(std::string_view text) {
 }
 
 void ReplyWriter::bulk(std::string_view bytes) {
-  header('$', static_cast<std::int64_t>(bytes.size()));
-  out_.append(bytes);
-  out_.append(line_end);
+  constexpr std::size_t short_max = 256;  // put together first: one look at the room is enough
+  if (bytes.size() > short_max) {
+    header('$', static_cast<std::int64_t>(bytes.size()));
+    out_.append(bytes);
+    out_.append(line_end);
+    return;
+  }
+  std::array<char, short_max + 16> text;
+  char* end = text.data();
+  *end++ = '$';
+  end = std::to_chars(end, text.data() + text.size(), bytes.size()).ptr;
+  end = std::copy(line_end.begin(), line_end.end(), end);
+  end = std::copy(bytes.begin(), bytes.end(), end);
+  end = std::copy(line_end.begin(), line_end.end(), end);
+  out_.append(text.data(), end);
 }
 
 void ReplyWriter::null() { out_.append(is_resp3() ? "_\r\n" : "$-1\r\n"); }

@@ -12,15 +12,40 @@ constexpr std::uint64_t local_tickets = std::numeric_limits<std::uint64_t>::max(
 bool is_read(const Operation& operation) { return std::holds_alternative<Get>(operation); }
 
 // Certain not to have happened, and perhaps otherwise in a moment, or elsewhere.
-bool is_worth_another_try(const OpResult& result) {
-  return result.error == OpError::moving || result.error == OpError::overloaded ||
-         result.error == OpError::unavailable;
+bool is_worth_another_try(std::optional<OpError> error) {
+  return error == OpError::moving || error == OpError::overloaded || error == OpError::unavailable;
 }
 
 // Of a read it is certain that nothing has happened.
 void make_definite(std::optional<OpError>& error) {
   if (error && !is_definite(*error)) error = OpError::no_route;
 }
+
+// Passes all on, but for an error that is worth another try.
+class AttemptSink final : public ResultSink {
+ public:
+  AttemptSink(ResultSink& sink, bool is_read) : sink_(sink), is_read_(is_read) {}
+
+  void on_outcome(Outcome outcome) override { sink_.on_outcome(outcome); }
+  void on_value(Outcome outcome, ValueType type, std::string_view bytes,
+                std::int64_t expiry_ms) override {
+    sink_.on_value(outcome, type, bytes, expiry_ms);
+  }
+  void on_error(OpError error) override {
+    has_failed_ = is_worth_another_try(error);
+    if (has_failed_) return;
+    std::optional<OpError> told = error;
+    if (is_read_) make_definite(told);
+    sink_.on_error(*told);
+  }
+
+  bool has_failed() const { return has_failed_; }
+
+ private:
+  ResultSink& sink_;
+  bool is_read_;
+  bool has_failed_ = false;
+};
 
 }  // namespace
 
@@ -36,21 +61,22 @@ bool RingKeyspace::is_own(const Ticket& ticket) {
   return ticket.connection == machine_tickets || ticket.connection == local_tickets;
 }
 
-std::optional<OpResult> RingKeyspace::execute(Now now, const Call& call, Operation&& operation) {
-  OpResult result;
+bool RingKeyspace::execute(Now now, const Call& call, Operation& operation, ResultSink& sink) {
+  AttemptSink attempt(sink, is_read(operation));
   const Ticket ticket{local_tickets, last_number_ + 1, 0, true};
-  switch (desk_.try_execute(now, ticket, operation, result, out_)) {
+  switch (desk_.try_execute(now, ticket, operation, attempt, out_)) {
     case Shard::Executed::answered:
-      if (is_worth_another_try(result)) break;
-      if (is_read(operation)) make_definite(result.error);
-      return result;
+      if (attempt.has_failed()) break;
+      return true;
     case Shard::Executed::pending:
       locals_.emplace(++last_number_, Local{call, std::move(operation)});
-      return std::nullopt;
+      return false;
     case Shard::Executed::unserved:
       break;
   }
-  return start(now, call, std::move(operation));
+  const auto result = start(now, call, std::move(operation));
+  if (result) tell(*result, sink);
+  return result.has_value();
 }
 
 void RingKeyspace::scan(Now now, const Call& call, Scan&& scan) {
@@ -81,7 +107,7 @@ void RingKeyspace::on_reply(Now now, SendReply&& reply) {
   }
   auto local = locals_.extract(reply.to.request).mapped();
   OpResult result = std::get<OpResult>(std::get<OpReply>(std::move(reply.reply)).answer);
-  if (is_worth_another_try(result)) {
+  if (is_worth_another_try(result.error)) {
     auto ended = start(now, local.call, std::move(local.operation));
     if (ended) ended_.push_back({local.call, std::move(*ended)});
     return;

@@ -46,7 +46,11 @@ class RingKeyspace final : public Keyspace {
   // its other inputs.
   RingKeyspace(const PeerRef& self, Shard& shard, Desk& desk, DeskOutbox& out, Rng rng);
 
-  std::optional<OpResult> execute(Now now, const Call& call, Operation&& operation) override;
+  bool execute(Now now, const Call& call, Operation& operation, ResultSink& sink) override;
+  void expect(std::span<const std::string_view> keys) override { shard_.expect(keys); }
+  std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) override {
+    return shard_.try_read(now, keys, sink);
+  }
   void scan(Now now, const Call& call, Scan&& scan) override;
   void report(Now now, const Call& call, const std::optional<PeerRef>& of) override;
   const RingConfig* ring() const override { return shard_.ring(); }

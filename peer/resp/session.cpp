@@ -1,6 +1,7 @@
 #include "peer/resp/session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <utility>
 
@@ -69,7 +70,15 @@ Session::Taken Session::on_bytes(Now now, std::string_view bytes, std::size_t ou
   is_held_ = false;
   while (!client_.is_ending) {
     const std::string_view rest = bytes.substr(taken.bytes);
+    const bool reads_on = parser_.ahead() == 0;
     const Parser::Found found = parser_.next(rest);
+    const std::size_t read = read_at_once(now, rest, out_bytes_before + out_bytes_mark, out);
+    if (read > 0) {
+      taken.bytes += read;
+      taken.is_all = true;
+      continue;
+    }
+    if (reads_on) expect(rest);
     if (found == Parser::Found::nothing) return taken;
     taken.is_all = false;
     if (out.size() - out_bytes_before > out_bytes_mark) return taken;
@@ -82,15 +91,80 @@ Session::Taken Session::on_bytes(Now now, std::string_view bytes, std::size_t ou
     }
     const Arguments arguments = parser_.arguments(rest);
     if (arguments.size() > 0) {
-      const Command* const command = find_command(arguments[0]);
+      const Command* const command = command_of(arguments[0]);
       is_held_ = !may_begin(command, arguments);
       if (is_held_) return taken;
-      begin(now, arguments, out);
+      begin(now, command, arguments, out);
     }
     taken.bytes += parser_.take();
     taken.is_all = true;
   }
   return taken;
+}
+
+const Command* Session::command_of(std::string_view name) {
+  const bool is_last = last_command_ != nullptr && is_same_word(name, last_command_->name);
+  if (!is_last) last_command_ = find_command(name);
+  return last_command_;
+}
+
+static_assert(requests_ahead_max == keys_expected_max);
+
+namespace {
+
+// Writes values one after another, until so many bytes are there.
+class ValuesSink final : public ReadSink {
+ public:
+  ValuesSink(std::string& out, Protocol protocol, std::size_t out_bytes_max)
+      : out_(out), out_bytes_max_(out_bytes_max), reply_(out, protocol), value_(reply_) {}
+
+  void on_outcome(Outcome outcome) override { value_.on_outcome(outcome); }
+  void on_value(Outcome outcome, ValueType type, std::string_view bytes,
+                std::int64_t expiry_ms) override {
+    value_.on_value(outcome, type, bytes, expiry_ms);
+  }
+  void on_error(OpError error) override { value_.on_error(error); }
+  bool takes_more() const override { return out_.size() <= out_bytes_max_; }
+
+ private:
+  std::string& out_;
+  std::size_t out_bytes_max_;
+  ReplyWriter reply_;
+  ValueSink value_;
+};
+
+}  // namespace
+
+// The requests that come next, as far as they are GETs that can be answered now: nearly all of many
+// users' requests, so they take a short way. How many bytes of requests.
+std::size_t Session::read_at_once(Now now, std::string_view bytes, std::size_t out_bytes_max,
+                                  std::string& out) {
+  if (!pending_.empty() || parser_.ahead() == 0) return 0;
+  std::array<std::string_view, keys_expected_max> keys;
+  std::size_t count = 0;
+  parser_.for_each_ahead(bytes, [&](const Arguments& arguments) {
+    const bool is_get = arguments.size() == 2 && is_same_word(arguments[0], "get");
+    if (is_get) keys[count++] = arguments[1];
+    return is_get;
+  });
+  if (count == 0) return 0;
+  ValuesSink sink(out, client_.protocol, out_bytes_max);
+  count = keyspace_.try_read(now, std::span(keys).first(count), sink);
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < count; ++i) taken += parser_.take();
+  return taken;
+}
+
+// The first key of most commands is their first argument. What is none is looked for in vain.
+void Session::expect(std::string_view bytes) {
+  if (parser_.ahead() < 2) return;
+  std::array<std::string_view, keys_expected_max> keys;
+  std::size_t count = 0;
+  parser_.for_each_ahead(bytes, [&](const Arguments& arguments) {
+    if (arguments.size() > 1) keys[count++] = arguments[1];
+    return true;
+  });
+  keyspace_.expect(std::span(keys).first(count));
 }
 
 template <class Visit>
@@ -118,8 +192,7 @@ bool Session::may_begin(const Command* command, const Arguments& arguments) cons
   return is_free;
 }
 
-void Session::begin(Now now, const Arguments& arguments, std::string& out) {
-  const Command* const command = find_command(arguments[0]);
+void Session::begin(Now now, const Command* command, const Arguments& arguments, std::string& out) {
   const bool takes = command != nullptr && command->takes(arguments.size());
   const bool has_too_many_keys = takes && count_keys(*command, arguments) > keys_max;
   if (takes && !has_too_many_keys) return begin_command(now, *command, arguments, out);
@@ -145,18 +218,19 @@ void Session::begin_command(Now now, const Command& command, const Arguments& ar
   const bool is_first = pending_.empty();
   const std::uint64_t sequence = first_sequence_ + pending_.size();
   Turn turn{now,       client_,  command,   self_,
-            keyspace_, options_, arguments, ReplyWriter(is_first ? out : early, client_.protocol)};
+            keyspace_, options_, arguments, ReplyWriter(is_first ? out : early, client_.protocol),
+            scratch_};
   command.begin(turn);
-  if (turn.one) {
-    auto result = keyspace_.execute(now, Call{number_, sequence, 0}, *std::exchange(turn.one, {}));
-    if (!result) {
+  if (turn.one != nullptr) {
+    const bool is_done = execute(turn, Call{number_, sequence, 0});
+    scratch_.limit();
+    if (!is_done) {
       add_pending(turn, arguments);
       pending_.back().missing = 1;
       pending_.back().begun = 1;
       pending_.back().findings.resize(1);
       return;
     }
-    turn.answer(turn, std::move(*result));
   } else if (!turn.many.empty()) {
     add_pending(turn, arguments);
     start(now, pending_.back(), sequence);
@@ -168,6 +242,18 @@ void Session::begin_command(Now now, const Command& command, const Arguments& ar
   done.reply = std::move(early);
   waiting_bytes_ += done.reply.size();
   pending_.push_back(std::move(done));
+}
+
+// True: it has replied.
+bool Session::execute(Turn& turn, const Call& call) {
+  if (turn.is_value_wanted) {
+    ValueSink sink(turn.reply);
+    return keyspace_.execute(turn.now, call, *turn.one, sink);
+  }
+  OpResultSink sink;
+  if (!keyspace_.execute(turn.now, call, *turn.one, sink)) return false;
+  turn.answer(turn, std::move(sink.result));
+  return true;
 }
 
 void Session::add_pending(Turn& turn, const Arguments& arguments) {
@@ -190,20 +276,37 @@ void Session::add_pending(Turn& turn, const Arguments& arguments) {
 
 // As many as may be under way; where too much has come already, no more.
 void Session::start(Now now, Pending& pending, std::uint64_t sequence) {
+  std::size_t expected = pending.begun;  // before it all keys have been announced
   while (pending.begun < pending.questions.size() && pending.missing < operations_max &&
          pending.missing * value_bytes_ <= waiting_bytes_mark &&
          pending.found_bytes <= results_bytes_max) {
+    if (pending.begun >= expected) expected += expect(pending, expected);
     const std::size_t index = pending.begun++;
     pending.missing += 1;
     ask(now, Call{number_, sequence, static_cast<std::uint32_t>(index)}, pending);
   }
 }
 
+// The keys of questions from `first` on; how many questions they are of, at least one.
+std::size_t Session::expect(const Pending& pending, std::size_t first) {
+  std::array<std::string_view, keys_expected_max> keys;
+  const std::size_t count = std::min(pending.questions.size() - first, keys.size());
+  std::size_t found = 0;
+  for (std::size_t i = first; i < first + count; ++i) {
+    const auto* const operation = std::get_if<Operation>(&pending.questions[i]);
+    if (operation != nullptr) keys[found++] = key_of(*operation);
+  }
+  if (found > 1) keyspace_.expect(std::span(keys).first(found));
+  return count;
+}
+
 void Session::ask(Now now, const Call& call, Pending& pending) {
   Question& question = pending.questions[call.question];
   if (auto* operation = std::get_if<Operation>(&question)) {
-    auto result = keyspace_.execute(now, call, std::move(*operation));
-    if (result) take_finding(pending, call.question, std::move(*result));
+    OpResultSink sink;
+    if (keyspace_.execute(now, call, *operation, sink)) {
+      take_finding(pending, call.question, std::move(sink.result));
+    }
   } else if (auto* scan = std::get_if<Scan>(&question)) {
     keyspace_.scan(now, call, std::move(*scan));
   } else {
@@ -255,7 +358,8 @@ void Session::end_round(Now now, Pending& pending, std::string& out) {
             keyspace_,
             options_,
             {},
-            ReplyWriter(is_front ? out : pending.reply, pending.protocol)};
+            ReplyWriter(is_front ? out : pending.reply, pending.protocol),
+            scratch_};
   const bool is_too_much = pending.begun < pending.questions.size();
   std::vector<Finding> findings = std::exchange(pending.findings, {});
   waiting_bytes_ -= std::exchange(pending.found_bytes, 0);

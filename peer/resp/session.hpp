@@ -79,7 +79,7 @@ class Session {
   bool is_ending() const { return client_.is_ending && pending_.empty(); }
 
   // Bytes that it takes, beside those that it was shown.
-  std::size_t memory() const { return parser_.memory() + waiting_bytes_; }
+  std::size_t memory() const { return parser_.memory() + scratch_.memory() + waiting_bytes_; }
 
  private:
   struct KeyUse {
@@ -105,10 +105,16 @@ class Session {
   };
 
   bool may_begin(const Command* command, const Arguments& arguments) const;
-  void begin(Now now, const Arguments& arguments, std::string& out);
+  const Command* command_of(std::string_view name);
+  void expect(std::string_view bytes);
+  std::size_t read_at_once(Now now, std::string_view bytes, std::size_t out_bytes_max,
+                           std::string& out);
+  void begin(Now now, const Command* command, const Arguments& arguments, std::string& out);
   void begin_command(Now now, const Command& command, const Arguments& arguments, std::string& out);
+  bool execute(Turn& turn, const Call& call);
   void add_pending(Turn& turn, const Arguments& arguments);
   void start(Now now, Pending& pending, std::uint64_t sequence);
+  std::size_t expect(const Pending& pending, std::size_t first);
   void ask(Now now, const Call& call, Pending& pending);
   void take_finding(Pending& pending, std::size_t index, Finding&& finding);
   void go_on(Now now, std::uint64_t sequence, std::string& out);
@@ -125,6 +131,8 @@ class Session {
   const SessionOptions options_;
   Parser parser_;
   Client client_;
+  Scratch scratch_;
+  const Command* last_command_ = nullptr;  // most requests are the same again
   bool is_held_ = false;
   std::uint64_t first_sequence_ = 1;      // of pending_
   std::deque<Pending> pending_;           // numbered one after another

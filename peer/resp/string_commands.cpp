@@ -12,12 +12,6 @@ void answer_ok(Turn& turn, OpResult&& result) {
   result.error ? write_error(*result.error, turn.reply) : turn.reply.ok();
 }
 
-// The value, or null.
-void answer_value(Turn& turn, OpResult&& result) {
-  if (result.error) return write_error(*result.error, turn.reply);
-  result.value ? write_value(*result.value, turn.reply) : turn.reply.null();
-}
-
 // SET, as its options say.
 struct SetOptions {
   Expiry expiry;
@@ -139,36 +133,36 @@ class EraseIf final : public Modify {
 
 namespace begin {
 
-void get(Turn& turn) { turn.ask(Get{turn.key(1)}, answer_value); }
+void get(Turn& turn) { turn.ask_value(turn.arguments[1]); }
 
 void set(Turn& turn) {
   auto options = read_set_options(turn);
   if (!options) return;
-  Value value = string_value(turn.arguments[2]);
   if (options->wants_old || options->if_equal || options->if_unequal) {
-    return Modify::begin(
-        turn, std::make_unique<SetAsFound>(turn.key(1), std::move(value), std::move(*options)));
+    return Modify::begin(turn,
+                         std::make_unique<SetAsFound>(turn.key(1), string_value(turn.arguments[2]),
+                                                      std::move(*options)));
   }
-  turn.ask(Put{turn.key(1), std::move(value), options->expiry, options->condition},
-           [](Turn& then, OpResult&& result) {
-             if (result.error) return write_error(*result.error, then.reply);
-             result.outcome == Outcome::done ? then.reply.ok() : then.reply.null();
-           });
+  turn.ask_put(turn.arguments[1], turn.arguments[2], options->expiry, options->condition,
+               [](Turn& then, OpResult&& result) {
+                 if (result.error) return write_error(*result.error, then.reply);
+                 result.outcome == Outcome::done ? then.reply.ok() : then.reply.null();
+               });
 }
 
 void setnx(Turn& turn) {
-  turn.ask(Put{turn.key(1), string_value(turn.arguments[2]), {}, PutCondition::if_absent},
-           [](Turn& then, OpResult&& result) {
-             if (result.error) return write_error(*result.error, then.reply);
-             then.reply.integer(result.outcome == Outcome::done ? 1 : 0);
-           });
+  turn.ask_put(turn.arguments[1], turn.arguments[2], {}, PutCondition::if_absent,
+               [](Turn& then, OpResult&& result) {
+                 if (result.error) return write_error(*result.error, then.reply);
+                 then.reply.integer(result.outcome == Outcome::done ? 1 : 0);
+               });
 }
 
 void setex(Turn& turn) {
   const std::string_view word = turn.command.name == "psetex" ? "px" : "ex";
   const auto expiry = read_expiry(turn, word, turn.arguments[2]);
   if (!expiry) return;
-  turn.ask(Put{turn.key(1), string_value(turn.arguments[3]), *expiry}, answer_ok);
+  turn.ask_put(turn.arguments[1], turn.arguments[3], *expiry, PutCondition::always, answer_ok);
 }
 
 void getset(Turn& turn) {

@@ -45,8 +45,6 @@ class NoSink final : public ResultSink {
 
 static_assert(key_bytes_max <= record_key_bytes_max && value_type_max <= record_type_max);
 
-bool is_key(const std::string& key) { return !key.empty() && key.size() <= key_bytes_max; }
-
 bool is_value(const Value& value) {
   if (value.bytes.size() > record_value_bytes_max) return false;
   const bool number = value.type == ValueType::integer || value.type == ValueType::floating;

@@ -11,6 +11,8 @@
 //
 // Not thread-safe: belongs to one shard.
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,6 +45,23 @@ std::size_t memory_of_record(std::size_t key_bytes, std::size_t value_bytes);
 
 class ArcRecords {
  public:
+  // Operations that come soon, on records of any arcs: what they will read is asked for together.
+  class Expected {
+   public:
+    // REQUIRES: at most keys_expected_max calls.
+    void add(const ArcRecords& records, Position position) {
+      lookups_[count_++] = HopscotchTable::Ahead(records.table_, position.value);
+    }
+    // After the last add().
+    void ask() const {
+      for (std::size_t i = 0; i < count_; ++i) lookups_[i].go_on();
+    }
+
+   private:
+    std::array<HopscotchTable::Ahead, keys_expected_max> lookups_;
+    std::size_t count_ = 0;
+  };
+
   // No records yet. REQUIRES: pool and hash outlive it; is_straight(arc).
   ArcRecords(BlockPool& pool, const KeyedHash& hash, const Arc& arc);
 

@@ -44,19 +44,18 @@ Change Group::execute(Now now, Position position, const Operation& operation, Re
                     operation);
 }
 
+std::optional<RecordView> Group::find(Position position, std::string_view key) {
+  return options_->pool.keeps_ages ? records_.find_and_mark(position, key)
+                                   : records_.find(position, key);
+}
+
+bool Group::try_read(Now now, Position position, std::string_view key, ResultSink& sink) {
+  return tell_unless_due(find(position, key), now.wall, sink);
+}
+
 Change Group::execute_one(Now now, Position position, const Get& get, ResultSink& sink) {
-  const std::optional<RecordView> found = options_->pool.keeps_ages
-                                              ? records_.find_and_mark(position, get.key)
-                                              : records_.find(position, get.key);
-  if (!found) {
-    sink.on_outcome(Outcome::not_found);
-    return Change::none;
-  }
-  if (!is_due(*found, now.wall)) {
-    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
-                  found->expiry_ms);
-    return Change::none;
-  }
+  const std::optional<RecordView> found = find(position, get.key);
+  if (tell_unless_due(found, now.wall, sink)) return Change::none;
   if (refuses_write(sink)) return Change::none;
   propose_removal(position, {get.key, found->expiry_ms});
   sink.on_outcome(Outcome::not_found);

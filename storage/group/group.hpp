@@ -34,6 +34,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/time.hpp"
 #include "storage/group/arc_records.hpp"
@@ -74,6 +75,15 @@ class Group {
   // record that is larger than scan_answer_bytes_max comes alone. REQUIRES: as above.
   ScanStep scan(Now now, const Scan& scan);
 
+  // A get that changes nothing, not even what is due: false, and no call of the sink, where it
+  // would have to. REQUIRES: as above.
+  bool try_read(Now now, Position position, std::string_view key, ResultSink& sink);
+
+  // An operation on the position comes soon. REQUIRES: it is in the arc.
+  void expect(Position position, ArcRecords::Expected& expected) const {
+    expected.add(records_, position);
+  }
+
   // Removes at most `records_max` due records, going on where the call before stopped, and returns
   // how many; see GroupOptions.
   std::size_t sweep(Now now, std::size_t records_max);
@@ -109,6 +119,7 @@ class Group {
   void audit() const { records_.audit(); }
 
  private:
+  std::optional<RecordView> find(Position position, std::string_view key);
   Change execute_one(Now now, Position position, const Get& get, ResultSink& sink);
   Change execute_one(Now now, Position position, const Put& put, ResultSink& sink);
   Change execute_one(Now now, Position position, const Erase& erase, ResultSink& sink);

@@ -20,6 +20,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/keyed_hash.hpp"
@@ -89,6 +91,15 @@ class GroupHost {
   // pointer is good until the next call. nullptr, and nothing happened, if the arc is not served
   // here. REQUIRES: !problem(operation).
   const View* execute(Now now, const Operation& operation, ResultSink& sink, GroupOutbox& out);
+
+  // Operations on these keys come soon: asks for the memory that they need, as far as they are
+  // served here. REQUIRES: at most keys_expected_max.
+  void expect(std::span<const std::string_view> keys) const;
+
+  // Gets of the first of these keys, as many as can be answered here and now and change nothing:
+  // one call of the sink each, while it takes more. Returns how many. REQUIRES: at most
+  // keys_expected_max.
+  std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink);
 
   // One step of a scan, within the arc that holds its cursor's position; see Group::scan().
   const View* scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& out);

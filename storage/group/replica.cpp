@@ -31,12 +31,6 @@ struct CommandOf {
   Command operator()(const Add& add) const { return add; }
 };
 
-void tell(const OpResult& result, ResultSink& sink) {
-  if (result.error) return sink.on_error(*result.error);
-  if (!result.value) return sink.on_outcome(result.outcome);
-  sink.on_value(result.outcome, result.value->type, result.value->bytes, result.expiry_ms);
-}
-
 GroupName name_of(const View& view) {
   return {view.arc.end, view.number.generation, view.number.claimant};
 }
@@ -83,10 +77,15 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
 
 // The primary.
 
+// May it answer for the position now? Not for what a split that is under way takes off.
+bool Replica::serves(Now now, Position position) const {
+  const bool splits_off = splits_at_ && contains(Arc{arc().begin, *splits_at_}, position);
+  return !splits_off && raft_.may_serve(now);
+}
+
 std::optional<Replica::Executed> Replica::recall(Now now, Position position, const Asked& asked,
                                                  ResultSink& sink) {
-  const bool splits_off = splits_at_ && contains(Arc{arc().begin, *splits_at_}, position);
-  if (!asked.stamp || splits_off || !raft_.may_serve(now)) return std::nullopt;
+  if (!asked.stamp || !serves(now, position)) return std::nullopt;
   const Stamp& stamp = *asked.stamp;
   if (const auto result = results_.find(stamp)) {
     tell(*result, sink);
@@ -114,8 +113,7 @@ std::optional<Replica::Executed> Replica::recall(Now now, Position position, con
 Replica::Executed Replica::execute(Now now, Position position, const Operation& operation,
                                    const Asked& asked, ResultSink& sink) {
   HOPRING_CHECK(leads() && contains(arc(), position));
-  const bool splits_off = splits_at_ && contains(Arc{arc().begin, *splits_at_}, position);
-  if (!raft_.may_serve(now) || splits_off) {
+  if (!serves(now, position)) {
     sink.on_error(OpError::moving);
     return Executed::answered;
   }

@@ -115,6 +115,9 @@ class Replica {
   // recall() has found nothing.
   Executed execute(Now now, Position position, const Operation& operation, const Asked& asked,
                    ResultSink& sink);
+  // A get that can be answered here and now, and changes nothing: false, and no call of the sink,
+  // where it cannot. REQUIRES: `position` is the key's and in the arc.
+  bool try_read(Now now, Position position, std::string_view key, ResultSink& sink);
   // Nor does it read for anybody while too many reads wait already: they are `overloaded`.
   bool has_room_to_read() const noexcept { return held_.has_room(); }
   // nullopt, and nothing happened, if it may not serve now. Pending: the step may be told if
@@ -229,6 +232,8 @@ class Replica {
     std::uint64_t index = 0;
   };
 
+  bool serves(Now now, Position position) const;
+  std::optional<RecordView> find(Position position, std::string_view key);
   Executed read(Now now, Position position, const Get& get, const Asked& asked, ResultSink& sink);
   Executed read_and_hold(Now now, Position position, const Get& get, const Asked& asked,
                          ResultSink& sink);

@@ -1,6 +1,7 @@
 #include "storage/group/replica_host.hpp"
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -122,6 +123,35 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   replica->flush(now, out);
   settle(now, *replica, out);
   return {&replica->view(), true, {}};
+}
+
+void ReplicaHost::expect(std::span<const std::string_view> keys) const {
+  ArcRecords::Expected expected;
+  for (const std::string_view key : keys) {
+    const Position position{hash_(key)};
+    if (const Replica* replica = at(position)) expected.add(replica->records(), position);
+  }
+  expected.ask();
+}
+
+std::size_t ReplicaHost::try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) {
+  notice_pause(now);
+  std::array<std::pair<Replica*, Position>, keys_expected_max> places;
+  ArcRecords::Expected expected;
+  std::size_t count = 0;
+  for (const std::string_view key : keys) {
+    const Position position{hash_(key)};
+    Replica* const replica = is_key(key) ? at(position) : nullptr;
+    if (replica == nullptr) break;
+    expected.add(replica->records(), position);
+    places[count++] = {replica, position};
+  }
+  if (count > 1) expected.ask();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto [replica, position] = places[i];
+    if (!sink.takes_more() || !replica->try_read(now, position, keys[i], sink)) return i;
+  }
+  return count;
 }
 
 ReplicaHost::Execution ReplicaHost::scan(Now now, const Scan& scan, std::uint64_t waiter,

@@ -19,6 +19,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/keyed_hash.hpp"
@@ -58,6 +60,13 @@ class ReplicaHost {
   // REQUIRES: !problem(operation).
   Execution execute(Now now, const Operation& operation, const Replica::Asked& asked,
                     ResultSink& sink, GroupOutbox& out);
+  // As GroupHost::expect().
+  void expect(std::span<const std::string_view> keys) const;
+
+  // Gets of the first of these keys, as many as can be answered here and now and change nothing:
+  // one call of the sink each, while it takes more. Returns how many. REQUIRES: at most
+  // keys_expected_max.
+  std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink);
   // No view: not led here, or it may not serve now. Pending: the step may be told if Answered to
   // `waiter` brings no error.
   Execution scan(Now now, const Scan& scan, std::uint64_t waiter, ScanStep& step, GroupOutbox& out);

@@ -25,20 +25,21 @@ Replica::Executed Replica::read(Now now, Position position, const Get& get, cons
     waiters_.push_back({waiters_.back().index, asked.waiter, get});
     return Executed::pending;
   }
-  const std::optional<RecordView> found = options_->pool.keeps_ages
-                                              ? records_.find_and_mark(position, get.key)
-                                              : records_.find(position, get.key);
-  if (!found) {
-    sink.on_outcome(Outcome::not_found);
-  } else if (!is_due(*found, now.wall)) {
-    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
-                  found->expiry_ms);
-  } else {
-    const Executed executed = propose(now, RemoveExpired{get.key, found->expiry_ms}, asked, sink);
-    if (executed == Executed::pending) waiters_.back().get = get;
-    return executed;
-  }
-  return Executed::answered;
+  const std::optional<RecordView> found = find(position, get.key);
+  if (tell_unless_due(found, now.wall, sink)) return Executed::answered;
+  const Executed executed = propose(now, RemoveExpired{get.key, found->expiry_ms}, asked, sink);
+  if (executed == Executed::pending) waiters_.back().get = get;
+  return executed;
+}
+
+std::optional<RecordView> Replica::find(Position position, std::string_view key) {
+  return options_->pool.keeps_ages ? records_.find_and_mark(position, key)
+                                   : records_.find(position, key);
+}
+
+bool Replica::try_read(Now now, Position position, std::string_view key, ResultSink& sink) {
+  if (!leads() || options_->reads_by_majority || !serves(now, position)) return false;
+  return tell_unless_due(find(position, key), now.wall, sink);
 }
 
 // What is read now is told when a majority has confirmed that nobody else was primary by now.

@@ -29,6 +29,16 @@ std::optional<ScanCursor> cursor_after(Position end) {
 
 }  // namespace
 
+bool tell_unless_due(const std::optional<RecordView>& found, WallTime now, ResultSink& sink) {
+  if (!found) {
+    sink.on_outcome(Outcome::not_found);
+    return true;
+  }
+  if (is_due(*found, now)) return false;
+  sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value, found->expiry_ms);
+  return true;
+}
+
 bool is_due(const RecordView& record, WallTime now) {
   return record.expiry_ms != 0 && record.expiry_ms <= now.ms_since_epoch;
 }

@@ -14,6 +14,8 @@
 namespace hopring {
 
 bool is_due(const RecordView& record, WallTime now);
+// Tells what a get finds. False, and no call of the sink: the record is due, and is to be removed.
+bool tell_unless_due(const std::optional<RecordView>& found, WallTime now, ResultSink& sink);
 
 // As it stands in an entry: the primary's now is the only one that counts.
 Expiry absolute(const Expiry& expiry, WallTime now);

@@ -100,6 +100,10 @@ struct Add {
   friend bool operator==(const Add&, const Add&) = default;
 };
 
+// Keys that may be announced before operations on them come: as many lines of memory as a processor
+// has on order at once.
+inline constexpr std::size_t keys_expected_max = 16;
+
 using Operation = std::variant<Get, Put, Erase, CompareAndSet, Add>;
 
 const std::string& key_of(const Operation& operation);
@@ -146,6 +150,27 @@ class ResultSink {
  protected:
   ~ResultSink() = default;
 };
+
+// Where the results of several reads go, in their order.
+class ReadSink : public ResultSink {
+ public:
+  // Asked before each read.
+  virtual bool takes_more() const = 0;
+
+ protected:
+  ~ReadSink() = default;
+};
+
+// As whoever made the result would have told it.
+inline void tell(const OpResult& result, ResultSink& sink) {
+  if (result.error) {
+    sink.on_error(*result.error);
+  } else if (result.value) {
+    sink.on_value(result.outcome, result.value->type, result.value->bytes, result.expiry_ms);
+  } else {
+    sink.on_outcome(result.outcome);
+  }
+}
 
 class OpResultSink final : public ResultSink {
  public:

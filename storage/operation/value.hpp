@@ -5,11 +5,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace hopring {
 
 inline constexpr std::size_t key_bytes_max = 65535;  // a record's header holds 16 bits of length
 inline constexpr std::size_t value_bytes_max_default = std::size_t{16} << 20;
+
+inline bool is_key(std::string_view bytes) noexcept {
+  return !bytes.empty() && bytes.size() <= key_bytes_max;
+}
 
 enum class ValueType : std::uint8_t {
   string,    // any bytes

@@ -123,6 +123,22 @@ class HopscotchTable {
   template <class Visit>
   void find_each(std::span<const Lookup> lookups, Visit&& visit) const;
 
+  // A lookup of one of several tables that comes soon: what find() will read is under way when it
+  // comes. The second step waits for what the first one has asked for, so each is taken for all
+  // lookups before the next one. REQUIRES: the table does not change between the steps.
+  class Ahead {
+   public:
+    Ahead() = default;
+    [[gnu::always_inline]] Ahead(const HopscotchTable& table, std::uint64_t position) noexcept
+        : start_(table.directory_.start_of(position)) {
+      Segment::prefetch_home(start_);
+    }
+    [[gnu::always_inline]] void go_on() const noexcept { (void)Segment::prefetch_likely(start_); }
+
+   private:
+    Segment::Start start_{};
+  };
+
   // The record to remove so that one more can be stored: the least recently used of the segment
   // that holds `near`, but for `spared` (none if its key is empty). What a record in the same
   // segment leaves can be used at once; segments hold so many that the least recently used of one

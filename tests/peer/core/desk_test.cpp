@@ -110,7 +110,10 @@ BOOST_AUTO_TEST_CASE(what_another_shard_serves_is_an_errand_to_its_desk) {
 BOOST_AUTO_TEST_CASE(one_operation_is_tried_here_and_nowhere_else) {
   OpResult told;
   const auto attempt = [&](const std::string& key) {
-    return desks[0].try_execute(now, asker, put(key), told, out);
+    OpResultSink sink;
+    const auto tried = desks[0].try_execute(now, asker, put(key), sink, out);
+    told = sink.result;
+    return tried;
   };
   BOOST_TEST((attempt(key_in(0)) == Shard::Executed::answered));
   BOOST_TEST((told.error == OpError::moving));  // a fresh ring takes no writes
@@ -133,8 +136,8 @@ BOOST_AUTO_TEST_CASE(an_operation_that_was_tried_and_waits_is_answered_later) {
   GroupOutbox news;
   for (Shard& shard : shards) shard.on(now, EnterRing{ring}, news);
   serve_three_cells();
-  OpResult told;
-  const auto tried = desks[0].try_execute(now, asker, put(key_in(0)), told, out);
+  OpResultSink sink;
+  const auto tried = desks[0].try_execute(now, asker, put(key_in(0)), sink, out);
   BOOST_TEST((tried == Shard::Executed::pending));
   BOOST_TEST(desks[0].waiting() == 1u);
   desks[0].take_answers(out);

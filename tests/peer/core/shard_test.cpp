@@ -71,8 +71,8 @@ BOOST_AUTO_TEST_CASE(the_shards_share_the_cells_in_turn) {
 BOOST_AUTO_TEST_CASE(before_it_has_entered_a_ring_it_does_nothing) {
   BOOST_TEST(tell(OpenArc{own(0)}).empty());
   BOOST_TEST(shard.host() == nullptr);
-  OpResult result;
-  const auto executed = shard.execute(now, Get{"k"}, {}, {result}, news);
+  OpResultSink sink;
+  const auto executed = shard.execute(now, Get{"k"}, {}, sink, {}, news);
   BOOST_TEST((executed == Shard::Executed::unserved));
   BOOST_TEST(shard.next_deadline() == Time::never());
 }
@@ -117,9 +117,9 @@ BOOST_AUTO_TEST_CASE(news_of_arcs_that_change_tell_what_they_hold) {
   tell(OpenArc{own(1)});
   std::uint64_t keys = 0;
   for (int i = 0; keys < 100; ++i) {
-    OpResult result;
+    OpResultSink sink;
     const Put put{"key" + std::to_string(i), Value{ValueType::string, "v"}, {}};
-    const auto executed = shard.execute(now, put, {}, {result}, news);
+    const auto executed = shard.execute(now, put, {}, sink, {}, news);
     if (executed == Shard::Executed::answered) ++keys;
   }
   const ShardNews told =

@@ -22,13 +22,26 @@ class MapKeyspace final : public resp::Keyspace {
     Operation operation;
   };
 
-  std::optional<OpResult> execute(Now now, const resp::Call& call, Operation&& operation) override {
+  bool execute(Now now, const resp::Call& call, Operation& operation, ResultSink& sink) override {
     ++executed;
     if (is_slow) {
       waiting.push_back({call, std::move(operation)});
-      return std::nullopt;
+      return false;
     }
-    return perform(now, operation);
+    tell(perform(now, operation), sink);
+    return true;
+  }
+  std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) override {
+    std::size_t count = 0;
+    for (; count < keys.size() && !is_slow && !next_error && sink.takes_more(); ++count) {
+      if (!is_key(keys[count])) break;
+      tell(perform(now, Get{std::string(keys[count])}), sink);
+    }
+    read_at_once += count;
+    return count;
+  }
+  void expect(std::span<const std::string_view> keys) override {
+    expected.assign(keys.begin(), keys.end());
   }
   void scan(Now, const resp::Call& call, Scan&& scan) override {
     scans.push_back({call, std::move(scan)});
@@ -81,6 +94,8 @@ class MapKeyspace final : public resp::Keyspace {
   std::optional<OpError> next_error;
   bool is_slow = false;
   std::size_t executed = 0;
+  std::size_t read_at_once = 0;
+  std::vector<std::string> expected;  // as told last
 
  private:
   static RingConfig some_config() {
@@ -98,7 +113,7 @@ class MapKeyspace final : public resp::Keyspace {
     result.outcome = outcome;
     return result;
   }
-  static OpResult tell(Outcome outcome, const Record& record) {
+  static OpResult told(Outcome outcome, const Record& record) {
     return {std::nullopt, outcome, record.value, record.expiry_ms};
   }
   void write(Now now, const std::string& key, const Value& value, const Expiry& expiry) {
@@ -111,7 +126,7 @@ class MapKeyspace final : public resp::Keyspace {
 
   OpResult perform_each(Now, const Get& get) {
     const Record* record = find(get.key);
-    return record == nullptr ? outcome(Outcome::not_found) : tell(Outcome::done, *record);
+    return record == nullptr ? outcome(Outcome::not_found) : told(Outcome::done, *record);
   }
   OpResult perform_each(Now now, const Put& put) {
     const bool is_there = find(put.key) != nullptr;
@@ -123,7 +138,7 @@ class MapKeyspace final : public resp::Keyspace {
   OpResult perform_each(Now, const Erase& erase) {
     const Record* record = find(erase.key);
     if (record != nullptr && erase.expected && record->value != *erase.expected) {
-      return tell(Outcome::mismatch, *record);
+      return told(Outcome::mismatch, *record);
     }
     return outcome(records.erase(erase.key) == 1 ? Outcome::done : Outcome::not_found);
   }
@@ -132,7 +147,7 @@ class MapKeyspace final : public resp::Keyspace {
     if (record == nullptr) return outcome(Outcome::not_found);
     const bool is_other_expiry =
         cas.expected_expiry_ms && *cas.expected_expiry_ms != record->expiry_ms;
-    if (record->value != cas.expected || is_other_expiry) return tell(Outcome::mismatch, *record);
+    if (record->value != cas.expected || is_other_expiry) return told(Outcome::mismatch, *record);
     write(now, cas.key, cas.desired, cas.expiry);
     return outcome(Outcome::done);
   }
@@ -149,7 +164,7 @@ class MapKeyspace final : public resp::Keyspace {
     if (is_over) return error_result(OpError::overflow);
     number += add.delta;
     record.value = is_integer ? integer(number) : Value{ValueType::string, std::to_string(number)};
-    return tell(Outcome::done, record);
+    return told(Outcome::done, record);
   }
   static Value integer(std::int64_t number) { return {ValueType::integer, encode_integer(number)}; }
 };

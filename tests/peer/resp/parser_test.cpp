@@ -97,6 +97,37 @@ BOOST_AUTO_TEST_CASE(mistakes_are_named_in_the_words_of_redis) {
              "Protocol error: too big bulk count string");
 }
 
+BOOST_AUTO_TEST_CASE(a_pipeline_is_read_ahead) {
+  std::string pipeline;
+  for (std::size_t i = 0; i < requests_ahead_max + 3; ++i) {
+    pipeline += "*2\r\n$3\r\nGET\r\n$1\r\n" + std::string(1, static_cast<char>('a' + i)) + "\r\n";
+  }
+  Parser parser;
+  BOOST_REQUIRE((parser.next(pipeline) == Parser::Found::request));
+  BOOST_TEST(parser.ahead() == requests_ahead_max);
+  std::string keys;
+  parser.for_each_ahead(pipeline, [&](const Arguments& arguments) {
+    keys += arguments[1];
+    return keys.size() < 3;
+  });
+  BOOST_TEST(keys == "abc");
+  pipeline.erase(0, parser.take());
+  BOOST_TEST(parser.ahead() == requests_ahead_max - 1);
+  BOOST_TEST(parser.arguments(pipeline)[1] == "b");
+  for (std::size_t i = 1; i < requests_ahead_max; ++i) pipeline.erase(0, parser.take());
+  BOOST_REQUIRE((parser.next(pipeline) == Parser::Found::request));
+  BOOST_TEST(parser.ahead() == 3u);
+  BOOST_TEST(parser.arguments(pipeline)[1] == "q");
+}
+
+BOOST_AUTO_TEST_CASE(requests_of_many_arguments_are_read_one_at_a_time) {
+  std::string request = "*257\r\n";
+  for (int i = 0; i < 257; ++i) request += "$1\r\nx\r\n";
+  Parser parser;
+  BOOST_REQUIRE((parser.next(request + request) == Parser::Found::request));
+  BOOST_TEST(parser.ahead() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(what_follows_an_error_is_not_looked_at) {
   const Parsed parsed = parse("PING\r\n*1\r\n!\r\nPING\r\n");
   BOOST_TEST(parsed.requests.size() == 1);

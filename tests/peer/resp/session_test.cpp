@@ -40,6 +40,47 @@ BOOST_AUTO_TEST_CASE(errors_say_whether_anything_may_have_happened) {
   BOOST_TEST(say("MSET a 1 b 2\n").starts_with("-UNKNOWN some of the keys"));
 }
 
+std::string request(const std::vector<std::string>& words) {
+  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
+  for (const std::string& word : words) {
+    bytes += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+  }
+  return bytes;
+}
+
+BOOST_AUTO_TEST_CASE(gets_of_a_pipeline_are_answered_together) {
+  const std::string get = request({"GET", "k"});
+  BOOST_TEST(say(request({"SET", "k", "v"}) + get + get) == "+OK\r\n$1\r\nv\r\n$1\r\nv\r\n");
+  BOOST_TEST(keyspace.read_at_once == 2u);
+  BOOST_TEST(say(get + request({"get", "none"}) + request({"DEL", "k"}) + get) ==
+             "$1\r\nv\r\n$-1\r\n:1\r\n$-1\r\n");
+  BOOST_TEST(keyspace.read_at_once == 5u);
+  BOOST_TEST(say(request({"GET", ""})) == "-ERR the empty key is not supported\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_keys_of_a_pipeline_are_announced) {
+  say(request({"SET", "a", "1"}) + request({"PING"}) + request({"INCR", "b"}));
+  BOOST_TEST((keyspace.expected == std::vector<std::string>{"a", "b"}));
+  say(request({"MGET", "x", "y"}));
+  BOOST_TEST((keyspace.expected == std::vector<std::string>{"x", "y"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_get_waits_for_the_write_before_it) {
+  keyspace.is_slow = true;
+  BOOST_TEST(say(request({"SET", "k", "v"}) + request({"GET", "k"})) == "");
+  keyspace.is_slow = false;
+  BOOST_TEST(end(0) == "+OK\r\n$1\r\nv\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(replies_to_gets_stop_at_the_mark) {
+  keyspace.records["k"].value.bytes = std::string(mark, 'v');
+  const std::string bytes = request({"GET", "k"}) + request({"GET", "k"}) + request({"GET", "k"});
+  std::string out;
+  const Session::Taken taken = session.on_bytes(now, bytes, mark, out);
+  BOOST_TEST(taken.bytes == request({"GET", "k"}).size());
+  BOOST_TEST(!taken.is_all);
+}
+
 BOOST_AUTO_TEST_CASE(a_connection_says_who_it_is) {
   BOOST_TEST(say("PING\nPING hi\nECHO 'a b'\n") == "+PONG\r\n$2\r\nhi\r\n$3\r\na b\r\n");
   BOOST_TEST(say("CLIENT ID\nCLIENT GETNAME\nCLIENT SETNAME me\nCLIENT GETNAME\n") ==

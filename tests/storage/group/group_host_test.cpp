@@ -89,6 +89,27 @@ BOOST_AUTO_TEST_CASE(a_due_record_is_never_seen) {
   BOOST_TEST(host.counters().records_expired == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_can_be_answered_at_once_is_and_nothing_is_changed) {
+  open(equal_arc(1, 4));
+  Put put = put_string("k", "v");
+  for (int i = 0; contains(equal_arc(1, 4), position_of(test_hash_key, put.key)) == false; ++i) {
+    put.key = name(i);
+  }
+  BOOST_TEST((try_read(host, now, put.key)->outcome == Outcome::not_found));
+  put.expiry = {Expiry::Kind::after, 100};
+  execute(put);
+  BOOST_TEST(try_read(host, now, put.key)->value->bytes == "v");
+  now = at(100ms);
+  BOOST_TEST(!try_read(host, now, put.key).has_value(), "it is due: somebody has to remove it");
+  BOOST_TEST(keys() == 1u);
+  for (const std::string& key : {std::string(), std::string(key_bytes_max + 1, 'k')}) {
+    BOOST_TEST(!try_read(host, now, key).has_value());
+  }
+  int elsewhere = 0;
+  while (contains(equal_arc(1, 4), position_of(test_hash_key, name(elsewhere)))) ++elsewhere;
+  BOOST_TEST(!try_read(host, now, name(elsewhere)).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(sweeps_remove_what_nobody_asks_for_a_bounded_number_at_a_time) {
   open(whole_ring());
   for (int i = 0; i < 1000; ++i) {

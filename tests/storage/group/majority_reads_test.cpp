@@ -85,12 +85,16 @@ struct Trio {
   // Its number; its answer, if there is one yet, is in `answers`.
   std::uint64_t ask(std::size_t to, const Operation& operation, bool after_writes = false) {
     const std::uint64_t waiter = ++asked;
+    const auto* const get = std::get_if<Get>(&operation);
+    const auto at_once = get != nullptr ? try_read(*hosts[to], clock(to), get->key) : std::nullopt;
     in(to, [&](ReplicaHost& host, GroupOutbox& out) {
       OpResultSink sink;
       const auto executed =
           host.execute(clock(to), operation, {waiter, after_writes, std::nullopt}, sink, out);
       BOOST_REQUIRE(executed.view != nullptr);
       if (!executed.is_pending) answers[waiter] = sink.result;
+      // Two ways, one answer; only what comes after writes of its own batch may have to wait.
+      BOOST_TEST((!at_once || after_writes || (!executed.is_pending && *at_once == sink.result)));
     });
     return waiter;
   }

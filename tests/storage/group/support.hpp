@@ -2,6 +2,7 @@
 
 // What the tests of groups share: peers, times, hosts, and an operation's result in one line.
 
+#include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <optional>
@@ -71,6 +72,25 @@ inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
   return all;
 }
 
+// What the host answers of this key here and now; nullopt: it does not.
+template <class Host>
+std::optional<OpResult> try_read(Host& host, Now now, const std::string& key) {
+  struct Sink final : ReadSink {
+    void on_outcome(Outcome outcome) override { sink.on_outcome(outcome); }
+    void on_value(Outcome outcome, ValueType type, std::string_view bytes,
+                  std::int64_t expiry_ms) override {
+      sink.on_value(outcome, type, bytes, expiry_ms);
+    }
+    void on_error(OpError error) override { sink.on_error(error); }
+    bool takes_more() const override { return true; }
+    OpResultSink sink;
+  };
+  Sink sink;
+  const std::string_view keys[] = {key};
+  if (host.try_read(now, keys, sink) == 0) return std::nullopt;
+  return sink.sink.result;
+}
+
 // A host whose clock the test moves.
 struct TestHost {
   explicit TestHost(std::uint16_t n, GroupOptions options = {})
@@ -78,8 +98,12 @@ struct TestHost {
 
   // nullopt: not mine.
   std::optional<OpResult> execute(const Operation& operation) {
+    const auto* const read = std::get_if<Get>(&operation);
+    const auto at_once = read != nullptr ? try_read(host, now, read->key) : std::nullopt;
     OpResultSink sink;
-    if (host.execute(now, operation, sink, out) == nullptr) return std::nullopt;
+    const bool is_mine = host.execute(now, operation, sink, out) != nullptr;
+    BOOST_TEST((!at_once || (is_mine && *at_once == sink.result)));  // two ways, one answer
+    if (!is_mine) return std::nullopt;
     return sink.result;
   }
 

@@ -10,7 +10,7 @@
 #include "base/keyed_hash.hpp"
 #include "tests/bench/resident.hpp"
 #include "tests/bench/workload.hpp"
-#include "tests/storage/table/counted_memory.hpp"
+#include "tests/support/counted_memory.hpp"
 #include "tests/storage/table/table_fixture.hpp"
 
 using namespace hopring;

@@ -5,7 +5,7 @@
 #include <boost/test/unit_test.hpp>
 #include <ctime>
 
-#include "tests/storage/table/counted_memory.hpp"
+#include "tests/support/counted_memory.hpp"
 #include "tests/storage/table/table_fixture.hpp"
 
 using namespace hopring;

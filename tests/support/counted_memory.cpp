@@ -1,4 +1,4 @@
-#include "tests/storage/table/counted_memory.hpp"
+#include "tests/support/counted_memory.hpp"
 
 #include <malloc.h>
 
@@ -17,6 +17,7 @@ constexpr std::size_t alignment_usual = 16;
 // Atomic: the thread that touches memory ahead allocates too.
 std::atomic<std::size_t> allocated = 0;
 std::atomic<std::size_t> peak = 0;
+std::atomic<std::uint64_t> calls = 0;
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
   void* const data =
@@ -24,6 +25,7 @@ void* allocate(std::size_t size, std::size_t alignment) noexcept {
           ? std::malloc(size)
           : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (data == nullptr) return nullptr;
+  ++calls;
   const std::size_t bytes = ::malloc_usable_size(data) + own_word_bytes;
   const std::size_t now = allocated.fetch_add(bytes) + bytes;
   peak = std::max(peak.load(), now);
@@ -46,6 +48,8 @@ void* allocate_or_throw(std::size_t size, std::size_t alignment) {
 }  // namespace
 
 std::size_t allocated_bytes() noexcept { return allocated; }
+
+std::uint64_t allocations() noexcept { return calls; }
 
 std::size_t take_allocated_peak() noexcept { return peak.exchange(allocated); }
 
