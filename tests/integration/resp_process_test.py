@@ -434,8 +434,9 @@ class LoadTest(RespRingTest):
 
     def test_who_is_not_there_is_said(self) -> None:
         for speech in ((), ("--resp",), ("--memcached",)):
-            done = subprocess.run([self.bin_dir / "hopring-bench", "net", "--at", "127.0.0.1:1",
-                                   "--seconds", "0.5", *speech], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [self.bin_dir / "hopring-bench", "net", "--at", "127.0.0.1:1", "--seconds", "0.5",
+                 *speech], capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 

@@ -10,8 +10,8 @@
 #include "base/keyed_hash.hpp"
 #include "tests/bench/resident.hpp"
 #include "tests/bench/workload.hpp"
-#include "tests/support/counted_memory.hpp"
 #include "tests/storage/table/table_fixture.hpp"
+#include "tests/support/counted_memory.hpp"
 
 using namespace hopring;
 

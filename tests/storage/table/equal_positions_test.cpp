@@ -5,8 +5,8 @@
 #include <boost/test/unit_test.hpp>
 #include <ctime>
 
-#include "tests/support/counted_memory.hpp"
 #include "tests/storage/table/table_fixture.hpp"
+#include "tests/support/counted_memory.hpp"
 
 using namespace hopring;
 
