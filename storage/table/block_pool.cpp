@@ -80,11 +80,15 @@ bool BlockPool::can_lend(std::size_t bytes) noexcept {
   return has_hole(bytes) || spare_blocks_ > 0 || admits(options_.block_bytes);
 }
 
+bool BlockPool::is_lonely(const Piece& piece) const noexcept {
+  if (piece.block < alone || piece.block == packed) return false;
+  return arena_.bytes_kept_by({piece.data, piece.block - alone}, piece.bytes) * 2 >= piece.bytes;
+}
+
 Piece BlockPool::move_alone(Piece piece) noexcept {
-  if (piece.block < alone || piece.block == packed) return piece;
+  if (!is_lonely(piece)) return piece;
   const PageArena::Taken old{piece.data, piece.block - alone};
   const std::size_t kept = arena_.bytes_kept_by(old, piece.bytes);
-  if (kept * 2 < piece.bytes) return piece;
   const PageArena::Place place = arena_.place_for(piece.bytes);
   if (kept < place.fresh_bytes + piece.bytes / 2) return piece;
   if (place.fresh_bytes > 0 && !admits(place.fresh_bytes)) return piece;

@@ -109,8 +109,11 @@ class BlockPool {
   // Are there so many holes between pieces that lie in no block that it is worth to move_alone()?
   bool has_sparse_pages() const noexcept { return arena_.is_wasteful(); }
 
-  // Copies a piece of lend_alone() to where it shares pages with others, and takes the old one
-  // back, if that wins at least half of its size. Else returns `piece`, and nothing has changed.
+  // Are half as many bytes as it has resident for a piece of lend_alone() and nothing else?
+  bool is_lonely(const Piece& piece) const noexcept;
+
+  // Copies it to where it shares pages with others, and takes the old one back, if that wins at
+  // least half of its size. Else returns `piece`, and nothing has changed.
   [[nodiscard]] Piece move_alone(Piece piece) noexcept;
 
   // Takes back what lend() gave; `piece` may be without data.

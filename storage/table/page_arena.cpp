@@ -10,7 +10,8 @@
 namespace hopring {
 
 namespace {
-constexpr std::align_val_t page{PageArena::page_bytes};
+constexpr std::align_val_t page_alignment{PageArena::page_bytes};
+constexpr std::size_t nowhere = ~std::size_t{0};
 
 constexpr std::size_t whole_pages(std::size_t bytes) {
   return (bytes + PageArena::page_bytes - 1) / PageArena::page_bytes * PageArena::page_bytes;
@@ -24,18 +25,23 @@ PageArena::~PageArena() {
   while (lists_[free_list] != no_region) drop_region(lists_[free_list], region_bytes);
 }
 
-PageArena::Place PageArena::place_for(std::size_t bytes) const noexcept {
-  if (is_alone(bytes)) return {no_region, 0, whole_pages(bytes)};
+// Where a region turns out to have no such run, it says so from then on.
+PageArena::Place PageArena::place_for(std::size_t bytes) noexcept {
+  if (is_alone(bytes)) return {no_region, 0, whole_pages(bytes), 0};
   const unsigned units = units_of(bytes);
-  const std::uint32_t region = region_with_run(units);
-  if (region == no_region) return {no_region, 0, whole_pages(bytes)};
-  const Free& free = *regions_[region].free;
-  const Run run = tightest_run(free, units);
-  const unsigned last = run.end() - units;
-  const std::size_t fresh = own_pages(free, {run.first, units}).count * page_bytes;
-  const std::size_t fresh_at_end = own_pages(free, {last, units}).count * page_bytes;
-  if (fresh_at_end < fresh) return {region, last, fresh_at_end};
-  return {region, run.first, fresh};
+  while (true) {
+    const std::uint32_t region = region_with_run(units);
+    if (region == no_region) {
+      return {no_region, 0, whole_pages(bytes), units_per_region - units};
+    }
+    Place place = best_place(*regions_[region].free, units);
+    if (place.fresh_bytes != nowhere) {
+      place.region = region;
+      place.longest = std::min<unsigned>(place.longest, regions_[region].longest);
+      return place;
+    }
+    set_longest(region, units - 1);
+  }
 }
 
 PageArena::Taken PageArena::take(const Place& place, std::size_t bytes) noexcept {
@@ -50,7 +56,7 @@ PageArena::Taken PageArena::take(const Place& place, std::size_t bytes) noexcept
     Region& region = regions_[taken.region];
     taken.data = region.data + place.first * unit_bytes;
     set(*region.free, {place.first, units_of(bytes)}, false);
-    set_longest(taken.region, longest_run(*region.free));
+    set_longest(taken.region, place.longest);
   }
   lent_bytes_ += cost_of(bytes);
   resident_bytes_ += place.fresh_bytes;
@@ -177,12 +183,12 @@ void PageArena::unlink(std::uint32_t index) noexcept {
 
 void* PageArena::take_pages(std::size_t bytes) noexcept {
   if (source_.take != nullptr) return source_.take(source_.context, bytes);
-  return ::operator new(bytes, page, std::nothrow);
+  return ::operator new(bytes, page_alignment, std::nothrow);
 }
 
 void PageArena::give_pages_back(void* data, std::size_t bytes) noexcept {
   if (source_.give_back != nullptr) return source_.give_back(source_.context, data, bytes);
-  ::operator delete(data, page);
+  ::operator delete(data, page_alignment);
 }
 
 // Gives up the pages of a run that is free now where nothing else of them is lent.
@@ -210,7 +216,8 @@ PageArena::Run PageArena::own_pages(const Free& free, Run run) noexcept {
 
 PageArena::Run PageArena::run_of(const Region& region, const Taken& piece,
                                  std::size_t bytes) noexcept {
-  return {static_cast<unsigned>((piece.data - region.data) / unit_bytes), units_of(bytes)};
+  const auto offset = static_cast<std::size_t>(piece.data - region.data);
+  return {static_cast<unsigned>(offset / unit_bytes), units_of(bytes)};
 }
 
 // REQUIRES: all in one page.
@@ -265,22 +272,49 @@ PageArena::Run PageArena::next_run(const Free& free, unsigned from) noexcept {
   return {};
 }
 
-unsigned PageArena::longest_run(const Free& free) noexcept {
-  unsigned longest = 0;
-  for (Run run = next_run(free, 0); run.count > 0; run = next_run(free, run.end())) {
-    longest = std::max(longest, run.count);
+// Bit i <=> a run of `units` free ones starts at unit i. REQUIRES: units are not alone.
+PageArena::Free PageArena::starts_of_runs(const Free& free, unsigned units) noexcept {
+  constexpr std::size_t words_max = units_per_region / 4 / bits;  // by which a step looks ahead
+  std::array<std::uint64_t, std::tuple_size_v<Free> + words_max + 1> starts;
+  std::fill(std::copy(free.begin(), free.end(), starts.begin()), starts.end(), 0);
+  for (unsigned length = 1; length < units;) {
+    const unsigned step = std::min(length, units - length);
+    const std::uint64_t* const ahead = starts.data() + step / bits;
+    if (const unsigned shift = step % bits; shift == 0) {
+      for (std::size_t i = 0; i < free.size(); ++i) starts[i] &= ahead[i];
+    } else {
+      for (std::size_t i = 0; i < free.size(); ++i) {
+        starts[i] &= ahead[i] >> shift | ahead[i + 1] << (bits - shift);
+      }
+    }
+    length += step;
   }
-  return longest;
+  Free found;
+  std::copy_n(starts.begin(), found.size(), found.begin());
+  return found;
 }
 
-// REQUIRES: there is one of so many units.
-PageArena::Run PageArena::tightest_run(const Free& free, unsigned units) noexcept {
-  Run best;
-  for (Run run = next_run(free, 0); run.count > 0; run = next_run(free, run.end())) {
-    if (run.count < units || (best.count > 0 && run.count >= best.count)) continue;
-    best = run;
-    if (best.count == units) break;
+// At one end of the run where that makes the fewest pages resident, of several the shortest.
+// Its fresh_bytes are `nowhere` if no run is long enough.
+PageArena::Place PageArena::best_place(const Free& free, unsigned units) noexcept {
+  const Free starts = starts_of_runs(free, units);
+  Place best{no_region, 0, nowhere, 0};
+  unsigned taken = 0;  // length of the run of `best`
+  unsigned longest = 0;
+  unsigned second = 0;
+  for (Run run = next_run(starts, 0); run.count > 0; run = next_run(starts, run.end())) {
+    const unsigned length = run.count + units - 1;
+    second = std::max(second, std::min(longest, length));
+    longest = std::max(longest, length);
+    for (const unsigned first : {run.first, run.end() - 1}) {
+      const std::size_t fresh = own_pages(free, {first, units}).count * page_bytes;
+      if (fresh > best.fresh_bytes || (fresh == best.fresh_bytes && length >= taken)) continue;
+      best = {no_region, first, fresh, 0};
+      taken = length;
+    }
   }
+  const unsigned left = taken == longest ? std::max(second, taken - units) : longest;
+  best.longest = std::max(left, units - 1);  // shorter runs have not been looked at
   return best;
 }
 
@@ -296,8 +330,12 @@ void PageArena::audit() const {
       seen[i] = true;
       HOPRING_CHECK((list == vacant_list) == (region.data == nullptr));
       if (region.free == nullptr) continue;
-      HOPRING_CHECK(region.longest == longest_run(*region.free));
+      for (Run run = next_run(*region.free, 0); run.count > 0;
+           run = next_run(*region.free, run.end())) {
+        HOPRING_CHECK(run.count <= region.longest);
+      }
       HOPRING_CHECK(list == list_of(region.longest));
+      HOPRING_CHECK((list == free_list) == (end_of_run(*region.free, 0) == units_per_region));
       wholly_free += list == free_list ? 1 : 0;
       for (const std::uint64_t word : *region.free) {
         lent += (bits - static_cast<unsigned>(std::popcount(word))) * unit_bytes;

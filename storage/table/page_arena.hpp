@@ -11,15 +11,16 @@
 // A page is resident as long as one of its units is lent, and is given up with the last one. So
 // what is resident is known, whatever has come and gone: a hole between two pieces costs less than
 // two pages, and where it is longer it is a matter of addresses, of which there are plenty. A piece
-// takes the tightest run of the tightest region: those are listed by their longest free run. What
-// is longer than half a region has a region of its own, of whole pages.
+// goes where it makes the fewest pages resident, in the tightest region: those are listed by their
+// longest free run. What is longer than half a region has a region of its own, of whole pages.
 //
 // Not thread-safe.
 //
 // Invariants (audit() checks them):
 //   (1) resident_bytes() == pages with a lent unit x page_bytes + regions of their own.
 //   (2) lent_bytes() == lent units x unit_bytes + regions of their own.
-//   (3) a region knows its longest free run, and stands in the list that this names and no other.
+//   (3) no free run of a region is longer than it says, and it stands in the list that this names
+//       and no other.
 //   (4) at most one region is wholly free.
 
 #include <array>
@@ -75,9 +76,10 @@ class PageArena {
     std::uint32_t region = no_region;  // that: in a new one
     std::uint32_t first = 0;           // of its units
     std::size_t fresh_bytes = 0;       // of pages that would become resident
+    unsigned longest = 0;              // what the region would say of its free runs
   };
   // REQUIRES: bytes > 0.
-  Place place_for(std::size_t bytes) const noexcept;
+  Place place_for(std::size_t bytes) noexcept;
 
   struct Taken {
     std::byte* data = nullptr;  // aligned to a unit
@@ -131,7 +133,7 @@ class PageArena {
     std::unique_ptr<Free> free;  // nullptr: one piece's own
     std::uint32_t previous = no_region;
     std::uint32_t next = no_region;
-    std::uint16_t longest = 0;  // free run
+    std::uint16_t longest = 0;  // no free run is longer
     std::uint8_t list = vacant_list;
   };
 
@@ -154,8 +156,8 @@ class PageArena {
   static unsigned begin_of_run(const Free& free, unsigned at) noexcept;
   static unsigned end_of_run(const Free& free, unsigned at) noexcept;
   static Run next_run(const Free& free, unsigned from) noexcept;
-  static unsigned longest_run(const Free& free) noexcept;
-  static Run tightest_run(const Free& free, unsigned units) noexcept;
+  static Free starts_of_runs(const Free& free, unsigned units) noexcept;
+  static Place best_place(const Free& free, unsigned units) noexcept;
 
   std::uint32_t region_with_run(unsigned units) const noexcept;
   Taken take_region(std::size_t bytes, bool is_shared) noexcept;

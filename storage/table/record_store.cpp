@@ -65,10 +65,12 @@ Reference RecordStore::append_large(const RecordView& record, std::size_t bytes,
 // Moves large records, those seen longest ago first, until as much has been copied as `bytes`.
 void RecordStore::move_large(std::size_t bytes, SlotArray& slots) noexcept {
   std::size_t copied = 0;
+  int tries = 0;
   for (std::size_t i = 0; i < std::min(looks_max, extents_.size()) && copied < bytes; ++i) {
     hand_ = static_cast<std::uint16_t>((hand_ + 1u) % extents_.size());
     Extent& extent = extents_[hand_];
-    if (!extent.is_large()) continue;
+    if (!extent.is_large() || !pool_->is_lonely(piece_of(extent))) continue;
+    if (++tries > tries_max) break;
     const Piece moved = pool_->move_alone(piece_of(extent));
     if (moved.data == extent.data) continue;
     extent = make_large(moved);

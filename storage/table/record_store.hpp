@@ -139,7 +139,8 @@ class RecordStore {
   static constexpr std::size_t extent_bytes_max = std::size_t{1} << offset_bits;
   static constexpr std::size_t extents_max = reference_end >> offset_bits;
   static constexpr std::size_t units_per_extent = 16;
-  static constexpr std::size_t looks_max = 16;  // see move_large()
+  static constexpr std::size_t looks_max = 64;  // of move_large(), and how many it tries to move
+  static constexpr int tries_max = 4;
   static constexpr std::uint16_t no_extent = 0xffff;
   static_assert(extents_max < no_extent);
   // The last lead is that of the list of all extents.
