@@ -82,14 +82,15 @@ BOOST_AUTO_TEST_CASE(what_is_longer_than_half_a_region_has_one_of_its_own) {
   arena.audit();
 }
 
-BOOST_AUTO_TEST_CASE(a_piece_takes_the_tightest_hole_and_the_side_that_costs_no_page) {
-  for (const std::size_t units : {16u, 20u, 16u, 18u, 16u, 50u, 2u, 32u}) lend(units * 256);
+BOOST_AUTO_TEST_CASE(a_piece_takes_the_tightest_hole_that_costs_no_page) {
+  for (const std::size_t units : {16u, 20u, 16u, 18u, 16u, 50u, 2u, 32u})
+    lend(units * PageArena::unit_bytes);
   PageArena::Taken hole = lent[3].piece;
   give_back(3);
   give_back(1);
-  BOOST_TEST(arena.place_for(17 * 256).first ==
+  BOOST_TEST(arena.place_for(17 * PageArena::unit_bytes).first ==
              static_cast<unsigned>(hole.data - lent[0].piece.data) / 256);
-  BOOST_TEST(arena.place_for(2 * 256).fresh_bytes == 0u);
+  BOOST_TEST(arena.place_for(2 * PageArena::unit_bytes).fresh_bytes == 0u);
   arena.audit();
 }
 
