@@ -1,8 +1,8 @@
 #pragma once
 
 // Keeps a process near its limit of memory: says when what is free inside malloc's heap should be
-// given back to the system. Tables know what they take; what logs, buffers and large records have
-// left between each other they do not.
+// given back to the system. Tables know what they take; what logs and buffers have left
+// between each other they do not.
 //
 // Thread rule: belongs to one thread.
 

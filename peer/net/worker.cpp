@@ -14,9 +14,10 @@ Limits share_of(const PeerOptions& options) {
   return limits;
 }
 
-GroupOptions options_with(HugePages& memory, const PeerOptions& options) {
+GroupOptions options_with(HugePages& memory, SystemPages& pages, const PeerOptions& options) {
   GroupOptions groups = group_options(options);
   groups.pool.source = source_of(memory);
+  groups.pool.pages = page_source_of(pages);
   return groups;
 }
 
@@ -32,7 +33,7 @@ Worker::Worker(boost::asio::io_context& io, std::uint32_t index, const PeerOptio
       owner_(owner),
       mailbox_(io),
       memory_(options.block_bytes, options.memory_bytes_max / options.shards),
-      shard_(options.self, options_with(memory_, options), Rng(random_word())),
+      shard_(options.self, options_with(memory_, pages_, options), Rng(random_word())),
       desk_(shard_, index, options.shards),
       visitors_(*this, limits_, log),
       alarm_(

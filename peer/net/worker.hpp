@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "base/huge_pages.hpp"
+#include "base/system_pages.hpp"
 #include "peer/core/desk.hpp"
 #include "peer/core/options.hpp"
 #include "peer/core/shard.hpp"
@@ -121,6 +122,7 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
   Owner& owner_;
   Mailbox mailbox_;
   HugePages memory_;  // of the shard's tables
+  SystemPages pages_;
   Shard shard_;
   Desk desk_;
   std::unique_ptr<RespService> resp_;  // once a visitor has spoken RESP; outlives their sessions

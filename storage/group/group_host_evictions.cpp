@@ -48,7 +48,7 @@ Change GroupHost::execute_evicting(const Write& write, GroupOutbox& out) {
 }
 
 Change GroupHost::execute_over_holes(const Write& write, std::size_t evictions, GroupOutbox& out) {
-  const std::size_t wanted = BlockPool::packed_cost(bytes_wanted(write.operation));
+  const std::size_t wanted = BlockPool::cost_alone(bytes_wanted(write.operation));
   const std::size_t bound = options_.pool.bytes_max;
   if (pool_.resident_bytes() + wanted > bound + bound / holes_part) return Change::out_of_memory;
   std::size_t freed = 0;

@@ -1,6 +1,7 @@
 #include "storage/table/block_pool.hpp"
 
 #include <bit>
+#include <cstring>
 #include <limits>
 #include <new>
 
@@ -49,21 +50,21 @@ unsigned tightest_run(std::uint64_t free, std::size_t units) {
 
 }  // namespace
 
-BlockPool::BlockPool(PoolOptions options) : options_(options) {
+BlockPool::BlockPool(PoolOptions options) : options_(options), arena_(options.pages) {
   HOPRING_CHECK(std::has_single_bit(options.block_bytes));
   HOPRING_CHECK(options.block_bytes >= 4096 && options.block_bytes <= (std::size_t{512} << 10));
   lists_.fill(none);
 }
 
 BlockPool::~BlockPool() {
-  HOPRING_CHECK(lent_bytes_ == 0);
+  HOPRING_CHECK(lent_bytes() == 0);
   HOPRING_CHECK(reserved_bytes_ == 0);
   drop_spare_blocks();
 }
 
 Piece BlockPool::lend(std::size_t bytes) noexcept {
   HOPRING_CHECK(bytes > 0 && bytes <= std::numeric_limits<std::uint32_t>::max());
-  if (!is_run(bytes)) return lend_own(bytes, no_block);
+  if (!is_run(bytes)) return lend_pages(bytes);
   const Piece piece = lend_run(bytes / unit_bytes());
   if (piece.data != nullptr) lent_bytes_ += bytes;
   return piece;
@@ -71,26 +72,43 @@ Piece BlockPool::lend(std::size_t bytes) noexcept {
 
 Piece BlockPool::lend_alone(std::size_t bytes) noexcept {
   HOPRING_CHECK(bytes > 0 && bytes <= std::numeric_limits<std::uint32_t>::max());
-  return lend_own(bytes, packed);
+  return bytes <= packed_bytes_max ? lend_packed(bytes) : lend_pages(bytes);
 }
 
 bool BlockPool::can_lend(std::size_t bytes) noexcept {
-  if (!is_run(bytes))
-    return admits(cost_of({nullptr, static_cast<std::uint32_t>(bytes), no_block}));
+  if (!is_run(bytes)) return admits(arena_.place_for(bytes).fresh_bytes);
   return has_hole(bytes) || spare_blocks_ > 0 || admits(options_.block_bytes);
+}
+
+bool BlockPool::is_lonely(const Piece& piece) const noexcept {
+  if (piece.block < alone || piece.block == packed) return false;
+  return arena_.bytes_kept_by({piece.data, piece.block - alone}, piece.bytes) * 2 >= piece.bytes;
+}
+
+Piece BlockPool::move_alone(Piece piece) noexcept {
+  if (!is_lonely(piece)) return piece;
+  const PageArena::Taken old{piece.data, piece.block - alone};
+  const std::size_t kept = arena_.bytes_kept_by(old, piece.bytes);
+  const PageArena::Place place = arena_.place_for(piece.bytes);
+  if (kept < place.fresh_bytes + piece.bytes / 2) return piece;
+  if (place.fresh_bytes > 0 && !admits(place.fresh_bytes)) return piece;
+  const PageArena::Taken taken = arena_.take(place, piece.bytes);
+  if (taken.data == nullptr) return piece;
+  std::memcpy(taken.data, old.data, piece.bytes);
+  arena_.give_back(old, piece.bytes);
+  return {taken.data, piece.bytes, alone + taken.region};
 }
 
 void BlockPool::take_back(Piece piece) noexcept {
   if (piece.data == nullptr) return;
+  if (piece.block >= alone && piece.block != packed) {
+    return arena_.give_back({piece.data, piece.block - alone}, piece.bytes);
+  }
   const std::size_t cost = cost_of(piece);
   lent_bytes_ -= cost;
-  if (piece.block == no_block || piece.block == packed) {
-    if (piece.block == packed) {
-      ::operator delete(piece.data);
-    } else {
-      ::operator delete(piece.data, cache_line);
-    }
-    own_bytes_ -= cost;
+  if (piece.block == packed) {
+    ::operator delete(piece.data);
+    packed_bytes_ -= cost;
     resident_bytes_ -= cost;
     return;
   }
@@ -134,15 +152,21 @@ Piece BlockPool::lend_run(std::size_t units) noexcept {
           index};
 }
 
-Piece BlockPool::lend_own(std::size_t bytes, std::uint32_t kind) noexcept {
-  Piece piece{nullptr, static_cast<std::uint32_t>(bytes), kind};
+Piece BlockPool::lend_pages(std::size_t bytes) noexcept {
+  const PageArena::Place place = arena_.place_for(bytes);
+  if (!admits(place.fresh_bytes)) return {};
+  const PageArena::Taken taken = arena_.take(place, bytes);
+  if (taken.data == nullptr) return {};
+  return {taken.data, static_cast<std::uint32_t>(bytes), alone + taken.region};
+}
+
+Piece BlockPool::lend_packed(std::size_t bytes) noexcept {
+  Piece piece{nullptr, static_cast<std::uint32_t>(bytes), packed};
   const std::size_t cost = cost_of(piece);
   if (!admits(cost)) return {};
-  void* const data = kind == packed ? ::operator new(bytes, std::nothrow)
-                                    : ::operator new(bytes, cache_line, std::nothrow);
-  if (data == nullptr) return {};
-  piece.data = static_cast<std::byte*>(data);
-  own_bytes_ += cost;
+  piece.data = static_cast<std::byte*>(::operator new(bytes, std::nothrow));
+  if (piece.data == nullptr) return {};
+  packed_bytes_ += cost;
   resident_bytes_ += cost;
   lent_bytes_ += cost;
   return piece;
@@ -214,7 +238,7 @@ void BlockPool::drop_spare_blocks() noexcept {
 bool BlockPool::admits(std::size_t bytes) noexcept {
   const auto fits = [&] {
     return options_.bytes_max == 0 || overdrafts_ > 0 ||
-           (bytes <= options_.bytes_max && resident_bytes_ <= options_.bytes_max - bytes);
+           (bytes <= options_.bytes_max && resident_bytes() <= options_.bytes_max - bytes);
   };
   if (!fits() && spare_blocks_ > 0) drop_spare_blocks();
   return fits();
@@ -268,8 +292,9 @@ void BlockPool::audit() const {
   HOPRING_CHECK(listed == blocks);
   HOPRING_CHECK(blocks + vacant_.size() == blocks_.size());
   HOPRING_CHECK(spare == spare_blocks_ && spare <= spare_blocks_max());
-  HOPRING_CHECK(resident_bytes_ == blocks * options_.block_bytes + own_bytes_ + reserved_bytes_);
-  HOPRING_CHECK(lent_bytes_ == used_units * unit_bytes() + own_bytes_);
+  HOPRING_CHECK(resident_bytes_ == blocks * options_.block_bytes + packed_bytes_ + reserved_bytes_);
+  HOPRING_CHECK(lent_bytes_ == used_units * unit_bytes() + packed_bytes_);
+  arena_.audit();
 }
 
 }  // namespace hopring

@@ -19,14 +19,15 @@ RecordStore::Extent RecordStore::make_extent(Piece piece, std::size_t units) noe
 }
 
 RecordStore::Extent RecordStore::make_large(Piece piece) noexcept {
-  return {piece.data, 0, static_cast<std::uint16_t>(piece.bytes),
-          static_cast<std::uint16_t>(piece.bytes >> 16)};
+  HOPRING_CHECK(piece.block >= BlockPool::alone);
+  return {piece.data, (piece.block - BlockPool::alone) << Extent::units_bits,
+          static_cast<std::uint16_t>(piece.bytes), static_cast<std::uint16_t>(piece.bytes >> 16)};
 }
 
 Piece RecordStore::piece_of(const Extent& extent) const noexcept {
-  if (extent.is_large()) return {extent.data, extent.large_bytes(), BlockPool::packed};
-  return {extent.data, static_cast<std::uint32_t>(bytes_of(extent)),
-          extent.place >> Extent::units_bits};
+  const std::uint32_t block = extent.place >> Extent::units_bits;
+  if (extent.is_large()) return {extent.data, extent.large_bytes(), BlockPool::alone + block};
+  return {extent.data, static_cast<std::uint32_t>(bytes_of(extent)), block};
 }
 
 Reference RecordStore::append(const RecordView& record, SlotArray& slots, Copying copying) {
@@ -52,12 +53,31 @@ Reference RecordStore::append_large(const RecordView& record, std::size_t bytes,
   const std::size_t index = vacant_index();
   write_lead(no_extent, slots);
   if (index == no_extent) return no_reference;
+  if (pool_->has_sparse_pages()) move_large(bytes, slots);
   const Piece piece = pool_->lend_alone(bytes);
   if (piece.data == nullptr) return no_reference;
   encode_record(piece.data, record);
   extents_[index] = make_large(piece);
   write_lead(index, slots);
   return make_reference(index, 0);
+}
+
+// Moves large records, those seen longest ago first, until as much has been copied as `bytes`.
+void RecordStore::move_large(std::size_t bytes, SlotArray& slots) noexcept {
+  std::size_t copied = 0;
+  int tries = 0;
+  for (std::size_t i = 0; i < std::min(looks_max, extents_.size()) && copied < bytes; ++i) {
+    hand_ = static_cast<std::uint16_t>((hand_ + 1u) % extents_.size());
+    Extent& extent = extents_[hand_];
+    if (!extent.is_large() || !pool_->is_lonely(piece_of(extent))) continue;
+    if (++tries > tries_max) break;
+    const Piece moved = pool_->move_alone(piece_of(extent));
+    if (moved.data == extent.data) continue;
+    extent = make_large(moved);
+    write_lead(hand_, slots);
+    copied += moved.bytes;
+  }
+  copied_bytes_ += static_cast<std::uint32_t>(copied);
 }
 
 // Also where the list of extents lies: it may have moved, even if no extent was to be had.

@@ -6,10 +6,13 @@
 // starts with a unit and grows, so that a segment wastes a unit and not half an extent. Where the
 // pool could only serve that from a new block, a smaller extent fills a hole instead. A reference
 // is (extent, offset), so that growing an extent changes no reference. A record above a quarter of
-// extent_bytes() has an extent of its own, of exactly its size.
+// extent_bytes() has an extent of its own, lent alone.
 //
 //   extent | record | record | dead | record |      room      |
 //          0                                used             piece
+//
+// Large records that come and go leave holes in the pool's pages. Where there are many, each that
+// comes moves others of the segment to where they share pages, about as many bytes as it has.
 //
 // Lookups find the first extents by the leads of the segment's slots (see SlotArray), and the
 // others by one step more.
@@ -136,6 +139,8 @@ class RecordStore {
   static constexpr std::size_t extent_bytes_max = std::size_t{1} << offset_bits;
   static constexpr std::size_t extents_max = reference_end >> offset_bits;
   static constexpr std::size_t units_per_extent = 16;
+  static constexpr std::size_t looks_max = 64;  // of move_large(), and how many it tries to move
+  static constexpr int tries_max = 4;
   static constexpr std::uint16_t no_extent = 0xffff;
   static_assert(extents_max < no_extent);
   // The last lead is that of the list of all extents.
@@ -143,13 +148,13 @@ class RecordStore {
 
   struct Extent {
     std::byte* data = nullptr;
-    std::uint32_t place = 0;  // the pool's block, and the piece's units; of a large record: 0
+    std::uint32_t place = 0;  // the pool's block, and the piece's units: 0 of a large record
     std::uint16_t used = 0;   // of a large record: the lower and
     std::uint16_t dead = 0;   //   the upper half of its size
 
     static constexpr unsigned units_bits = 8;
 
-    bool is_large() const noexcept { return data != nullptr && place == 0; }
+    bool is_large() const noexcept { return data != nullptr && units() == 0; }
     std::size_t units() const noexcept { return place & ((1u << units_bits) - 1); }
     std::uint32_t large_bytes() const noexcept { return used | std::uint32_t{dead} << 16; }
   };
@@ -176,6 +181,7 @@ class RecordStore {
   std::size_t free_of(const Extent& extent) const noexcept { return room_of(extent) + extent.dead; }
 
   Reference append_large(const RecordView& record, std::size_t bytes, SlotArray& slots);
+  void move_large(std::size_t bytes, SlotArray& slots) noexcept;
   // Room for a record, counted as used.
   Reference take_room(std::size_t bytes, SlotArray& slots, Copying copying) {
     if (has_room(spare_, bytes)) return use(spare_, bytes);
@@ -218,6 +224,7 @@ class RecordStore {
   std::uint16_t active_ = no_extent;  // where appending goes on
   std::uint16_t spare_ = no_extent;   // whose room takes what fits before that
   std::uint16_t extent_bytes_ = 0;
+  std::uint16_t hand_ = 0;  // the extent that move_large() has looked at last
 };
 
 }  // namespace hopring

@@ -13,6 +13,7 @@
 
 #include "base/check.hpp"
 #include "base/huge_pages.hpp"
+#include "base/system_pages.hpp"
 #include "storage/table/hopscotch_table.hpp"
 #include "tests/bench/workload.hpp"
 
@@ -76,7 +77,8 @@ class HopringMap {
   static constexpr std::uint64_t last = ~std::uint64_t{0};  // the ring is cut before position 0
 
   HugePages memory_{PoolOptions::block_bytes_default};
-  BlockPool pool_{PoolOptions{.source = source_of(memory_)}};
+  SystemPages pages_;
+  BlockPool pool_{PoolOptions{.source = source_of(memory_), .pages = page_source_of(pages_)}};
   KeyedHash hash_;
   PositionOf position_of_;
   HopscotchTable table_;

@@ -1,5 +1,6 @@
 """Peers at their limit of memory: what they hold, what they refuse and what they evict."""
 
+import itertools
 import json
 import random
 import time
@@ -27,12 +28,13 @@ class MemoryLimitTest(ring.RingTest):
         self.until_settled()
         return self.peers[0]
 
-    def import_values(self, values, code: int) -> bytes:
-        """Puts them all; what was said."""
-        lines = "".join(f"key-{i:016}\t{value}\n" for i, value in enumerate(values))
+    def import_values(self, values, *codes: int, numbers=None) -> bytes:
+        """Puts them all, under keys of these numbers; what was said."""
+        lines = "".join(f"key-{i:016}\t{value}\n"
+                        for i, value in zip(numbers or itertools.count(), values))
         done = self.hopring("import", "--format", "tsv", "-", input=lines.encode(),
                             timeout="60")
-        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn(done.returncode, codes, done.stderr)
         return done.stderr
 
     def fill(self, code: int) -> tuple[int, bytes]:
@@ -59,14 +61,18 @@ class MemoryLimitTest(ring.RingTest):
     def keys(self) -> int:
         return sum(each["keys"] for each in json.loads(self.expect(0, "ring", "--json"))["peers"])
 
-    def check_resident(self) -> None:
+    def held(self) -> int:
+        """Bytes of keys and values, copies included."""
+        return sum(each["bytes"] for each in json.loads(self.expect(0, "ring", "--json"))["peers"])
+
+    def check_resident(self, least: float = 0.85) -> None:
         for peer in self.peers:
             ends = time.monotonic() + LOOK_S
             while (self.resident(peer) >= LIMIT_BYTES * OVER_LIMIT_MAX
                    and time.monotonic() < ends):
                 time.sleep(0.1)
             self.assertLess(self.resident(peer), LIMIT_BYTES * OVER_LIMIT_MAX)
-            self.assertGreater(self.resident(peer), LIMIT_BYTES * 0.85)
+            self.assertGreater(self.resident(peer), LIMIT_BYTES * least)
 
     def test_at_the_limit_writes_are_refused_and_change_nothing_and_erase_works(self) -> None:
         self.start()
@@ -116,6 +122,36 @@ class MemoryLimitTest(ring.RingTest):
         self.check_resident()
         for i in range(count - count // 100, count, count // 1000):
             self.expect(0, "get", f"key-{i:016}")
+
+    def replace_by_larger(self, *options: str, count: int) -> None:
+        """Values of 2,500 bytes give way to values of 4,000: every second, then a random half."""
+        evicts = bool(options)
+        # One copy has the most room: no log to keep, and nothing to leave free for copies.
+        self.start(*options, *(["--replicas", "1"] if count == 1 else []), count=count)
+        # Without eviction three quarters: what they leave and what comes may fit, or be refused.
+        total = int(LIMIT_BYTES * (2 if evicts else 0.72)) // 2_500
+        rng = random.Random(1)
+        for numbers in (range(total), range(0, total // 2, 2),
+                        [i for i in range(total // 2, total) if rng.random() < 0.5]):
+            size = 2_500 if len(numbers) == total else 4_000
+            self.import_values(("v" * size for _ in numbers), 0, *([] if evicts else [4]),
+                               numbers=numbers)
+            self.check_resident(0.6)
+        if evicts:
+            self.assertGreater(self.held(), LIMIT_BYTES * 0.55 * count)
+            self.expect(0, "get", f"key-{numbers[-1]:016}")
+
+    def test_larger_values_take_the_place_of_others_in_one_peer(self) -> None:
+        self.replace_by_larger(count=1)
+
+    def test_larger_values_take_the_place_of_others_in_three_peers(self) -> None:
+        self.replace_by_larger(count=3)
+
+    def test_larger_values_evict_others_in_one_peer(self) -> None:
+        self.replace_by_larger("--evict", "lru", count=1)
+
+    def test_larger_values_evict_others_in_three_peers(self) -> None:
+        self.replace_by_larger("--evict", "lru", count=3)
 
 
 if __name__ == "__main__":
