@@ -44,6 +44,9 @@ std::vector<Position> RouteCache::overlapping(const Arc& arc) const {
 }
 
 bool RouteCache::adopt(const View& view) {
+  // Nearly all that is told of a ring at rest is known.
+  const auto known = views_.find(view.arc.end);
+  if (known != views_.end() && known->second.view == view) return true;
   if (!is_well_formed(view)) return false;
   const std::vector<Position> ends = overlapping(view.arc);
   for (const Position end : ends) {

@@ -21,9 +21,9 @@ std::size_t value_bytes(const OpAnswer& answer) {
 // A value of more bytes than an `add` gives comes from an operation that has changed nothing.
 constexpr std::size_t sum_bytes_max = 20;
 
-void add_view(std::vector<View>& views, View&& view) {
-  if (view.members.empty()) return;
-  if (std::find(views.begin(), views.end(), view) == views.end()) views.push_back(std::move(view));
+// Each once: those of one batch are few, and have ends that differ or are the same view.
+void add_view(std::vector<View>& views, const View& view) {
+  if (std::find(views.begin(), views.end(), view) == views.end()) views.push_back(view);
 }
 
 // Of an arc only the newest one is kept.
@@ -258,7 +258,7 @@ void Desk::put_in(Gather& gather, const Part& part, BatchReply&& given) {
       gather.bytes += bytes;
     }
   }
-  for (View& view : given.views) add_view(whole.views, std::move(view));
+  for (const View& view : given.views) add_view(whole.views, view);
   for (const ArcMark& mark : given.marks) add_mark(whole.marks, mark);
 }
 
@@ -312,7 +312,7 @@ ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Perform
     const bool is_long = value_bytes(reply.answer) > performance.bounds.value;
     if (is_long) reply.answer = error_result(OpError::overloaded);
   }
-  if (!in.view.members.empty()) reply.view = std::move(in.view);
+  if (in.view != nullptr) reply.view = *in.view;
   reply.mark = in.mark;
   return reply;
 }
@@ -341,7 +341,7 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
     const std::optional<Stamp> stamp = request.stamps.empty() ? std::nullopt : request.stamps[i];
     const Asked asked{request.operations[i], stamp, i, &in};
     const Shard::Executed executed = execute(now, asked, sink, performance, out);
-    add_view(reply.views, std::move(in.view));
+    if (in.view != nullptr) add_view(reply.views, *in.view);
     if (in.mark) add_mark(reply.marks, *in.mark);
     OpAnswer& answer = reply.answers.emplace_back(std::move(sink.result));
     if (executed != Shard::Executed::answered) continue;

@@ -151,7 +151,7 @@ class Desk {
   void expect(std::span<const Operation> operations) const;
   // Of an operation: what is told beside its result.
   struct ExecutedIn {
-    View view = {};
+    const View* view = nullptr;  // good until the next input of the shard
     std::optional<ArcMark> mark = {};
   };
   struct Asked {

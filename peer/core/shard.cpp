@@ -162,7 +162,7 @@ Shard::Executed Shard::execute(Now now, const Operation& operation, const Replic
   if (host_) executed.view = host_->execute(now, operation, sink, news);
   if (replicas_) executed = replicas_->execute(now, operation, asked, sink, news);
   if (executed.view == nullptr) return Executed::unserved;
-  if (told.view != nullptr) *told.view = *executed.view;
+  if (told.view != nullptr) *told.view = executed.view;
   if (told.mark != nullptr) *told.mark = executed.mark;
   return executed.is_pending ? Executed::pending : Executed::answered;
 }

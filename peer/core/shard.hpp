@@ -144,8 +144,8 @@ class Shard {
 
   enum class Executed : std::uint8_t { answered, pending, unserved };
   struct Told {
-    View* view = nullptr;                    // if wanted
-    std::optional<ArcMark>* mark = nullptr;  // likewise; see ReplicaHost::Execution
+    const View** view = nullptr;             // if wanted; good until the next input
+    std::optional<ArcMark>* mark = nullptr;  // if wanted; see ReplicaHost::Execution
   };
   // Executes an operation in the arc that holds its key's position; `view` is then that arc's.
   // Answered: with one call of the sink. Pending: Answered is or will be among the news. Unserved:
