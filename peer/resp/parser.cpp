@@ -77,7 +77,6 @@ bool parse_integer(std::string_view text, std::int64_t& number) {
 
 Parser::Found Parser::next(std::string_view bytes) {
   if (ahead() == 0) {
-    forget_taken();
     Found found = Found::request;
     while (found == Found::request && may_read_on()) found = read_one(bytes.substr(ahead_bytes_));
   }
