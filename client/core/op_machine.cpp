@@ -54,7 +54,10 @@ void OpMachine::start_batch(Now now, Token token, std::vector<Operation> operati
     return;
   }
   batches_[token] = Batch{std::move(results), operations.size()};
+  const Bundle like{token, deadline};
+  Bundles bundles;
   for (std::size_t i = 0; i < operations.size(); ++i) {
+    if (join_bundle(now, like, i, operations[i], bundles)) continue;
     Part part;
     part.token = token;
     part.batch_index = i;
@@ -62,6 +65,7 @@ void OpMachine::start_batch(Now now, Token token, std::vector<Operation> operati
     part.deadline = deadline;
     begin(now, std::move(part));
   }
+  for (auto& [peer, bundle] : bundles) send_bundle(now, peer, std::move(bundle));
   flush(now);
 }
 
@@ -130,6 +134,10 @@ Time OpMachine::next_deadline() const {
 void OpMachine::on_deadline(Now now) {
   while (next_deadline() <= now.monotonic && !timers_.empty()) {
     const PartId id = timers_.begin()->second;
+    if (const auto bundle = bundles_.find(id); bundle != bundles_.end()) {
+      unbundle(requests_.at(bundle->second), bundle->second);
+      continue;
+    }
     Part& part = parts_.at(id);
     if (part.deadline <= now.monotonic) {
       expire(now, id, part);
@@ -162,6 +170,7 @@ void OpMachine::give_up_if_silent(Now now, const PeerRef& peer) {
 }
 
 void OpMachine::on_stop(Now now) {
+  unbundle_all(nullptr);
   std::vector<PartId> ids;
   for (const auto& [id, part] : parts_) ids.push_back(id);
   for (const PartId id : ids) {
@@ -216,8 +225,8 @@ void OpMachine::release_request(const Part& part) {
 }
 
 void OpMachine::audit() const {
-  HOPRING_CHECK(parts_.size() <= limits_.operations_max);
-  HOPRING_CHECK(timers_.size() == parts_.size());
+  HOPRING_CHECK(in_flight() <= limits_.operations_max);
+  HOPRING_CHECK(timers_.size() == parts_.size() + bundles_.size());
   HOPRING_CHECK(ready_.empty());
   std::size_t in_flight = 0;
   for (const auto& [id, part] : parts_) {
@@ -227,12 +236,17 @@ void OpMachine::audit() const {
     if (part.state == State::in_flight) in_flight += 1;
     if (part.state == State::waiting) HOPRING_CHECK(links_.contains(part.link));
   }
+  std::size_t bundled = 0;
   for (const auto& [id, request] : requests_) {
-    HOPRING_CHECK(request.open > 0);
+    HOPRING_CHECK(request.bundle != nullptr || request.open > 0);
+    if (request.bundle) {
+      HOPRING_CHECK(bundles_.at(request.bundle->timer) == id && request.open == 0);
+      bundled += request.bundle->operations.size();
+    }
     HOPRING_CHECK(links_.at(request.to).connected);
     in_flight -= request.open;
   }
-  HOPRING_CHECK(in_flight == 0);
+  HOPRING_CHECK(in_flight == 0 && bundled == bundled_);
   cache_.audit();
   book_.audit();
 }

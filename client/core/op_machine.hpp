@@ -40,8 +40,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -122,7 +124,7 @@ class OpMachine {
   // The effects since the last call, in exchange for `outbox`'s storage. REQUIRES: it is empty.
   void swap_outbox(ClientOutbox& outbox) { outbox.swap(out_); }
 
-  std::size_t in_flight() const { return parts_.size(); }
+  std::size_t in_flight() const { return parts_.size() + bundled_; }
   const std::optional<RingConfig>& ring() const { return ring_; }
   const RouteCache& cache() const { return cache_; }
   const PeerBook& peers() const { return book_; }
@@ -169,11 +171,25 @@ class OpMachine {
     std::size_t open = 0;  // parts that have not ended
   };
 
+  // Operations of a batch that have gone to one peer together, by what is known of their arcs. They
+  // become parts when something happens to them that is not their result: a redirect, an error, the
+  // loss of the link, the deadline. Until then they cost no more than their place here.
+  struct Bundle {
+    Token token;
+    Time deadline;
+    PartId timer = 0;                       // its name in timers_
+    std::vector<std::size_t> indexes = {};  // in the batch
+    std::vector<Operation> operations = {};
+    std::vector<std::optional<Stamp>> stamps = {};
+    std::size_t bytes = 0;
+  };
+
   struct Request {
     PeerRef to;
     bool batch = false;
-    std::vector<PartId> parts;  // as in the message; some may have ended
-    std::size_t open = 0;       // those that have not
+    std::vector<PartId> parts;            // as in the message; some may have ended
+    std::size_t open = 0;                 // those that have not
+    std::unique_ptr<Bundle> bundle = {};  // instead of parts
   };
 
   struct Link {
@@ -189,7 +205,7 @@ class OpMachine {
   };
 
   // op_machine.cpp: the life of an operation
-  bool has_room(std::size_t count) const { return parts_.size() + count <= limits_.operations_max; }
+  bool has_room(std::size_t count) const { return in_flight() + count <= limits_.operations_max; }
   void begin(Now now, Part&& part);
   std::optional<OpError> place(Part& part) const;
   void set_timer(PartId id, Part& part, Time time);
@@ -201,13 +217,24 @@ class OpMachine {
   void finish_in_batch(const Part& part, OpResult&& result);
   void release_request(const Part& part);
 
+  // op_machine_bundles.cpp: the operations of a batch that need nothing but their results
+  using Bundles = std::map<PeerRef, Bundle>;
+  const PeerRef* bundle_route(Now now, Position position) const;
+  bool join_bundle(Now now, const Bundle& like, std::size_t index, Operation& operation,
+                   Bundles& bundles);
+  void send_bundle(Now now, const PeerRef& to, Bundle&& bundle);
+  PartId unbundle_one(const Request& request, RequestId id, std::size_t i);
+  void unbundle(Request& request, RequestId id);
+  void unbundle_all(const PeerRef* of);
+  void on_bundle(Request& request, RequestId id, BatchReply& reply);
+
   // op_machine_routing.cpp: where it goes
   void walk(Now now, PartId id);
   void follow(Now now, PartId id, const Redirect& redirect);
   std::optional<PeerRef> choose(Now now, Part& part);
   std::optional<PeerRef> next_candidate(Now now, Part& part) const;
-  std::optional<PeerRef> known_route(Now now, const Part& part) const;
-  bool may_ask(Now now, const Part& part, const PeerRef& peer) const;
+  const PeerRef* known_route(Now now, Position position, std::span<const PeerRef> asked) const;
+  bool may_ask(Now now, std::span<const PeerRef> asked, const PeerRef& peer) const;
   void ask(Now now, PartId id, Part& part, const PeerRef& peer);
   void pause_part(Now now, PartId id, OpError error);
   bool asks_others(PartId id);
@@ -215,6 +242,7 @@ class OpMachine {
   void learn(const PeerRef& from, Position position, const Redirect& redirect);
   void flush(Now now);
   std::optional<Stamp> stamp(Part& part);
+  Stamp fresh_stamp(Position position, const ArcMark& told);
   void send_alone(Now now, const Ready& ready);
   void send_batches(Now now, std::vector<Ready>&& ready);
   void send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch,
@@ -248,6 +276,8 @@ class OpMachine {
   Parts parts_;
   std::map<Token, Batch> batches_;
   std::map<RequestId, Request> requests_;
+  std::map<PartId, RequestId> bundles_;  // by their timers: requests that have one
+  std::size_t bundled_ = 0;              // operations in them
   std::map<PeerRef, Link> links_;
   std::set<std::pair<Time, PartId>> timers_;
   std::vector<Ready> ready_;  // to be sent at the end of the input

@@ -106,9 +106,10 @@ void OpMachine::fail_waiting(Now now, const std::vector<PartId>& waiting, OpErro
 
 // These were sent: a write may have happened, and goes on only under its stamp; a read is harmless.
 void OpMachine::fail_requests(Now now, const PeerRef& peer) {
+  unbundle_all(&peer);
   std::vector<Request> lost;
-  for (const auto& [id, request] : requests_) {
-    if (request.to == peer) lost.push_back(request);
+  for (auto& [id, request] : requests_) {
+    if (request.to == peer) lost.push_back(std::move(request));
   }
   std::erase_if(requests_, [&](const auto& entry) { return entry.second.to == peer; });
   for (const Request& request : lost) {
@@ -131,8 +132,15 @@ void OpMachine::on_reply(Now now, const PeerRef& from, RequestId id, ClientReply
   const auto found = requests_.find(id);
   if (found == requests_.end() || found->second.to != from) return;
   if (has_shape(found->second, reply)) {
-    const Request request = std::move(found->second);
+    Request request = std::move(found->second);
     requests_.erase(found);
+    if (request.bundle) {
+      if (auto* batch = std::get_if<BatchReply>(&reply)) {
+        on_bundle(request, id, *batch);
+      } else {
+        unbundle(request, id);
+      }
+    }
     std::visit([&](auto& each) { on_answer(now, request, std::move(each)); }, reply);
   } else {
     out_.emplace_back(Disconnect{from});
@@ -144,7 +152,9 @@ void OpMachine::on_reply(Now now, const PeerRef& from, RequestId id, ClientReply
 bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& reply) const {
   if (std::holds_alternative<ErrorReply>(reply)) return true;
   if (const auto* batch = std::get_if<BatchReply>(&reply)) {
-    return request.batch && batch->answers.size() == request.parts.size();
+    const std::size_t asked =
+        request.bundle ? request.bundle->operations.size() : request.parts.size();
+    return request.batch && batch->answers.size() == asked;
   }
   if (request.batch) return false;
   const Part& part = parts_.at(request.parts.front());

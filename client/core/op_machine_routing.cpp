@@ -7,21 +7,6 @@
 #include "client/core/op_machine.hpp"
 
 namespace hopring {
-namespace {
-
-std::size_t payload_bytes(const Operation& operation) {
-  std::size_t bytes = key_of(operation).size();
-  if (const auto* put = std::get_if<Put>(&operation)) bytes += put->value.bytes.size();
-  if (const auto* cas = std::get_if<CompareAndSet>(&operation)) {
-    bytes += cas->expected.bytes.size() + cas->desired.bytes.size();
-  }
-  const auto* erase = std::get_if<Erase>(&operation);
-  if (erase != nullptr && erase->expected) bytes += erase->expected->bytes.size();
-  return bytes;
-}
-
-}  // namespace
-
 void OpMachine::walk(Now now, PartId id) {
   Part& part = parts_.at(id);
   part.state = State::walking;
@@ -60,7 +45,9 @@ std::optional<PeerRef> OpMachine::choose(Now now, Part& part) {
   }
   if (part.asked.size() >= limits_.hops_max) return std::nullopt;
   if (const auto peer = next_candidate(now, part)) return peer;
-  if (const auto peer = known_route(now, part)) return peer;
+  if (ring_ && !std::holds_alternative<Report>(part.what)) {
+    if (const PeerRef* peer = known_route(now, part.position, part.asked)) return *peer;
+  }
   turn_taken_ = true;
   return book_.contact(now.monotonic, part.asked);
 }
@@ -69,25 +56,25 @@ std::optional<PeerRef> OpMachine::next_candidate(Now now, Part& part) const {
   while (!part.candidates.empty()) {
     const PeerRef peer = part.candidates.back();
     part.candidates.pop_back();
-    if (peer.incarnation != 0 && may_ask(now, part, peer)) return peer;
+    if (peer.incarnation != 0 && may_ask(now, part.asked, peer)) return peer;
   }
   return std::nullopt;
 }
 
-std::optional<PeerRef> OpMachine::known_route(Now now, const Part& part) const {
-  if (!ring_ || std::holds_alternative<Report>(part.what)) return std::nullopt;
-  if (const View* view = cache_.find(part.position)) {
+// By what the cache knows, but for those that were `asked`. Valid until the cache's next change.
+const PeerRef* OpMachine::known_route(Now now, Position position,
+                                      std::span<const PeerRef> asked) const {
+  if (const View* view = cache_.find(position)) {
     for (const PeerRef& member : view->members) {
-      if (may_ask(now, part, member)) return member;
+      if (may_ask(now, asked, member)) return &member;
     }
   }
-  const View* view = cache_.preceding(part.position);
-  if (view != nullptr && may_ask(now, part, primary_of(*view))) return primary_of(*view);
-  return std::nullopt;
+  const View* view = cache_.preceding(position);
+  return view != nullptr && may_ask(now, asked, primary_of(*view)) ? &primary_of(*view) : nullptr;
 }
 
-bool OpMachine::may_ask(Now now, const Part& part, const PeerRef& peer) const {
-  if (std::find(part.asked.begin(), part.asked.end(), peer) != part.asked.end()) return false;
+bool OpMachine::may_ask(Now now, std::span<const PeerRef> asked, const PeerRef& peer) const {
+  if (std::find(asked.begin(), asked.end(), peer) != asked.end()) return false;
   return !book_.is_down(now.monotonic, peer);
 }
 
@@ -158,12 +145,15 @@ std::optional<Stamp> OpMachine::stamp(Part& part) {
     part.stamp->is_again = true;
     return part.stamp;
   }
-  ArcMark mark = cache_.mark_at(part.position);
-  const bool is_newer = part.told.generation != mark.generation || part.told.index > mark.index;
-  if (part.told.generation != 0 && is_newer) mark = part.told;
+  return part.stamp = fresh_stamp(part.position, part.told);
+}
+
+Stamp OpMachine::fresh_stamp(Position position, const ArcMark& told) {
+  ArcMark mark = cache_.mark_at(position);
+  const bool is_newer = told.generation != mark.generation || told.index > mark.index;
+  if (told.generation != 0 && is_newer) mark = told;
   if (client_ == 0) client_ = rng_.next() | 1;
-  part.stamp = Stamp{client_, ++last_sequence_, mark.generation, mark.index, false};
-  return part.stamp;
+  return Stamp{client_, ++last_sequence_, mark.generation, mark.index, false};
 }
 
 void OpMachine::send_alone(Now now, const Ready& ready) {

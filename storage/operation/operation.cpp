@@ -84,4 +84,15 @@ std::optional<OpError> problem(const Operation& operation, std::size_t value_byt
   return std::nullopt;
 }
 
+std::size_t payload_bytes(const Operation& operation) {
+  std::size_t bytes = key_of(operation).size();
+  if (const auto* put = std::get_if<Put>(&operation)) bytes += put->value.bytes.size();
+  if (const auto* cas = std::get_if<CompareAndSet>(&operation)) {
+    bytes += cas->expected.bytes.size() + cas->desired.bytes.size();
+  }
+  const auto* erase = std::get_if<Erase>(&operation);
+  if (erase != nullptr && erase->expected) bytes += erase->expected->bytes.size();
+  return bytes;
+}
+
 }  // namespace hopring

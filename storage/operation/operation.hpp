@@ -108,6 +108,9 @@ using Operation = std::variant<Get, Put, Erase, CompareAndSet, Add>;
 
 const std::string& key_of(const Operation& operation);
 
+// Bytes of its key and values.
+std::size_t payload_bytes(const Operation& operation);
+
 // The first thing wrong with an operation that came from outside; nullopt when it may be executed.
 std::optional<OpError> problem(const Operation& operation, std::size_t value_bytes_max);
 
