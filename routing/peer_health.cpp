@@ -9,7 +9,8 @@ namespace hopring {
 bool PeerHealth::on_heard(const PeerRef& peer) {
   if (troubled_.empty()) return false;
   const auto found = troubled_.find(peer);
-  if (found == troubled_.end() || found->second.dead) return false;
+  if (found == troubled_.end()) return false;
+  if (found->second.dead && !(found->second.was_silent && forgives_silence_)) return false;
   troubled_.erase(found);
   return true;
 }
@@ -22,7 +23,10 @@ void PeerHealth::on_unanswered(Time now, const PeerRef& peer) {
 
 bool PeerHealth::on_dead(Time now, const PeerRef& peer) {
   const auto found = troubled_.find(peer);
-  if (found != troubled_.end() && found->second.dead) return false;
+  if (found != troubled_.end() && found->second.dead) {
+    found->second.was_silent = false;
+    return false;
+  }
   if (found == troubled_.end()) make_room();
   troubled_[peer] = Trouble{now, now + options_.probe_interval, true};
   return true;
@@ -54,6 +58,7 @@ PeerHealth::Due PeerHealth::on_deadline(Time now) {
     if (!trouble.dead && now - trouble.since >= options_.dead_after) {
       due.dead.push_back(peer);
       trouble = Trouble{now, now, true};
+      trouble.was_silent = true;
     }
     if (trouble.next_probe > now) continue;
     due.probes.push_back(trouble.dead ? PeerRef{peer.endpoint, 0} : peer);
@@ -62,7 +67,9 @@ PeerHealth::Due PeerHealth::on_deadline(Time now) {
         now + (fast ? Duration(options_.probe_interval) : Duration(options_.slow_probe_interval));
   }
   std::erase_if(troubled_, [&](const auto& each) {
-    return each.second.dead && now - each.second.since >= options_.remembered_for;
+    const Trouble& trouble = each.second;
+    const bool may_return = trouble.was_silent && forgives_silence_;
+    return trouble.dead && !may_return && now - trouble.since >= options_.remembered_for;
   });
   return due;
 }

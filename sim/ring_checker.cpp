@@ -192,6 +192,18 @@ std::vector<std::string> check_copies(const World& world) {
   return violations;
 }
 
+std::vector<std::string> check_met(const World& world) {
+  std::vector<std::string> violations;
+  for (const ProcessId id : world.alive_peers()) {
+    for (const Replica* each : world.peer(id).copies_now()) {
+      if (!each->is_orphan(world.clock(id))) continue;
+      violations.push_back("no primary is known at " + to_string(world.peer(id).self()) + " of " +
+                           to_string(each->view()));
+    }
+  }
+  return violations;
+}
+
 std::vector<std::string> check_service(const World& world) {
   AllServed served;
   for (const ProcessId id : world.alive_peers()) {

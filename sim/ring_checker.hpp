@@ -42,6 +42,10 @@ std::vector<Arc> arcs_that_keep_majorities_without(const World& world,
 // members that are missing, if there are peers for them.
 std::vector<std::string> check_copies(const World& world);
 
+// Copies at living peers that have heard of no primary for long. Where the arc is served, the peer
+// was cut off and has not met the others again. As `hopring ring --wait-healthy` asks.
+std::vector<std::string> check_met(const World& world);
+
 // For people: the copies of arcs that nobody serves, and what each believes.
 std::vector<std::string> describe_gaps(const World& world);
 

@@ -264,12 +264,19 @@ void World::handle(DialTimesOut&& event) {
   if (link != nullptr && !link->established) end_dial(*link, Unreachable::timed_out);
 }
 
+// A client that has reached the peer by another dial meanwhile has a link to it.
 void World::end_dial(Link& link, Unreachable why) {
   const ProcessId id = link.from;
   const PeerRef asked = link.asked;
   close(link.id, false);
   Process& from = process(id);
   if (from.client) {
+    const Link* const standing = find_link(id, asked);
+    if (standing != nullptr && standing->established) {
+      const RingConfig& ring = *process(standing->to).peer->ring();
+      from.client->on_connected(clock_of(from), asked, standing->actual, ring);
+      return perform(id);
+    }
     const bool stranger = why == Unreachable::other_ring;
     from.client->on_link_down(clock_of(from), asked,
                               stranger ? LinkDown::stranger : LinkDown::unreachable);

@@ -87,9 +87,11 @@ class World {
   void cut(ProcessId from, ProcessId to);
   // SIGSTOP, and SIGCONT when the time is over: it accepts connections, and hears nothing.
   void pause(ProcessId process, Duration lasts);
-  // Silence: from now on nothing that `from` has sent reaches `to`; it arrives once the way is open
-  // again, unless the connection has ended meanwhile. Dials end by their timeout. Ways may be
-  // blocked several times, and are then opened as often.
+  // Silence: from now on nothing that `from` has sent reaches `to`, nor is anything acknowledged
+  // that way. Systems send again what is not acknowledged, after pauses that double, and nothing
+  // else meanwhile: so what is held up arrives some time after the way is open again, unless the
+  // connection has ended. Between peers it ends after link_silence_max, which the dialler hears.
+  // Dials end by their timeout. Ways may be blocked several times, and are then opened as often.
   void block(ProcessId from, ProcessId to);
   void open(ProcessId from, ProcessId to);
   void set_weather(const Weather& weather) { weather_ = weather; }
@@ -132,6 +134,7 @@ class World {
   using Way = std::pair<ProcessId, ProcessId>;  // from, to
   using LinkId = std::uint64_t;  // never used twice; the lower half is the index in links_
   struct Process;
+  struct Flow;
   struct Link;
 
   struct Timer {
@@ -165,6 +168,10 @@ class World {
   struct DialTimesOut {
     LinkId link;
   };
+  struct LinkSilent {
+    LinkId link;
+    Time since;
+  };
   struct LinkLost {
     ProcessId from;
     PeerRef asked;                // as it was dialled
@@ -175,7 +182,11 @@ class World {
     std::function<void()> run;
   };
   using Event = std::variant<Timer, DialArrives, DialEnds, PeerMessageArrives, RequestArrives,
-                             ReplyArrives, Resume, DialTimesOut, LinkLost, Action>;
+                             ReplyArrives, Resume, DialTimesOut, LinkLost, Action, LinkSilent>;
+  struct Held {
+    Time since;
+    Event event;
+  };
 
   void handle(Timer&& event);
   void handle(DialArrives&& event);
@@ -186,6 +197,7 @@ class World {
   void handle(Resume&& event);
   void handle(DialTimesOut&& event);
   void handle(LinkLost&& event);
+  void handle(LinkSilent&& event);
   void handle(Action&& event) { event.run(); }
 
   Process& process(ProcessId id) { return *processes_[id]; }
@@ -206,6 +218,10 @@ class World {
   std::optional<Way> way_of(const Event& event);
   std::optional<ProcessId> hearer_of(const Event& event);
   bool hold_back(Event& event);
+  std::pair<Link*, Flow*> flow_of(const Event& event);
+  bool hold_up(Event& event);
+  bool hold_up_dial(Event& event, const Way& way);
+  void go_on(Link& link);
   void perform(ProcessId peer, Outbox& out);
   void perform(Process& from, SendPeer& effect);
   void perform(SendReply& effect);
@@ -226,7 +242,8 @@ class World {
   Weather weather_;
   bool has_pauses_ = false;  // there may be one
   std::map<Way, std::uint32_t> blocked_;
-  std::map<Way, std::vector<Event>> held_;  // what waits for its way to open
+  std::map<Way, std::vector<Held>> held_;  // what waits for its way to open
+  Time stalls_until_{};  // some connections have not gone on before, since their ways have opened
   std::uint64_t peer_messages_ = 0;
   CopyTraffic copy_traffic_;
 };

@@ -10,7 +10,24 @@
 namespace hopring::sim {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::int64_t wall_start_ms = 1'700'000'000'000;  // some moment in 2023
+
+// What was sent and not acknowledged is sent again after so long, and then after pauses that
+// double; a dial, after so long. As Linux does.
+constexpr Duration first_resend = 200ms;
+constexpr Duration last_pause = 120s;
+constexpr Duration dial_resend = 1s;
+
+// The first time not before `now` that what was sent `since` is sent again.
+Time next_resend(Time since, Time now) {
+  Time at = since + first_resend;
+  for (Duration pause = 2 * first_resend; at < now; pause = std::min(2 * pause, last_pause)) {
+    at = at + pause;
+  }
+  return at;
+}
 
 }  // namespace
 
@@ -111,10 +128,35 @@ void World::open(ProcessId from, ProcessId to) {
   const auto found = blocked_.find({from, to});
   if (found == blocked_.end() || --found->second > 0) return;
   blocked_.erase(found);
+  for (Link& link : links_) {
+    const bool is_on_it =
+        (link.from == from && link.to == to) || (link.from == to && link.to == from);
+    if (link.id != 0 && link.open && is_on_it) go_on(link);
+  }
   const auto held = held_.find({from, to});
   if (held == held_.end()) return;
-  for (Event& event : held->second) events_.add(time_, std::move(event));
+  for (Held& each : std::exchange(held->second, {})) {
+    const bool is_dial = std::holds_alternative<DialArrives>(each.event) ||
+                         std::holds_alternative<DialEnds>(each.event);
+    const Time again = each.since + dial_resend;
+    if (is_dial && again < time_) continue;  // it times out before it would be sent once more
+    events_.add(is_dial ? again : time_, std::move(each.event));
+  }
   held_.erase(held);
+}
+
+// What waits for acknowledgement on it is sent again at its time, if it has not ended before.
+void World::go_on(Link& link) {
+  if (blocked_.contains({link.from, link.to}) || blocked_.contains({link.to, link.from})) return;
+  for (Flow* flow : {&link.there, &link.back}) {
+    if (flow->silent_since == Time::never()) continue;
+    flow->resumes = next_resend(flow->silent_since, time_);
+    const Time ends = flow->silent_since + options_.limits.link_silence_max;
+    const bool is_ending = process(link.from).peer && flow->resumes >= ends;
+    if (is_ending) flow->resumes = ends;
+    if (!is_ending) flow->silent_since = Time::never();
+    stalls_until_ = std::max(stalls_until_, flow->resumes);
+  }
 }
 
 void World::heal() {
@@ -125,21 +167,68 @@ void World::heal() {
   weather_ = {};
 }
 
-// Keeps what cannot happen now for later.
-bool World::hold_back(Event& event) {
-  if (!blocked_.empty()) {
-    const std::optional<Way> way = way_of(event);
-    if (way && blocked_.contains(*way)) {
-      const auto* dial = std::get_if<DialArrives>(&event);
-      const auto* answer = std::get_if<DialEnds>(&event);
-      if (dial != nullptr || answer != nullptr) {
-        const LinkId link = dial != nullptr ? dial->link : answer->link;
-        events_.add(time_ + options_.limits.connect_timeout, DialTimesOut{link});
-      }
-      held_[*way].push_back(std::move(event));
-      return true;
+// Of what a connection carries: which, and in which direction.
+std::pair<World::Link*, World::Flow*> World::flow_of(const Event& event) {
+  const auto of = [this](LinkId id, Flow Link::*flow) -> std::pair<Link*, Flow*> {
+    Link* const link = find(id);
+    return {link, link != nullptr ? &(link->*flow) : nullptr};
+  };
+  if (const auto* message = std::get_if<PeerMessageArrives>(&event)) {
+    return of(message->link, &Link::there);
+  }
+  if (const auto* request = std::get_if<RequestArrives>(&event)) {
+    return of(request->link, &Link::there);
+  }
+  if (const auto* reply = std::get_if<ReplyArrives>(&event)) return of(reply->link, &Link::back);
+  return {};
+}
+
+bool World::hold_up_dial(Event& event, const Way& way) {
+  const auto* dial = std::get_if<DialArrives>(&event);
+  const auto* answer = std::get_if<DialEnds>(&event);
+  if (dial != nullptr || answer != nullptr) {
+    const LinkId link = dial != nullptr ? dial->link : answer->link;
+    events_.add(time_ + options_.limits.connect_timeout, DialTimesOut{link});
+  }
+  held_[way].push_back(Held{time_, std::move(event)});
+  return true;
+}
+
+// What arrives where acknowledgements are blocked is the last that does, until one comes.
+bool World::hold_up(Event& event) {
+  const std::optional<Way> way = way_of(event);
+  if (!way) return false;
+  const bool is_cut = blocked_.contains(*way);
+  const auto [link, flow] = flow_of(event);
+  if (flow == nullptr) return is_cut && hold_up_dial(event, *way);
+  if (flow->resumes > time_) {
+    events_.add(flow->resumes, std::move(event));
+    return true;
+  }
+  const Way back{way->second, way->first};
+  if (!is_cut && !blocked_.contains(back)) return false;
+  if (flow->silent_since == Time::never()) {
+    flow->silent_since = time_;
+    if (process(link->from).peer) {
+      events_.add(time_ + options_.limits.link_silence_max, LinkSilent{link->id, time_});
     }
   }
+  if (!is_cut && time_ - flow->silent_since < first_resend) return false;
+  held_[is_cut ? *way : back].push_back(Held{time_, std::move(event)});
+  return true;
+}
+
+void World::handle(LinkSilent&& event) {
+  const Link* const link = find(event.link);
+  if (link == nullptr || link->there.silent_since != event.since) return;
+  const LinkLost lost{link->from, link->asked, link->actual, std::nullopt};
+  close(link->id, false);
+  if (process(lost.from).alive) events_.add(time_, lost);
+}
+
+// Keeps what cannot happen now for later.
+bool World::hold_back(Event& event) {
+  if ((!blocked_.empty() || time_ < stalls_until_) && hold_up(event)) return true;
   if (!has_pauses_) return false;
   const std::optional<ProcessId> hearer = hearer_of(event);
   if (!hearer) return false;

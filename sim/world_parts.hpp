@@ -47,6 +47,12 @@ struct World::Process {
   std::vector<LinkId> accepted;
 };
 
+// One direction of a connection.
+struct World::Flow {
+  Time silent_since = Time::never();  // what was sent then has not been acknowledged
+  Time resumes{};                     // what is sent before reaches the other end then
+};
+
 // What every message needs stands in the first cache line.
 struct alignas(64) World::Link {
   LinkId id = 0;
@@ -60,6 +66,8 @@ struct alignas(64) World::Link {
   std::vector<PeerMessage> waiting;  // for the hello
   PeerRef asked;                     // as it was dialled
   PeerRef actual;                    // who answered
+  Flow there;
+  Flow back;
 };
 
 }  // namespace hopring::sim

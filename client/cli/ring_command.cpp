@@ -33,6 +33,7 @@ struct Summary {
   std::size_t arcs = 0;
   std::size_t copies_wanted = 1;  // of each arc: by the ring's rule, and by the peers there are
   Lack lack;
+  std::size_t copies_without_primary = 0;
   std::size_t hosts = 1;
   // Members of one arc can live on distinct hosts only if there are as many hosts as copies.
   std::optional<std::size_t> arcs_sharing_a_host;
@@ -52,6 +53,7 @@ Summary summarize(const Survey& survey) {
   summary.copies_wanted =
       std::min<std::size_t>(survey.reports.front().ring.replicas, survey.reports.size());
   summary.lack = lack_of_copies(survey.reports, summary.copies_wanted);
+  summary.copies_without_primary = copies_without_primary(survey.reports);
   summary.hosts = hosts_of(survey.reports);
   if (summary.hosts >= summary.copies_wanted) {
     summary.arcs_sharing_a_host = arcs_sharing_a_host(survey.reports);
@@ -62,8 +64,11 @@ Summary summarize(const Survey& survey) {
   return summary;
 }
 
-// Is the ring whole, and has each arc all the copies that there are peers for?
-bool is_healthy(const Summary& summary) { return summary.faults.empty() && summary.lack.arcs == 0; }
+// Is the ring whole, has each arc all the copies that there are peers for, and do all peers know
+// it? Who was cut off and has not met the others yet would call arcs unavailable that are served.
+bool is_healthy(const Summary& summary) {
+  return summary.faults.empty() && summary.lack.arcs == 0 && summary.copies_without_primary == 0;
+}
 
 std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
   std::uint64_t sum = 0;
@@ -104,6 +109,10 @@ void print_copies(const Survey& survey, const Summary& summary) {
   } else {
     std::printf("copies: %zu of each arc, all there; any %zu peers may crash at one time\n",
                 summary.copies_wanted, may_crash);
+  }
+  if (summary.copies_without_primary > 0) {
+    std::printf("copies: %zu have heard of no primary for seconds\n",
+                summary.copies_without_primary);
   }
   if (summary.arcs_sharing_a_host.value_or(0) > 0) {
     std::printf(
@@ -178,6 +187,7 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"healthy", is_healthy(summary)},
          {"arcs_lacking_copies", summary.lack.arcs},
          {"copy_bytes_lacking", summary.lack.bytes},
+         {"copies_without_primary", summary.copies_without_primary},
          {"hosts", summary.hosts},
          {"arcs_sharing_a_host", optional_number(summary.arcs_sharing_a_host)},
          {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
@@ -189,8 +199,8 @@ void print_json(const Survey& survey, const Summary& summary) {
 void add_ring_options(po::options_description& options) {
   options.add_options()("wait-healthy",
                         po::value<unsigned>()->implicit_value(wait_healthy_default_s),
-                        "wait until the ring is whole and every arc has all its copies, so many "
-                        "seconds at most (60)");
+                        "wait until the ring is whole, every arc has all its copies and all peers "
+                        "have met, so many seconds at most (60)");
   add_repair_options(options);
 }
 
@@ -198,6 +208,9 @@ void add_ring_options(po::options_description& options) {
 void print_progress(const Summary& summary) {
   std::fprintf(stderr, "waiting: %zu of %zu arcs lack copies, of %s bytes", summary.lack.arcs,
                summary.arcs, with_commas(summary.lack.bytes).c_str());
+  if (summary.copies_without_primary > 0) {
+    std::fprintf(stderr, "; %zu copies have heard of no primary", summary.copies_without_primary);
+  }
   if (!summary.faults.empty()) {
     std::fprintf(stderr, "; the ring is not whole: %s", summary.faults.front().c_str());
   }

@@ -150,6 +150,14 @@ Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted) 
   return lack;
 }
 
+std::size_t copies_without_primary(const std::vector<PeerReport>& reports) {
+  std::size_t copies = 0;
+  for (const PeerReport& report : reports) {
+    for (const CopyReport& copy : report.copies) copies += copy.is_orphan ? 1 : 0;
+  }
+  return copies;
+}
+
 std::size_t hosts_of(const std::vector<PeerReport>& reports) {
   std::set<decltype(Endpoint::address)> hosts;
   for (const PeerReport& report : reports) hosts.insert(report.self.endpoint.address);

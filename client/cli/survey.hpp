@@ -47,6 +47,10 @@ struct Lack {
 };
 Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted);
 
+// Copies that have heard of no primary for long. Of arcs that are served: their peers were cut off,
+// have been left out, and have not met the others again.
+std::size_t copies_without_primary(const std::vector<PeerReport>& reports);
+
 // Addresses, without ports, at which peers answer.
 std::size_t hosts_of(const std::vector<PeerReport>& reports);
 // Arcs of which two members live on one host.

@@ -70,6 +70,7 @@ void Front::enter(const RingConfig& ring) {
   statuses_.assign(options_.shards, {});
   takes_writes_ = false;
   next_placement_ = ring.replicas > 1 ? Time{} : Time::never();
+  if (ring.replicas > 1) member_.forgive_silence();
   command_all(EnterRing{ring});
 }
 
@@ -287,7 +288,9 @@ Time Front::next_deadline() const {
 }
 
 bool Front::looks_at_sizes(Now now) const {
-  return membership_ && (membership_->leaving() || membership_->next_deadline() <= now.monotonic);
+  if (!membership_) return false;
+  if (membership_->leaving() || membership_->next_deadline() <= now.monotonic) return true;
+  return next_placement_ <= now.monotonic && is_meeting(now);
 }
 
 // Nobody is known who could take anything, and no copy here counts for others.

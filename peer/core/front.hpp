@@ -121,6 +121,7 @@ class Front {
   void tell_of_burst(Now now, Outbox& out);
   void mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others);
   void seek_primaries(Now now, Outbox& out);
+  bool is_meeting(Now now) const;
   void sync(Now now);
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
@@ -145,7 +146,9 @@ class Front {
   std::set<Position> orphans_;                // the ends of copies without a primary, as last seen
   std::map<std::uint64_t, Position> sought_;  // of these, by the token of their lookup
   std::uint64_t last_sought_ = membership_lookup;  // the last such token
-  RingEvents events_;                              // reused; empty between inputs
+  std::uint64_t returns_ = 0;                      // RingMember::returns(), as last seen
+  Time meets_until_{};
+  RingEvents events_;  // reused; empty between inputs
   std::vector<ToShard> commands_;
   std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
   // Arcs that members are being changed of since one of them has asked to pass its copy on: who.

@@ -13,6 +13,9 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t mending_max = 4;  // arcs at a time: nothing is lost meanwhile
 constexpr auto mending_pause = 10s;     // after one has failed: the other host may be full
+// After a peer has been heard again it is looked at each placement_interval which copies have no
+// primary: until the others have been heard, too, and have been asked.
+constexpr auto meeting_lasts = 5s;
 
 bool has(const std::vector<PeerRef>& peers, const PeerRef& peer) {
   return std::find(peers.begin(), peers.end(), peer) != peers.end();
@@ -113,8 +116,15 @@ void Front::on_each(Now now, MoveEnded&& news, Outbox& out) {
   if (passing != passing_.end()) passing_.erase(passing);
 }
 
+// Peers have been heard again after a silence: this one may have been cut off, and left out.
+bool Front::is_meeting(Now now) const {
+  return now.monotonic < meets_until_ || member_.returns() != returns_;
+}
+
 // Copies that have heard of no primary for long: the ring may know better than their groups.
 void Front::seek_primaries(Now now, Outbox& out) {
+  if (member_.returns() != returns_) meets_until_ = now.monotonic + meeting_lasts;
+  returns_ = member_.returns();
   for (const Position end : std::exchange(orphans_, {})) {
     const auto is_end = [&](const auto& each) { return each.second == end; };
     if (std::any_of(sought_.begin(), sought_.end(), is_end)) continue;

@@ -47,8 +47,12 @@ struct Limits {
   std::size_t dialling_messages_max = 256;          // more to one peer are dropped until it answers
   std::chrono::milliseconds hello_timeout{5000};    // a connection without a hello is closed
   std::chrono::milliseconds connect_timeout{2000};  // to a peer, its hello included
-  std::chrono::milliseconds frame_timeout{30000};   // a frame that was begun must end within this
-  std::chrono::milliseconds write_timeout{30000};   // one that reads nothing for so long is closed
+  // What was sent to a peer and is not acknowledged by its system for so long ends the connection;
+  // the next message dials anew. Longer than a few packets that are lost in turn, and no longer
+  // than a dial may take, whose end decides when peers meet again.
+  std::chrono::milliseconds link_silence_max{2000};
+  std::chrono::milliseconds frame_timeout{30000};  // a frame that was begun must end within this
+  std::chrono::milliseconds write_timeout{30000};  // one that reads nothing for so long is closed
   std::chrono::milliseconds last_words_timeout{1000};  // for the other end to close after us
   std::chrono::milliseconds link_idle_timeout{60000};  // then a connection to a peer is closed
   std::chrono::milliseconds sweep_interval{100};  // between looks at the timeouts of connections

@@ -235,6 +235,14 @@ std::vector<PeerRef> RingMember::known_peers() const {
 
 // Messages.
 
+// Of who was taken for dead nothing is known any more, and it may be all that is known.
+void RingMember::on_heard(const PeerRef& from) {
+  const bool was_dead = health_.is_dead(from);
+  if (!health_.on_heard(from)) return;
+  ++returns_;
+  if (was_dead) add_contact(from);
+}
+
 void RingMember::on_message(Now now, const PeerRef& from, const RingMessage& message, Outbox& out,
                             RingEvents& events) {
   on_heard(from);

@@ -79,12 +79,17 @@ class RingMember {
   void begin_leaving() { acquainted_ = known_peers(); }
   // All arcs have been handed over: nobody should claim them.
   void say_farewell(Outbox& out) const;
+  // Arcs have several copies: nothing is claimed for anybody's silence, and who was silent for long
+  // may come back.
+  void forgive_silence() { health_.forgive_silence(); }
   // A peer without an arc routes through these.
   void add_contact(const PeerRef& contact);
 
   void on_message(Now now, const PeerRef& from, const RingMessage& message, Outbox& out,
                   RingEvents& events);
-  void on_heard(const PeerRef& from) { health_.on_heard(from); }
+  void on_heard(const PeerRef& from);
+  // How often a peer has been heard again that had been silent.
+  std::uint64_t returns() const noexcept { return returns_; }
   void on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out,
                       RingEvents& events);
 
@@ -202,6 +207,7 @@ class RingMember {
   std::map<std::uint64_t, Search> searches_;
   std::uint32_t last_nonce_ = 0;
   std::uint64_t last_search_ = 0;
+  std::uint64_t returns_ = 0;
   std::size_t turn_ = 0;
   Time next_round_{};
   Time next_claim_check_ = Time::never();  // when a peer has been dead for claim_delay

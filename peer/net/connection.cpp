@@ -6,6 +6,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "peer/net/socket_queue.hpp"
+
 namespace hopring {
 namespace {
 
@@ -189,8 +191,20 @@ void Connection::abandon() {
   close("abandoned");
 }
 
+// What is on its way is sent again after pauses that double, up to minutes: a network that is whole
+// again would not be noticed before the next of them ends.
+bool Connection::is_silent(Time now) {
+  const SocketQueue queue = queue_of(socket_);
+  return silence_stall_.is_over(now, queue.on_way > 0, bytes_written_ - queue.bytes,
+                                limits_.link_silence_max);
+}
+
 void Connection::sweep(Time now) {
   const bool is_open = state_ == State::open;
+  if (ends_after_silence_ && is_open && is_silent(now)) {
+    forget_queue(socket_);
+    return close("it acknowledges nothing");
+  }
   if (hello_stall_.is_over(now, is_open && frames_ == 0, 0, limits_.hello_timeout)) {
     return close("no hello came");
   }

@@ -88,6 +88,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // While held, no frame is looked at, and none is read.
   void hold(bool is_held);
 
+  // From now on it closes if the other end's system has acknowledged nothing of what was sent for
+  // link_silence_max. A process that is paused, or reads slowly, is not silent.
+  void end_after_silence() { ends_after_silence_ = true; }
+
   // Queues a message or a family of messages (peer/wire/codec.hpp). If it does not fit, the other
   // end reads too slowly and the connection closes. Without effect once closed or finishing.
   template <class Message>
@@ -145,6 +149,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void flush();
   void wait_until_writable();
   void linger();
+  bool is_silent(Time now);
 
   boost::asio::ip::tcp::socket socket_;
   Owner* owner_;
@@ -167,7 +172,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_waiting_to_write_ = false;
   bool is_flush_posted_ = false;
 
+  bool ends_after_silence_ = false;
+
   Stall hello_stall_;
+  Stall silence_stall_;
   Stall frame_stall_;
   Stall write_stall_;
   Stall linger_stall_;

@@ -99,6 +99,7 @@ void Links::Link::on_dialled(const error_code& ec) {
   }
   if (ec) return give_up(Unreachable::timed_out);
   connection_ = Connection::create(std::move(socket_), *this, links_.limits_);
+  connection_->end_after_silence();
   connection_->start();
   connection_->send(dialer_.hello(), 0);
 }

@@ -11,6 +11,7 @@
 
 #include "peer/net/address.hpp"
 #include "peer/net/connection.hpp"
+#include "peer/net/socket_queue.hpp"
 #include "peer/net/system.hpp"
 
 namespace hopring {
@@ -187,6 +188,7 @@ void Visitors::adopt(tcp::socket socket, Spoken spoken) {
   error_code ec;
   const tcp::endpoint address = socket.remote_endpoint(ec);
   if (ec || is_finishing_) return;  // closes it
+  probe_when_idle(socket);
   const std::uint64_t number = ++last_number_;
   auto visitor =
       std::make_unique<Visitor>(*this, number, std::move(socket), from_asio(address), spoken);

@@ -93,6 +93,32 @@ BOOST_AUTO_TEST_CASE(the_dead_are_never_revived) {
   BOOST_TEST(!health.is_routable(b));
 }
 
+// A partition may last for longer than anybody waits.
+BOOST_AUTO_TEST_CASE(who_was_only_silent_comes_back_where_silence_is_forgiven) {
+  for (const bool is_forgiven : {false, true}) {
+    health = PeerHealth(PeerHealth::Options{});
+    if (is_forgiven) health.forgive_silence();
+    health.on_unanswered(Time{1s}, b);
+    run_until(2h);
+    BOOST_TEST((health.next_deadline() < Time::never()) == is_forgiven, "still probed");
+    health.on_unanswered(Time{2h}, c);
+    run_until(2h + 61s);
+    BOOST_TEST(health.is_dead(c));
+    BOOST_TEST(health.on_heard(c) == is_forgiven);
+    BOOST_TEST(health.is_dead(c) == !is_forgiven);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_was_silent_and_is_found_dead_does_not_come_back) {
+  health.forgive_silence();
+  for (const PeerRef& each : {b, c}) health.on_unanswered(Time{1s}, each);
+  run_until(61s);
+  BOOST_TEST(!health.on_dead(Time{62s}, b), "it is no news");
+  health.on_departed(Time{62s}, c);
+  BOOST_TEST(!health.on_heard(b));
+  BOOST_TEST(!health.on_heard(c));
+}
+
 BOOST_AUTO_TEST_CASE(another_process_at_the_dead_ones_address_is_another_peer) {
   health.on_dead(Time{1s}, b);
   const PeerRef restarted{b.endpoint, 77};
