@@ -142,21 +142,16 @@ struct Few {
   std::size_t number = 0;
 };
 
-// A number of one to four digits and the end of its line, which nearly all are.
-Few few_digits(std::string_view bytes, std::size_t at) {
-  constexpr std::size_t digits_max = 4;
-  Few few;
-  for (std::size_t i = at; i < bytes.size() && i <= at + digits_max; ++i) {
-    const auto digit = static_cast<unsigned char>(bytes[i] - '0');
-    if (digit > 9) {
-      const bool is_leading_zero = bytes[at] == '0' && i > at + 1;
-      const bool ends = i > at && i + 1 < bytes.size() && bytes[i] == '\r' && !is_leading_zero;
-      if (ends) few.bytes = i + line_end_bytes - at;
-      return few;
-    }
-    few.number = few.number * 10 + digit;
-  }
-  return few;
+// A number of one or two digits and the end of its line, which nearly all are.
+inline Few few_digits(std::string_view bytes, std::size_t at) {
+  if (bytes.size() < at + 2 + line_end_bytes) return {};
+  const char* const text = bytes.data() + at;
+  const auto first = static_cast<unsigned char>(text[0] - '0');
+  const auto second = static_cast<unsigned char>(text[1] - '0');
+  if (first > 9) return {};
+  if (text[1] == '\r') return {1 + line_end_bytes, first};
+  if (first == 0 || second > 9 || text[2] != '\r') return {};
+  return {2 + line_end_bytes, first * std::size_t{10} + second};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "storage/group/arc_search.hpp"
 
 namespace hopring {
 
@@ -15,10 +16,10 @@ GroupHost::GroupHost(const PeerRef& self, const HashKey& hash_key, const GroupOp
 }
 
 Group* GroupHost::served_at(Position position) const noexcept {
-  const auto found =
-      std::lower_bound(served_.begin(), served_.end(), position,
-                       [](const Served& each, Position sought) { return each.end < sought; });
-  if (found == served_.end() || !contains(found->group->view().arc, position)) return nullptr;
+  const Served* const found =
+      first_not_before(served_, position, [](const Served& each) { return each.end; });
+  if (found == served_.data() + served_.size() || !contains(found->group->view().arc, position))
+    return nullptr;
   return found->group.get();
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "storage/group/arc_search.hpp"
 
 namespace hopring {
 
@@ -45,10 +46,10 @@ ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const Gro
 // Finding.
 
 Replica* ReplicaHost::at(Position position) const noexcept {
-  const auto found =
-      std::lower_bound(replicas_.begin(), replicas_.end(), position,
-                       [](const auto& each, Position sought) { return each->arc().end < sought; });
-  if (found == replicas_.end() || !contains((*found)->arc(), position)) return nullptr;
+  const auto* const found =
+      first_not_before(replicas_, position, [](const auto& each) { return each->arc().end; });
+  if (found == replicas_.data() + replicas_.size() || !contains((*found)->arc(), position))
+    return nullptr;
   return found->get();
 }
 

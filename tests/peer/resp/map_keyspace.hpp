@@ -37,6 +37,7 @@ class MapKeyspace final : public resp::Keyspace {
       if (!is_key(keys[count])) break;
       tell(perform(now, Get{std::string(keys[count])}), sink);
     }
+    executed += count;
     read_at_once += count;
     return count;
   }
