@@ -45,6 +45,12 @@ void OpMachine::start(Now now, Token token, Operation operation, Time deadline) 
   flush(now);
 }
 
+void OpMachine::start_in_turn(Now now, Token token, Operation operation, Time deadline) {
+  const bool is_joining =
+      has_room(1) && join_bundle(now, {token, std::nullopt, deadline}, operation);
+  if (!is_joining) start(now, token, std::move(operation), deadline);
+}
+
 void OpMachine::start_batch(Now now, Token token, std::vector<Operation> operations,
                             Time deadline) {
   std::vector<OpResult> results(operations.size());
@@ -54,10 +60,8 @@ void OpMachine::start_batch(Now now, Token token, std::vector<Operation> operati
     return;
   }
   batches_[token] = Batch{std::move(results), operations.size()};
-  const Bundle like{token, deadline};
-  Bundles bundles;
   for (std::size_t i = 0; i < operations.size(); ++i) {
-    if (join_bundle(now, like, i, operations[i], bundles)) continue;
+    if (join_bundle(now, {token, i, deadline}, operations[i])) continue;
     Part part;
     part.token = token;
     part.batch_index = i;
@@ -65,7 +69,6 @@ void OpMachine::start_batch(Now now, Token token, std::vector<Operation> operati
     part.deadline = deadline;
     begin(now, std::move(part));
   }
-  for (auto& [peer, bundle] : bundles) send_bundle(now, peer, std::move(bundle));
   flush(now);
 }
 
@@ -170,6 +173,7 @@ void OpMachine::give_up_if_silent(Now now, const PeerRef& peer) {
 }
 
 void OpMachine::on_stop(Now now) {
+  send_bundles(now);
   unbundle_all(nullptr);
   std::vector<PartId> ids;
   for (const auto& [id, part] : parts_) ids.push_back(id);
@@ -203,18 +207,18 @@ void OpMachine::finish(PartId id, Finished&& result) {
   if (part.state == State::in_flight) release_request(part);
   timers_.erase({part.timer, id});
   if (part.batch_index) {
-    finish_in_batch(part, std::get<OpResult>(std::move(result)));
+    finish_in_batch(part.token, *part.batch_index, std::get<OpResult>(std::move(result)));
   } else {
     out_.emplace_back(Finish{part.token, std::move(result)});
   }
   parts_.erase(found);
 }
 
-void OpMachine::finish_in_batch(const Part& part, OpResult&& result) {
-  const auto batch = batches_.find(part.token);
-  batch->second.results[*part.batch_index] = std::move(result);
+void OpMachine::finish_in_batch(Token token, std::size_t index, OpResult&& result) {
+  const auto batch = batches_.find(token);
+  batch->second.results[index] = std::move(result);
   if (--batch->second.open > 0) return;
-  out_.emplace_back(Finish{part.token, std::move(batch->second.results)});
+  out_.emplace_back(Finish{token, std::move(batch->second.results)});
   batches_.erase(batch);
 }
 
@@ -228,6 +232,11 @@ void OpMachine::audit() const {
   HOPRING_CHECK(in_flight() <= limits_.operations_max);
   HOPRING_CHECK(timers_.size() == parts_.size() + bundles_.size());
   HOPRING_CHECK(ready_.empty());
+  std::size_t bundled = 0;
+  for (const auto& [peer, bundle] : open_bundles_) {
+    HOPRING_CHECK(links_.at(peer).connected && !bundle.operations.empty());
+    bundled += bundle.operations.size();
+  }
   std::size_t in_flight = 0;
   for (const auto& [id, part] : parts_) {
     HOPRING_CHECK(timers_.contains({part.timer, id}));
@@ -236,7 +245,6 @@ void OpMachine::audit() const {
     if (part.state == State::in_flight) in_flight += 1;
     if (part.state == State::waiting) HOPRING_CHECK(links_.contains(part.link));
   }
-  std::size_t bundled = 0;
   for (const auto& [id, request] : requests_) {
     HOPRING_CHECK(request.bundle != nullptr || request.open > 0);
     if (request.bundle) {

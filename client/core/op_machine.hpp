@@ -86,6 +86,12 @@ class OpMachine {
   // storage/operation), those beyond operations_max as `overloaded`; both are definite.
   void start(Now now, Token token, Operation operation, Time deadline);
 
+  // The same, but it may wait for end_turn(), or for the next other input, and then travels with
+  // others that go to the same peer. For reads: the reply comes when all of them have their
+  // results, and a write may have to wait for others.
+  void start_in_turn(Now now, Token token, Operation operation, Time deadline);
+  void end_turn(Now now) { flush(now); }
+
   // Grouped by primary, each group split by batch_operations_max and batch_bytes_max, all under way
   // at once. Every operation ends for itself; results stand in the order of `operations`. Two
   // operations on one key in one batch may be executed in either order.
@@ -171,14 +177,20 @@ class OpMachine {
     std::size_t open = 0;  // parts that have not ended
   };
 
-  // Operations of a batch that have gone to one peer together, by what is known of their arcs. They
-  // become parts when something happens to them that is not their result: a redirect, an error, the
-  // loss of the link, the deadline. Until then they cost no more than their place here.
-  struct Bundle {
+  // Whose result it is.
+  struct Target {
     Token token;
+    std::optional<std::size_t> batch_index;
     Time deadline;
-    PartId timer = 0;                       // its name in timers_
-    std::vector<std::size_t> indexes = {};  // in the batch
+  };
+
+  // Operations that go to one peer together, by what is known of their arcs. They become parts when
+  // something happens to them that is not their result: a redirect, an error, the loss of the link,
+  // the deadline. Until then they cost no more than their place here.
+  struct Bundle {
+    Time deadline;     // the earliest
+    PartId timer = 0;  // its name in timers_, once it is sent
+    std::vector<Target> targets = {};
     std::vector<Operation> operations = {};
     std::vector<std::optional<Stamp>> stamps = {};
     std::size_t bytes = 0;
@@ -214,15 +226,15 @@ class OpMachine {
   void finish(PartId id, Finished&& result);
   void finish_with(PartId id, OpError error);
   static bool is_read(const Part& part);
-  void finish_in_batch(const Part& part, OpResult&& result);
+  void finish_in_batch(Token token, std::size_t index, OpResult&& result);
   void release_request(const Part& part);
 
-  // op_machine_bundles.cpp: the operations of a batch that need nothing but their results
-  using Bundles = std::map<PeerRef, Bundle>;
+  // op_machine_bundles.cpp: operations that need nothing but their results
   const PeerRef* bundle_route(Now now, Position position) const;
-  bool join_bundle(Now now, const Bundle& like, std::size_t index, Operation& operation,
-                   Bundles& bundles);
+  bool join_bundle(Now now, const Target& target, Operation& operation);
   void send_bundle(Now now, const PeerRef& to, Bundle&& bundle);
+  void send_bundles(Now now);
+  void start_anew(Now now, Bundle&& bundle);
   PartId unbundle_one(const Request& request, RequestId id, std::size_t i);
   void unbundle(Request& request, RequestId id);
   void unbundle_all(const PeerRef* of);
@@ -276,8 +288,9 @@ class OpMachine {
   Parts parts_;
   std::map<Token, Batch> batches_;
   std::map<RequestId, Request> requests_;
-  std::map<PartId, RequestId> bundles_;  // by their timers: requests that have one
-  std::size_t bundled_ = 0;              // operations in them
+  std::map<PeerRef, Bundle> open_bundles_;  // to be sent at the end of the input, or of the turn
+  std::map<PartId, RequestId> bundles_;     // by their timers: requests that have one
+  std::size_t bundled_ = 0;                 // operations in all of them
   std::map<PeerRef, Link> links_;
   std::set<std::pair<Time, PartId>> timers_;
   std::vector<Ready> ready_;  // to be sent at the end of the input

@@ -1,6 +1,7 @@
-// Batches as they usually go: the arcs are known, their primaries are connected, and each operation
-// ends with its result.
+// Operations as they usually go: their arcs are known, the peers that hold them are connected, and
+// each ends with its result.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
@@ -17,28 +18,34 @@ const PeerRef* OpMachine::bundle_route(Now now, Position position) const {
 }
 
 // False: it has to go as a part of its own, and is left as it was.
-bool OpMachine::join_bundle(Now now, const Bundle& like, std::size_t index, Operation& operation,
-                            Bundles& bundles) {
+bool OpMachine::join_bundle(Now now, const Target& target, Operation& operation) {
   if (!ring_ || problem(operation, ring_->value_bytes_max)) return false;
   const Position position = position_of(ring_->hash_key, key_of(operation));
   const PeerRef* const to = bundle_route(now, position);
   if (to == nullptr) return false;
-  Bundle& bundle = bundles.try_emplace(*to, like).first->second;
+  Bundle& bundle = open_bundles_.try_emplace(*to, Bundle{target.deadline}).first->second;
   const std::size_t bytes = payload_bytes(operation);
   const bool is_full = bundle.operations.size() == batch_operations_max ||
                        bundle.bytes + bytes > limits_.batch_bytes_max;
   if (is_full && !bundle.operations.empty()) {
-    send_bundle(now, *to, std::exchange(bundle, like));
+    send_bundle(now, *to, std::exchange(bundle, Bundle{target.deadline}));
   }
   const bool is_stamped = ring_->replicas > 1 && !std::holds_alternative<Get>(operation);
   if (is_stamped) {
     bundle.stamps.resize(bundle.operations.size() + 1);
     bundle.stamps.back() = fresh_stamp(position, {});
   }
-  bundle.indexes.push_back(index);
+  bundle.targets.push_back(target);
   bundle.operations.push_back(std::move(operation));
   bundle.bytes += bytes;
+  bundle.deadline = std::min(bundle.deadline, target.deadline);
+  bundled_ += 1;
   return true;
+}
+
+void OpMachine::send_bundles(Now now) {
+  for (auto& [peer, bundle] : open_bundles_) send_bundle(now, peer, std::move(bundle));
+  open_bundles_.clear();
 }
 
 void OpMachine::send_bundle(Now now, const PeerRef& to, Bundle&& bundle) {
@@ -49,10 +56,22 @@ void OpMachine::send_bundle(Now now, const PeerRef& to, Bundle&& bundle) {
   if (!link.silent_since) link.silent_since = now.monotonic;
   timers_.emplace(bundle.deadline, bundle.timer);
   bundles_.emplace(bundle.timer, id);
-  bundled_ += bundle.operations.size();
   figures_.requests += 1;
   out_.emplace_back(SendRequest{to, id, BatchRequest{bundle.operations, bundle.stamps}});
   requests_.emplace(id, Request{to, true, {}, 0, std::make_unique<Bundle>(std::move(bundle))});
+}
+
+// The link is gone before it was sent: nothing has happened.
+void OpMachine::start_anew(Now now, Bundle&& bundle) {
+  bundled_ -= bundle.operations.size();
+  for (std::size_t i = 0; i < bundle.operations.size(); ++i) {
+    Part part;
+    part.token = bundle.targets[i].token;
+    part.batch_index = bundle.targets[i].batch_index;
+    part.what = std::move(bundle.operations[i]);
+    part.deadline = bundle.targets[i].deadline;
+    begin(now, std::move(part));
+  }
 }
 
 // As it would be, had it been sent as a part.
@@ -60,11 +79,11 @@ OpMachine::PartId OpMachine::unbundle_one(const Request& request, RequestId id, 
   Bundle& bundle = *request.bundle;
   const PartId part_id = next_part_++;
   Part& part = parts_[part_id];
-  part.token = bundle.token;
-  part.batch_index = bundle.indexes[i];
+  part.token = bundle.targets[i].token;
+  part.batch_index = bundle.targets[i].batch_index;
   part.position = position_of(ring_->hash_key, key_of(bundle.operations[i]));
   part.what = std::move(bundle.operations[i]);
-  part.deadline = part.timer = bundle.deadline;
+  part.deadline = part.timer = bundle.targets[i].deadline;
   part.state = State::in_flight;
   part.link = request.to;
   part.request = id;
@@ -91,28 +110,28 @@ void OpMachine::unbundle_all(const PeerRef* of) {
   }
 }
 
-// Results go to the batch; the others, and their answers, are left as those of a request of parts.
+// Results end what they belong to; the others, and their answers, are left as those of a request of
+// parts.
 void OpMachine::on_bundle(Request& request, RequestId id, BatchReply& reply) {
   Bundle& bundle = *request.bundle;
-  Batch& batch = batches_.at(bundle.token);
   std::vector<OpAnswer> others;
   for (std::size_t i = 0; i < reply.answers.size(); ++i) {
     auto* const result = std::get_if<OpResult>(&reply.answers[i]);
-    if (result != nullptr && !result->error) {
-      batch.results[bundle.indexes[i]] = std::move(*result);
+    if (result == nullptr || result->error) {
+      request.parts.push_back(unbundle_one(request, id, i));
+      others.push_back(std::move(reply.answers[i]));
       continue;
     }
-    request.parts.push_back(unbundle_one(request, id, i));
-    others.push_back(std::move(reply.answers[i]));
+    const auto& [token, batch_index, _] = bundle.targets[i];
+    if (batch_index) {
+      finish_in_batch(token, *batch_index, std::move(*result));
+    } else {
+      out_.emplace_back(Finish{token, std::move(*result)});
+    }
   }
   const std::size_t done = reply.answers.size() - others.size();
   figures_.by_hops[0] += done;
   bundled_ -= done;
-  batch.open -= done;
-  if (batch.open == 0) {
-    out_.emplace_back(Finish{bundle.token, std::move(batch.results)});
-    batches_.erase(bundle.token);
-  }
   timers_.erase({bundle.deadline, bundle.timer});
   bundles_.erase(bundle.timer);
   request.open = request.parts.size();

@@ -70,6 +70,7 @@ void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason) {
   if (found == links_.end()) return;
   const Link link = std::move(found->second);
   links_.erase(found);
+  auto unsent_bundle = open_bundles_.extract(peer);
   std::vector<PartId> unsent = link.waiting;
   for (const Ready& ready : ready_) {
     if (ready.to == peer) unsent.push_back(ready.part);
@@ -86,6 +87,7 @@ void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason) {
     }
   }
   fail_waiting(now, unsent, reason == LinkDown::stranger ? OpError::stranger : OpError::no_route);
+  if (unsent_bundle) start_anew(now, std::move(unsent_bundle.mapped()));
 }
 
 // Nothing of these was sent: others are asked at once, since the arc may have moved.

@@ -124,6 +124,7 @@ void OpMachine::learn(const PeerRef& from, Position position, const Redirect& re
 
 // Sends what this input made ready: operations of batches together, others each by itself.
 void OpMachine::flush(Now now) {
+  send_bundles(now);
   std::vector<Ready> grouped;
   for (const Ready& ready : std::exchange(ready_, {})) {
     const auto part = parts_.find(ready.part);

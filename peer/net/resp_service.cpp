@@ -43,6 +43,7 @@ std::unique_ptr<resp::Session> RespService::open(std::uint64_t number, resp::Cli
 }
 
 void RespService::flush() {
+  keyspace_.end_turn(read_clocks());
   effects_.swap(keyspace_.effects());
   for (const ClientEffect& effect : effects_) {
     std::visit([this](const auto& each) { perform(each); }, effect);

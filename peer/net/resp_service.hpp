@@ -42,6 +42,8 @@ class RespService final : private ClientLinks::Owner {
 
   // Performs what the keyspace wants and tells what has ended, of what has come so far.
   void flush();
+  // After the inputs of a session.
+  void end_turn(Now now) { keyspace_.end_turn(now); }
   bool has_work() { return !keyspace_.effects().empty() || !keyspace_.ended().empty(); }
   // After every input of the keyspace, sessions' included.
   void arm(Time now) { alarm_.arm(now); }

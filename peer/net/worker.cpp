@@ -133,6 +133,7 @@ std::unique_ptr<resp::Session> Worker::open_session(std::uint64_t number, const 
 }
 
 void Worker::after_sessions(Now now) {
+  resp_->end_turn(now);
   if (!out_.is_empty() || resp_->has_work()) flush_soon();
   resp_->arm(now.monotonic);
   alarm_.arm(now.monotonic);

@@ -125,8 +125,14 @@ Token RingKeyspace::started(const Call& call, bool is_read) {
 }
 
 std::optional<OpResult> RingKeyspace::start(Now now, const Call& call, Operation&& operation) {
-  const Token token = started(call, is_read(operation));
-  machine_.start(now, token, std::move(operation), now.monotonic + operation_timeout);
+  const bool reads = is_read(operation);
+  const Token token = started(call, reads);
+  const Time deadline = now.monotonic + operation_timeout;
+  if (reads) {
+    machine_.start_in_turn(now, token, std::move(operation), deadline);
+  } else {
+    machine_.start(now, token, std::move(operation), deadline);
+  }
   settle(now);
   if (started_.contains(token.value) || ended_.empty() || ended_.back().call != call) {
     return std::nullopt;
@@ -134,6 +140,11 @@ std::optional<OpResult> RingKeyspace::start(Now now, const Call& call, Operation
   OpResult result = std::get<OpResult>(std::move(ended_.back().finding));
   ended_.pop_back();
   return result;
+}
+
+void RingKeyspace::end_turn(Now now) {
+  machine_.end_turn(now);
+  settle(now);
 }
 
 void RingKeyspace::on_connected(Now now, const PeerRef& contacted, const PeerRef& actual,

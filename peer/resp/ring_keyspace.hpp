@@ -56,6 +56,9 @@ class RingKeyspace final : public Keyspace {
   const RingConfig* ring() const override { return shard_.ring(); }
   std::uint64_t random() override { return rng_.next(); }
 
+  // After the requests that a session took in one go: reads that go to one peer go together.
+  void end_turn(Now now);
+
   // Is this a reply to what was asked here? Then it belongs to on_reply().
   static bool is_own(const Ticket& ticket);
   void on_reply(Now now, SendReply&& reply);

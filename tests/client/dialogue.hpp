@@ -44,6 +44,14 @@ struct Dialogue {
     machine.start(now, Token{token}, operation, deadline);
     return effects();
   }
+  ClientOutbox read(std::uint64_t token, const Operation& operation) {
+    machine.start_in_turn(now, Token{token}, operation, deadline);
+    return effects();
+  }
+  ClientOutbox end_turn() {
+    machine.end_turn(now);
+    return effects();
+  }
   ClientOutbox batch(std::uint64_t token, std::vector<Operation> operations) {
     machine.start_batch(now, Token{token}, std::move(operations), deadline);
     return effects();

@@ -74,6 +74,81 @@ BOOST_AUTO_TEST_CASE(a_batch_is_split_by_bytes_and_a_large_operation_travels_alo
   }
 }
 
+// Reads of one turn.
+
+BOOST_AUTO_TEST_CASE(reads_of_one_turn_that_go_to_one_peer_travel_together) {
+  warm(whole_ring(3, peer(1)));
+  const Operation get_b = Get{"b"};
+  BOOST_TEST(read(1, get_a).empty());
+  BOOST_TEST(read(2, get_b).empty());
+  BOOST_TEST(end_turn() == send(peer(1), 2, BatchRequest{{get_a, get_b}}));
+  BOOST_TEST(end_turn().empty());
+  BOOST_TEST(reply(peer(1), 2, BatchReply{{found("x"), found("y")}, {}}) ==
+             (ClientOutbox{Finish{Token{1}, found("x")}, Finish{Token{2}, found("y")}}));
+}
+
+BOOST_AUTO_TEST_CASE(another_input_ends_the_turn) {
+  warm(whole_ring(3, peer(1)));
+  read(1, get_a);
+  BOOST_TEST(start(2, put_b) ==
+             (ClientOutbox{SendRequest{peer(1), RequestId{2}, BatchRequest{{get_a}}},
+                           SendRequest{peer(1), RequestId{3}, OpRequest{put_b}}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_read_whose_peer_is_not_known_does_not_wait_for_the_turn) {
+  BOOST_TEST(read(1, get_a) == (ClientOutbox{Connect{anyone_at(peer(1))}}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_refused_or_sent_on_goes_on_by_itself) {
+  warm(whole_ring(3, peer(1)));
+  for (std::uint64_t token = 1; token <= 3; ++token) read(token, get_a);
+  end_turn();
+  BOOST_TEST(
+      reply(peer(1), 2,
+            BatchReply{{failed(OpError::moving), found("x"), to_view(arc_of("a", 4, peer(2)))},
+                       {}}) == (ClientOutbox{Finish{Token{2}, found("x")}, Connect{peer(2)}}));
+  BOOST_TEST(machine.in_flight() == 2u);
+  BOOST_TEST(connected(peer(2), peer(2)) == send(peer(2), 3, OpRequest{get_a}));
+  BOOST_TEST(timer() == send(peer(2), 4, OpRequest{get_a}));
+}
+
+BOOST_AUTO_TEST_CASE(reads_of_a_turn_outlive_their_link) {
+  for (const bool is_sent : {false, true}) {
+    Dialogue each;
+    each.warm(whole_ring(3, peer(1)));
+    each.read(1, get_a);
+    if (is_sent) each.end_turn();
+    ClientOutbox out = each.down(peer(1), LinkDown::lost);
+    while (out.empty()) out = each.timer();
+    BOOST_TEST(out == (ClientOutbox{Connect{peer(1)}}));
+    each.connected(peer(1), peer(1));
+    BOOST_TEST(each.reply(peer(1), is_sent ? 3 : 2, plain(found("x"))) == finish(1, found("x")));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(reads_of_a_turn_end_at_their_deadline) {
+  warm(whole_ring(3, peer(1)));
+  deadline = now.monotonic + 500ms;
+  read(1, get_a);
+  read(2, get_a);
+  end_turn();
+  BOOST_TEST(timer() == (ClientOutbox{Finish{Token{1}, failed(OpError::timed_out)},
+                                      Finish{Token{2}, failed(OpError::timed_out)}}));
+  BOOST_TEST(reply(peer(1), 2, BatchReply{{found("x"), found("y")}, {}}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(each_of_them_has_its_own_deadline) {
+  warm(whole_ring(3, peer(1)));
+  deadline = now.monotonic + 700ms;
+  read(1, get_a);
+  deadline = now.monotonic + 500ms;
+  read(2, get_a);
+  end_turn();
+  BOOST_TEST(timer() == finish(2, failed(OpError::timed_out)));
+  BOOST_TEST((now.monotonic == deadline));
+  BOOST_TEST(reply(peer(1), 2, BatchReply{{found("x"), found("y")}, {}}) == finish(1, found("x")));
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_batch_is_done) {
   BOOST_TEST(batch(1, {}) == finish(1, std::vector<OpResult>{}));
 }

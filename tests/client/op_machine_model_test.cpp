@@ -33,6 +33,8 @@ class Run {
       start(token);
       for (std::uint64_t i = rng_.below(8); i > 0; --i) driver_.step();
     }
+    machine_.end_turn(driver_.now);
+    driver_.perform();
     while (!driver_.is_idle()) driver_.step();
     BOOST_TEST(driver_.finished.size() == starts_per_seed);
     for (const auto& [token, result] : driver_.finished) judge(token, result, totals);
@@ -81,9 +83,9 @@ class Run {
       driver_.perform();
     } else if (kind == 1) {
       reads_.insert(Token{token});
-      machine_.start(driver_.now, Token{token}, Get{key_of_token(token, 0)},
-                     driver_.now.monotonic + patience);
-      driver_.perform();
+      machine_.start_in_turn(driver_.now, Token{token}, Get{key_of_token(token, 0)},
+                             driver_.now.monotonic + patience);
+      driver_.perform();  // the next input ends the turn
     } else {
       write(token, key_of_token(token, 0), patience);
     }

@@ -57,6 +57,7 @@ struct Fixture {
   std::optional<OpResult> get(std::uint32_t cell) { return execute(Get{key_in(cell)}); }
   // As a worker does: replies of the desk to the keyspace.
   void deliver() {
+    keyspace.end_turn(now);
     desk.take_answers(out);
     auto replies = std::exchange(out.replies, {});
     for (SendReply& each : replies) {
@@ -122,7 +123,12 @@ BOOST_AUTO_TEST_CASE(what_another_peer_serves_is_asked_of_it) {
   BOOST_TEST((take_result() == OpResult{}));
   // By now the way is known.
   BOOST_TEST(!get(3).has_value());
-  BOOST_TEST((take_effect<SendRequest>().to == other));
+  BOOST_TEST(!get(3).has_value());
+  BOOST_TEST(keyspace.effects().empty());
+  keyspace.end_turn(now);
+  const auto both = take_effect<SendRequest>();
+  BOOST_TEST((both.to == other));
+  BOOST_TEST(std::get<BatchRequest>(both.message).operations.size() == 2u);
   BOOST_TEST(out.is_empty());
 }
 
