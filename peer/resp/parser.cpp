@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/check.hpp"
@@ -191,49 +192,43 @@ Parser::Found Parser::next_array(std::string_view bytes) {
   return complete(begun_.at, false);
 }
 
-bool Parser::begin_array(std::string_view bytes) {
+// The number of the line at begun_.at, behind its first byte, and on to the next line; false: the
+// line has not arrived, or is an error.
+bool Parser::announced(std::string_view bytes, const Announcement& kind, std::size_t& number) {
   if (const Few few = few_digits(bytes, begun_.at + 1); few.bytes > 0) {
-    begun_.announced = few.number;
+    number = few.number;
     begun_.at += 1 + few.bytes;
-    begun_.is_in_array = true;
     return true;
   }
   std::string_view text;
-  if (!line(bytes, "Protocol error: too big mbulk count string", text)) return false;
-  std::int64_t count = 0;
-  if (!parse_integer(text.substr(1), count) || count > static_cast<std::int64_t>(arguments_max)) {
-    fail("Protocol error: invalid multibulk length");
+  if (!line(bytes, kind.too_long, text)) return false;
+  std::int64_t told = 0;
+  if (!parse_integer(text.substr(1), told) || told > kind.most || told < kind.least) {
+    fail(kind.invalid);
     return false;
   }
-  begun_.announced = count > 0 ? static_cast<std::size_t>(count) : 0;
+  number = told > 0 ? static_cast<std::size_t>(told) : 0;
   begun_.at += text.size() + line_end_bytes;
-  begun_.is_in_array = true;
   return true;
 }
 
+bool Parser::begin_array(std::string_view bytes) {
+  constexpr Announcement kind{"Protocol error: too big mbulk count string",
+                              "Protocol error: invalid multibulk length",
+                              std::numeric_limits<std::int64_t>::min(), arguments_max};
+  begun_.is_in_array = announced(bytes, kind, begun_.announced);
+  return begun_.is_in_array;
+}
+
 bool Parser::begin_bulk(std::string_view bytes) {
+  constexpr Announcement kind{"Protocol error: too big bulk count string",
+                              "Protocol error: invalid bulk length", 0, bulk_bytes_max};
   if (bytes.size() > begun_.at && bytes[begun_.at] != '$') {
     fail(std::string("Protocol error: expected '$', got '") + bytes[begun_.at] + "'");
     return false;
   }
-  if (const Few few = few_digits(bytes, begun_.at + 1); few.bytes > 0) {
-    begun_.bulk_bytes = few.number;
-    begun_.at += 1 + few.bytes;
-    begun_.is_in_bulk = true;
-    return true;
-  }
-  std::string_view text;
-  if (!line(bytes, "Protocol error: too big bulk count string", text)) return false;
-  std::int64_t size = 0;
-  if (!parse_integer(text.substr(1), size) || size < 0 ||
-      size > static_cast<std::int64_t>(bulk_bytes_max)) {
-    fail("Protocol error: invalid bulk length");
-    return false;
-  }
-  begun_.bulk_bytes = static_cast<std::size_t>(size);
-  begun_.at += text.size() + line_end_bytes;
-  begun_.is_in_bulk = true;
-  return true;
+  begun_.is_in_bulk = announced(bytes, kind, begun_.bulk_bytes);
+  return begun_.is_in_bulk;
 }
 
 // Inline commands.

@@ -137,6 +137,13 @@ class Parser {
   Found next_array(std::string_view bytes);
   // The line at begun_.at, without its end; false: it has not arrived, or it is an error.
   bool line(std::string_view bytes, const char* too_long, std::string_view& found);
+  struct Announcement {
+    const char* too_long;
+    const char* invalid;
+    std::int64_t least;
+    std::int64_t most;
+  };
+  bool announced(std::string_view bytes, const Announcement& kind, std::size_t& number);
   bool begin_array(std::string_view bytes);
   bool begin_bulk(std::string_view bytes);
   bool split(std::string_view line);
