@@ -21,7 +21,7 @@ std::size_t value_bytes(const OpAnswer& answer) {
 // A value of more bytes than an `add` gives comes from an operation that has changed nothing.
 constexpr std::size_t sum_bytes_max = 20;
 
-// Each once: those of one batch are few, and have ends that differ or are the same view.
+// Each once.
 void add_view(std::vector<View>& views, const View& view) {
   if (std::find(views.begin(), views.end(), view) == views.end()) views.push_back(view);
 }

@@ -79,11 +79,6 @@ class Group {
   // would have to. REQUIRES: as above.
   bool try_read(Now now, Position position, std::string_view key, ResultSink& sink);
 
-  // An operation on the position comes soon. REQUIRES: it is in the arc.
-  void expect(Position position, ArcRecords::Expected& expected) const {
-    expected.add(records_, position);
-  }
-
   // Removes at most `records_max` due records, going on where the call before stopped, and returns
   // how many; see GroupOptions.
   std::size_t sweep(Now now, std::size_t records_max);
@@ -116,6 +111,7 @@ class Group {
 
   // The records, for a take-over. The group is not used afterwards.
   ArcRecords release_records() { return std::move(records_); }
+  const ArcRecords& records() const noexcept { return records_; }
   void audit() const { records_.audit(); }
 
  private:

@@ -1,11 +1,11 @@
 #include "storage/group/group_host.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/check.hpp"
 #include "storage/group/arc_search.hpp"
+#include "storage/group/reads_together.hpp"
 
 namespace hopring {
 
@@ -148,31 +148,12 @@ const View* GroupHost::execute(Now now, const Operation& operation, ResultSink& 
 }
 
 void GroupHost::expect(std::span<const std::string_view> keys) const {
-  ArcRecords::Expected expected;
-  for (const std::string_view key : keys) {
-    const Position position{hash_(key)};
-    if (const Group* group = served_at(position)) group->expect(position, expected);
-  }
-  expected.ask();
+  expect_each(hash_, keys, [this](Position position) { return served_at(position); });
 }
 
 std::size_t GroupHost::try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) {
-  std::array<std::pair<Group*, Position>, keys_expected_max> places;
-  ArcRecords::Expected expected;
-  std::size_t count = 0;
-  for (const std::string_view key : keys) {
-    const Position position{hash_(key)};
-    Group* const group = is_key(key) ? served_at(position) : nullptr;
-    if (group == nullptr) break;
-    group->expect(position, expected);
-    places[count++] = {group, position};
-  }
-  if (count > 1) expected.ask();
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto [group, position] = places[i];
-    if (!sink.takes_more() || !group->try_read(now, position, keys[i], sink)) return i;
-  }
-  return count;
+  return try_read_each(now, hash_, keys, sink,
+                       [this](Position position) { return served_at(position); });
 }
 
 const View* GroupHost::scan(Now now, const Scan& scan, ScanStep& step, GroupOutbox& out) {

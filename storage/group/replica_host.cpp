@@ -1,12 +1,12 @@
 #include "storage/group/replica_host.hpp"
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 #include <utility>
 
 #include "base/check.hpp"
 #include "storage/group/arc_search.hpp"
+#include "storage/group/reads_together.hpp"
 
 namespace hopring {
 
@@ -127,32 +127,12 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
 }
 
 void ReplicaHost::expect(std::span<const std::string_view> keys) const {
-  ArcRecords::Expected expected;
-  for (const std::string_view key : keys) {
-    const Position position{hash_(key)};
-    if (const Replica* replica = at(position)) expected.add(replica->records(), position);
-  }
-  expected.ask();
+  expect_each(hash_, keys, [this](Position position) { return at(position); });
 }
 
 std::size_t ReplicaHost::try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) {
   notice_pause(now);
-  std::array<std::pair<Replica*, Position>, keys_expected_max> places;
-  ArcRecords::Expected expected;
-  std::size_t count = 0;
-  for (const std::string_view key : keys) {
-    const Position position{hash_(key)};
-    Replica* const replica = is_key(key) ? at(position) : nullptr;
-    if (replica == nullptr) break;
-    expected.add(replica->records(), position);
-    places[count++] = {replica, position};
-  }
-  if (count > 1) expected.ask();
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto [replica, position] = places[i];
-    if (!sink.takes_more() || !replica->try_read(now, position, keys[i], sink)) return i;
-  }
-  return count;
+  return try_read_each(now, hash_, keys, sink, [this](Position position) { return at(position); });
 }
 
 ReplicaHost::Execution ReplicaHost::scan(Now now, const Scan& scan, std::uint64_t waiter,
