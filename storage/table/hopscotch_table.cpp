@@ -115,7 +115,7 @@ PutResult HopscotchTable::try_put(const RecordView& record) {
     totals_ -= before;
     return PutResult::replaced;
   }
-  if (start.has_spilled && spill_.find(record.position, record.key) != nullptr) {
+  if (start.has_spilled() && spill_.find(record.position, record.key) != nullptr) {
     const Totals before = spill_.totals();
     if (!spill_.replace(record)) return PutResult::out_of_memory;
     totals_ += spill_.totals();

@@ -205,7 +205,7 @@ class HopscotchTable {
   [[gnu::always_inline]] const std::byte* find_encoded(const Segment::Start& start,
                                                        const Lookup& lookup) const {
     const std::byte* const encoded = Segment::find(start, lookup.key).encoded;
-    if (encoded != nullptr || !start.has_spilled) [[likely]]
+    if (encoded != nullptr || !start.has_spilled()) [[likely]]
       return encoded;
     return spill_.find(lookup.position, lookup.key);
   }

@@ -86,7 +86,8 @@ struct ShortHeader {
 inline ShortHeader short_header(const std::byte* in) noexcept {
   return {std::to_integer<unsigned>(in[0]) | std::to_integer<unsigned>(in[1]) << 8};
 }
-std::int64_t decode_short_expiry(const std::byte* in) noexcept;
+// Pure: who does not look at the expiry does not pay for it.
+[[gnu::pure]] std::int64_t decode_short_expiry(const std::byte* in) noexcept;
 struct LongHeader {
   std::size_t key_bytes;
   std::size_t value_bytes;

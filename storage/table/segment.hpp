@@ -56,7 +56,7 @@ struct Totals {
 
 class Segment {
  public:
-  static constexpr std::uint32_t buckets_max = 79;  // with the leads, 80 cache lines: 10 units
+  static constexpr std::uint32_t buckets_max = 78;  // with the leads, 80 cache lines: 10 units
   static constexpr std::uint32_t records_max = buckets_max * SlotArray::slots_per_bucket;
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
   using SlotId = SlotArray::SlotId;
@@ -64,9 +64,11 @@ class Segment {
 
   enum class Change { done, no_slot, out_of_memory };
 
-  // Where to look for a position.
+  // Where to look for a position. What a lookup seldom asks for stays in the word.
   struct Start : SlotArray::Start {
-    bool has_spilled = false;  // the segment's
+    std::uint64_t word = 0;  // direct(), or of it spilled_bit alone
+
+    bool has_spilled() const noexcept { return (word & spilled_bit) != 0; }
   };
 
   // A record and its slot; no_slot and nullptr if there is none.
@@ -107,13 +109,12 @@ class Segment {
     if (piece == nullptr) __builtin_unreachable();
     const auto tag = static_cast<std::uint32_t>(position >> (direct & shift_mask) & tag_mask);
     const auto buckets = static_cast<std::uint32_t>(direct >> buckets_shift);
-    return {{piece, buckets, SlotArray::home_of_whole(tag, buckets), tag},
-            (direct & spilled_bit) != 0};
+    return {{piece, buckets, SlotArray::home_of_whole(tag, buckets), tag}, direct};
   }
 
   // REQUIRES of all that follows: the position is in interval(); the start is that of the position.
   Start start(std::uint64_t position) const noexcept {
-    return {slots_.start(tag_of(position)), has_spilled_};
+    return {slots_.start(tag_of(position)), has_spilled_ ? spilled_bit : 0};
   }
 
   // The way of every operation, in as few instructions as may be: then the memory that the next one

@@ -1,8 +1,9 @@
 #pragma once
 
-// The hopscotch slots of one segment: buckets of one cache line in a ring, behind a line of leads.
+// The hopscotch slots of one segment: buckets of one cache line in a ring, behind two lines of
+// leads.
 //
-//   piece  | leads: 8 words | bucket 0 | bucket 1 | ...
+//   piece  | leads: 16 words | bucket 0 | bucket 1 | ...
 //   bucket | 12 references of 24 bits | 12 tags of 16 bits | full 12, far 4 bits | hops 16 bits |
 //
 // A tag is the record's place in the segment's interval of positions, scaled to at most 16 bits;
@@ -101,8 +102,8 @@ class SlotArray {
   static_assert(sizeof(Bucket) == 64, "one bucket, one cache line");
   static_assert(std::endian::native == std::endian::little);
 
-  using Leads = std::array<const void*, 8>;
-  static_assert(sizeof(Leads) == sizeof(Bucket));
+  using Leads = std::array<const void*, 16>;
+  static_assert(sizeof(Leads) == 2 * sizeof(Bucket));
 
   // Where to look for a tag.
   struct Start {

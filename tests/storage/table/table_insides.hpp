@@ -40,7 +40,7 @@ struct TableInsides {
 
  private:
   static std::uint64_t steps_of_spill(const HopscotchTable& table, const Segment::Start& start) {
-    if (!start.has_spilled) return 0;
+    if (!start.has_spilled()) return 0;
     return static_cast<std::uint64_t>(std::bit_width(table.spilled()));
   }
 };
