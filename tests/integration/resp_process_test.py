@@ -352,13 +352,31 @@ class RedisToolsTest(RespRingTest):
         self.assertIn("errors: 0, replies: 2",
                       self.tool("redis-cli", "--pipe", input="SET a 1\r\nSET b 2\r\n"))
 
+    def test_mass_insertion_counts_replies_and_errors_and_loses_nothing(self) -> None:
+        keys = [b"mass\r\n\0%d" % n for n in range(5000)]
+        lines = [Guest.request("SET", key, b"\xff%d" % n) for n, key in enumerate(keys)]
+        lines.insert(2000, Guest.request("INCR", keys[0]) + Guest.request("LPUSH", "list", "x"))
+        for options in ([], ["-3"]):
+            done = subprocess.run(
+                ["redis-cli", *options, "-p", self.peers[1].address.rsplit(":", 1)[1], "--pipe"],
+                input=b"".join(lines), capture_output=True, timeout=ring.PATIENCE_S)
+            self.assertIn(b"errors: 2, replies: 5002", done.stdout)
+            for error in (b"value is not an integer", b"unknown command 'LPUSH'"):
+                self.assertIn(error, done.stdout + done.stderr)
+            for at in range(3):
+                self.assertEqual(self.guest(at).ask("MGET", *keys),
+                                 [b"\xff%d" % n for n in range(5000)])
+                self.assertEqual(self.guest(at).ask("DBSIZE"), 5000)
+            self.assertEqual(self.guest(2).ask("DEL", *keys), 5000)
+
     def test_redis_cli_walks_over_the_whole_ring(self) -> None:
         lines = "".join(f"SET key:{n} {'x' * (n + 1)}\r\n" for n in range(1000))
         self.assertIn("errors: 0, replies: 1000", self.tool("redis-cli", "--pipe", input=lines))
         keys = {f"key:{n}" for n in range(1000)}
         for at in range(3):
-            scanned = self.tool("redis-cli", "--scan", at=at).splitlines()
-            self.assertEqual((len(scanned), set(scanned)), (1000, keys))
+            for options in ([], ["-3"]):
+                scanned = self.tool("redis-cli", *options, "--scan", at=at).splitlines()
+                self.assertEqual((len(scanned), set(scanned)), (1000, keys))
         self.assertEqual(len(self.tool("redis-cli", "--scan", "--pattern", "key:99?").split()), 10)
         for options in (["--bigkeys"], ["--memkeys"], ["-3", "--bigkeys"]):
             told = self.tool("redis-cli", *options, at=1)
@@ -387,7 +405,7 @@ class RedisToolsTest(RespRingTest):
         self.assertNotIn("rror", told)
 
     def test_redis_benchmark_runs_through(self) -> None:
-        for options in (["-P", "1"], ["-P", "16"], ["-r", "1000", "-P", "16"]):
+        for options in (["-P", "1"], ["-3", "-P", "16"], ["-r", "1000", "-P", "16"]):
             told = self.tool("redis-benchmark", "-q", "-n", "5000", "-c", "20", *options, "-t",
                              "ping,set,get,incr,mset", at=1)
             for name in ("SET", "GET", "INCR", "MSET"):

@@ -68,6 +68,8 @@ BANNED = [
     (r"^tests/tidy/", r"", r"\bFIXME\b|\bTODO\b|\bXXX\b", "the fix itself"),
     (r"^tests/tidy/", r"", r"(?<![\w.~-])/(?:home|root|Users|work)/\w",
      "a path from the repository's root"),
+    (r"^$", r"package-lock\.json$", r'"resolved":',
+     "integrity alone; an .npmrc with omit-lockfile-registry-resolved=true keeps addresses out"),
     # Words that the project does not use, because it has another for the same thing.
     (r"^tests/tidy/|^peer/resp/|^tests/peer/", CODE, r"(?i)\b(?:master|slave)s?\b",
      "primary and member"),
@@ -141,7 +143,7 @@ def sources_are_built(tree: Tree) -> Iterator[Fault]:
 
 
 def sizes(tree: Tree) -> Iterator[Fault]:
-    for path in tree.named(r"\.(?:hpp|cpp|py|sh|cmake)$|CMakeLists\.txt$|^dev$|^\.ci/run$"):
+    for path in tree.named(r"\.(?:hpp|cpp|py|mjs|sh|cmake)$|CMakeLists\.txt$|^dev$|^\.ci/run$"):
         length = len(tree.text(path).splitlines())
         if length > FILE_LINES_MAX:
             yield Fault(path, length, f"has {length} lines; divide it, {FILE_LINES_MAX} are enough")
