@@ -50,6 +50,8 @@ Limits within_descriptors(Limits limits) {
   const std::size_t descriptors = raise_descriptor_limit(limits.connections_max + kept_back);
   if (descriptors < limits.connections_max + kept_back) {
     limits.connections_max = descriptors - std::min(descriptors / 2, kept_back);
+    limits.silent_connections_max =
+        std::min(limits.silent_connections_max, limits.connections_max / 10);
   }
   return limits;
 }

@@ -44,8 +44,12 @@ struct Limits {
   std::size_t waiting_bytes_of_batch = std::size_t{256} << 10;
   std::size_t waiting_bytes_of_scan = std::size_t{512} << 10;
   std::size_t waiting_bytes_mark = std::size_t{1} << 20;
-  std::size_t dialling_messages_max = 256;          // more to one peer are dropped until it answers
-  std::chrono::milliseconds hello_timeout{5000};    // a connection without a hello is closed
+  std::size_t dialling_messages_max = 256;  // more to one peer are dropped until it answers
+  // What was begun must become a hello, or a first command, within this; else it is closed.
+  std::chrono::milliseconds hello_timeout{5000};
+  // Connections that have said nothing at all for longer than that: pools of clients open some
+  // ahead. Beyond it the oldest are closed, so that they leave room for those who speak.
+  std::size_t silent_connections_max = 1000;
   std::chrono::milliseconds connect_timeout{2000};  // to a peer, its hello included
   // What was sent to a peer and is not acknowledged by its system for so long ends the connection;
   // the next message dials anew. Longer than a few packets that are lost in turn, and no longer

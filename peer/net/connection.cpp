@@ -193,7 +193,7 @@ void Connection::abandon() {
 
 // What is on its way is sent again after pauses that double, up to minutes: a network that is whole
 // again would not be noticed before the next of them ends.
-bool Connection::is_silent(Time now) {
+bool Connection::acknowledges_nothing(Time now) {
   const SocketQueue queue = queue_of(socket_);
   return silence_stall_.is_over(now, queue.on_way > 0, bytes_written_ - queue.bytes,
                                 limits_.link_silence_max);
@@ -201,13 +201,14 @@ bool Connection::is_silent(Time now) {
 
 void Connection::sweep(Time now) {
   const bool is_open = state_ == State::open;
-  if (ends_after_silence_ && is_open && is_silent(now)) {
+  if (ends_after_silence_ && is_open && acknowledges_nothing(now)) {
     forget_queue(socket_);
     return close("it acknowledges nothing");
   }
-  if (hello_stall_.is_over(now, is_open && frames_ == 0, 0, limits_.hello_timeout)) {
-    return close("no hello came");
-  }
+  const bool is_late = hello_stall_.is_over(now, is_open && frames_ == 0, unfinished_ > 0 ? 1 : 0,
+                                            limits_.hello_timeout);
+  is_silent_ = is_late && is_unknown_ && unfinished_ == 0;
+  if (is_late && !is_silent_) return close("no hello came");
   const bool in_frame = is_open && unfinished_ > 0 && !is_held_back();
   if (frame_stall_.is_over(now, in_frame, frames_, limits_.frame_timeout)) {
     return close("a frame was begun and not finished");

@@ -68,7 +68,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
                                             const Limits& limits);
 
   // Begins to read. The first frame must come within hello_timeout and is bounded by
-  // hello_frame_bytes_max.
+  // hello_frame_bytes_max. Of a connection that listens for bytes, too, the time begins with the
+  // first byte; while it is_silent() its owner decides.
   void start();
 
   // Before start(): the first bytes say whether frames follow.
@@ -122,6 +123,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Looks whether the other end has exceeded a timeout. Call it every sweep_interval.
   void sweep(Time now);
 
+  // At the last look it listened for bytes, and for longer than hello_timeout none has come.
+  bool is_silent() const { return is_silent_; }
+
   // Bytes that its buffers take.
   std::size_t memory() const { return reader_.memory() + queue_.memory(); }
   bool has_unsent() const { return !queue_.empty(); }
@@ -149,7 +153,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void flush();
   void wait_until_writable();
   void linger();
-  bool is_silent(Time now);
+  bool acknowledges_nothing(Time now);
 
   boost::asio::ip::tcp::socket socket_;
   Owner* owner_;
@@ -164,6 +168,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_taking_frames_ = false;
   bool is_unknown_ = false;   // frames or bytes: not enough has come to say
   bool takes_bytes_ = false;  // not frames
+  bool is_silent_ = false;
 
   WriteQueue queue_;
   std::size_t held_back_above_ = std::numeric_limits<std::size_t>::max();

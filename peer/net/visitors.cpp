@@ -215,7 +215,25 @@ void Visitors::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
 
 void Visitors::sweep(Time now) {
   for (auto& [_, visitor] : visitors_) visitor->connection().sweep(now);
+  close_the_oldest_silent();
   close_the_greediest();
+}
+
+// Who says nothing may stay, as a client that opens connections ahead, where it takes no room from
+// others. Numbers are given in the order of arrival.
+void Visitors::close_the_oldest_silent() {
+  std::vector<std::uint64_t> silent;
+  for (auto& [number, visitor] : visitors_) {
+    if (visitor->connection().is_silent()) silent.push_back(number);
+  }
+  if (silent.size() <= limits_.silent_connections_max) return;
+  const std::size_t over = silent.size() - limits_.silent_connections_max;
+  std::nth_element(silent.begin(), silent.begin() + static_cast<std::ptrdiff_t>(over),
+                   silent.end());
+  silent.resize(over);
+  for (const std::uint64_t number : silent) {
+    visitors_.at(number)->connection().close("silent_connections_max: it said nothing for longest");
+  }
 }
 
 // Thousands of frames that are begun and not finished are bounded one by one, but not together.

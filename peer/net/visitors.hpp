@@ -78,6 +78,7 @@ class Visitors {
   class Visitor;
 
   Visitor* find(std::uint64_t number) const;
+  void close_the_oldest_silent();
   void close_the_greediest();
   void remove(std::uint64_t number);
 

@@ -11,6 +11,7 @@ namespace {
 Limits share_of(const PeerOptions& options) {
   Limits limits = options.limits;
   limits.connection_bytes_max /= options.shards;
+  limits.silent_connections_max /= options.shards;
   return limits;
 }
 

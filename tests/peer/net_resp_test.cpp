@@ -134,19 +134,79 @@ BOOST_FIXTURE_TEST_CASE(last_words_come_before_the_end, Fixture) {
   BOOST_TEST(errs.received() == "-ERR Protocol error: invalid bulk length\r\n");
 }
 
-BOOST_FIXTURE_TEST_CASE(who_says_nothing_or_half_a_request_is_closed, ShortFixture) {
-  TextEnd silent = dial();
+BOOST_FIXTURE_TEST_CASE(who_says_half_a_request_is_closed, ShortFixture) {
   TextEnd short_word = dial();
   short_word.send("A\n");
   TextEnd half = dial();
   half.send("PING\r\n*1\r\n$4\r\nPI");
   TextEnd good = dial();
   good.send("PING\r\n");
-  BOOST_TEST(closes(silent));
   BOOST_TEST(closes(short_word));
   BOOST_TEST(closes(half));
   BOOST_TEST(half.received() == "+PONG\r\n");
   BOOST_TEST(!good.is_closed());
+}
+
+// Goal: connections that a client's pool has opened ahead are kept, and cannot be told by when
+// they speak at last.
+// Method: two say nothing for six timeouts; then one asks, and the other begins and does not end.
+BOOST_FIXTURE_TEST_CASE(who_says_nothing_yet_is_kept_and_then_served, ShortFixture) {
+  TextEnd late = dial();
+  TextEnd half = dial();
+  BOOST_TEST(!loop.until([&] { return late.is_closed() || half.is_closed(); }, 300ms));
+  late.send("PING\r\n");
+  half.send("P");
+  BOOST_TEST(gets(late, "+PONG\r\n"));
+  BOOST_TEST(closes(half));
+  BOOST_TEST(!late.is_closed());
+}
+
+// Method: a first command comes in two pieces, with looks at the timeouts between them.
+BOOST_AUTO_TEST_CASE(the_time_for_a_first_command_begins_with_its_first_byte) {
+  Limits limits = short_limits();
+  limits.hello_timeout = 400ms;
+  Fixture fixture(limits);
+  TextEnd end = fixture.dial();
+  BOOST_TEST(!fixture.loop.until([&] { return end.is_closed(); }, 800ms));
+  end.send("PI");
+  BOOST_TEST(!fixture.loop.until([&] { return end.is_closed(); }, 30ms));
+  end.send("NG\r\n");
+  BOOST_TEST(fixture.gets(end, "+PONG\r\n"));
+}
+
+// Goal: those who say nothing are bounded, whoever they are, and cost those who speak nothing.
+// Method: ten more than allowed, between two that have spoken.
+BOOST_AUTO_TEST_CASE(of_too_many_that_say_nothing_the_oldest_are_closed) {
+  Limits limits = short_limits();
+  limits.silent_connections_max = 5;
+  Fixture fixture(limits);
+  TextEnd first = fixture.dial();
+  first.send("PING\r\n");
+  BOOST_REQUIRE(fixture.gets(first, "+PONG\r\n"));
+  std::vector<TextEnd> silent;
+  for (int i = 0; i < 15; ++i) silent.push_back(fixture.dial());
+  TextEnd last = fixture.dial();
+  last.send("PING\r\n");
+  for (int i = 0; i < 10; ++i) BOOST_REQUIRE(fixture.closes(silent[static_cast<std::size_t>(i)]));
+  BOOST_TEST(
+      !fixture.loop.until([&] { return fixture.listening.visitors.connections() < 7u; }, 300ms));
+  for (int i = 10; i < 15; ++i) {
+    TextEnd& each = silent[static_cast<std::size_t>(i)];
+    each.send("PING\r\n");
+    BOOST_TEST(fixture.gets(each, "+PONG\r\n"));
+  }
+  BOOST_TEST(fixture.listening.visitors.connections() == 7u);
+}
+
+BOOST_AUTO_TEST_CASE(many_that_come_at_once_are_not_taken_for_silent) {
+  Limits limits;
+  limits.silent_connections_max = 5;
+  Fixture fixture(limits);
+  std::vector<TextEnd> ends;
+  for (int i = 0; i < 20; ++i) ends.push_back(fixture.dial());
+  BOOST_TEST(!fixture.loop.until([&] { return ends[0].is_closed(); }, 100ms));
+  for (TextEnd& each : ends) each.send("PING\r\n");
+  for (TextEnd& each : ends) BOOST_TEST(fixture.gets(each, "+PONG\r\n"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

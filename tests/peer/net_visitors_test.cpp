@@ -201,13 +201,22 @@ BOOST_FIXTURE_TEST_CASE(an_oversized_frame_gets_a_clear_error_and_the_connection
   BOOST_TEST((end.error_reply()->error == OpError::value_too_long));
 }
 
-BOOST_FIXTURE_TEST_CASE(who_says_no_hello_is_closed, ShortFixture) {
-  RawEnd silent = dial();
+BOOST_FIXTURE_TEST_CASE(who_does_not_finish_its_hello_is_closed, ShortFixture) {
+  RawEnd one_byte = dial();
+  one_byte.send(std::string_view("\x40", 1));
   RawEnd half = dial();
-  half.send(std::string_view("\x40\x00", 2));
-  BOOST_TEST(closes(silent));
+  half.send(std::string_view("\x40\x00\x00\x00\x01\x00\x00\x00", 8));
+  BOOST_TEST(closes(one_byte));
   BOOST_TEST(closes(half));
   BOOST_TEST(loop.until([&] { return listening.visitors.connections() == 0; }));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_says_nothing_yet_may_say_hello_later, ShortFixture) {
+  RawEnd end = dial();
+  BOOST_TEST(!loop.until([&] { return end.is_closed(); }, 300ms));
+  end.send_hello();
+  BOOST_REQUIRE(loop.until([&] { return end.hello_answer() != nullptr; }));
+  BOOST_TEST(is_served(end, "late"));
 }
 
 BOOST_FIXTURE_TEST_CASE(who_has_said_hello_may_be_idle, ShortFixture) {
