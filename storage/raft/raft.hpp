@@ -155,7 +155,9 @@ class Raft {
   bool all_have_copies() const;
   // Has it said since it began with its copy that this is complete, and been heard of lately?
   bool has_copy(Now now, const PeerRef& peer) const;
-  // Members that have_copy(), this one included. REQUIRES: is_primary().
+  // Members on whom the arc could rely if others crashed: they have_copy(), and answer for it under
+  // the admission that the roster names. This one included; while the members change, of the set
+  // that has the fewest. REQUIRES: is_primary().
   std::size_t copies(Now now) const;
   // Are those voters a majority that answer and have not lost their copies? A change of members
   // admits the others anew, and until it is committed they count for the present members no more.

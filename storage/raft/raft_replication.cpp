@@ -44,12 +44,24 @@ bool Raft::has_copy(Now now, const PeerRef& peer) const {
          *known->heard + options_->promise_duration > now.monotonic;
 }
 
+// Who follows this primary may have to be elected by any of the rosters that are not surely past.
 std::size_t Raft::copies(Now now) const {
-  std::size_t count = 0;
-  for_each_voter(roster(), [&](const Voter& voter) {
-    count += voter.peer == self_ || has_copy(now, voter.peer) ? 1 : 0;
-  });
-  return count;
+  const auto counts = [&](const Voter& voter) {
+    if (voter.peer == self_) return answer_for(voter.admitted) != 0;
+    const Peer* peer = peer_of(voter.peer);
+    return peer != nullptr && peer->admitted == voter.admitted && !peer->is_lost &&
+           peer->match > 0 && has_copy(now, voter.peer);
+  };
+  const auto count = [&](const Voters& voters) {
+    return static_cast<std::size_t>(std::count_if(voters.begin(), voters.end(), counts));
+  };
+  std::size_t fewest = members_max;
+  for (auto each = rosters_.rbegin(); each != rosters_.rend(); ++each) {
+    fewest = std::min(fewest, count(each->roster.voters));
+    if (each->roster.is_joint()) fewest = std::min(fewest, count(each->roster.incoming));
+    if (each->index <= committed_) break;
+  }
+  return fewest;
 }
 
 std::vector<PeerRef> Raft::silent_voters(Now now, Duration silence) const {

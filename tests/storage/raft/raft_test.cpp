@@ -257,6 +257,56 @@ BOOST_AUTO_TEST_CASE(a_member_that_answers_is_not_left_behind_for_as_long_as_a_p
   BOOST_TEST(raft.needs_copy(peer(3)));
 }
 
+// The third has lost its copy and been given another. Until it has been admitted anew, and answers
+// as the voter that it is now, the crash of one of the others would leave nobody to decide.
+BOOST_AUTO_TEST_CASE(a_copy_counts_when_its_member_answers_as_the_voter_that_the_roster_names) {
+  const Roster roster{{{peer(1), 101}, {peer(2), 101}, {peer(3), 101}}, {}};
+  Member primary(1, PlantedBug::none, {1, 100, 1, roster});
+  Raft& raft = primary.raft;
+  RaftOutbox out;
+  raft.on_deadline(at(5s), out);
+  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 101, true}, out);
+  }
+  BOOST_REQUIRE(raft.is_primary());
+  const auto answer_heartbeat = [&](std::uint16_t n, std::uint64_t admitted) {
+    const HeartbeatAnswer answer{group, 2, 101, admitted, true, true, 0, 100};
+    raft.on_heartbeat_answer(at(5s), peer(n), answer, at(5s).monotonic, out);
+  };
+  const auto acknowledge = [&](std::uint16_t n, std::uint64_t admitted, std::uint64_t index) {
+    const AppendEntriesAnswer answer{group, 2, admitted, 100, true, index};
+    raft.on_message(at(5s), peer(n), answer, out);
+    raft.on_applied(raft.committed());
+  };
+  const auto copies = [&] { return raft.copies(at(5s)); };
+  for (const std::uint16_t n : {std::uint16_t{2}, std::uint16_t{3}}) {
+    answer_heartbeat(n, 101);
+    BOOST_TEST(copies() == n - 1u);
+    acknowledge(n, 101, 101);
+    BOOST_TEST(copies() == n);
+  }
+  answer_heartbeat(3, 0);
+  BOOST_TEST(copies() == 2u);
+  raft.on_message(at(5s), peer(3), NoCopy{group, 2, 101}, out);
+  BOOST_TEST(copies() == 2u);
+  raft.add_learner(at(5s), peer(3), raft.applied());
+  answer_heartbeat(3, 0);
+  BOOST_TEST(raft.has_copy(at(5s), peer(3)));
+  BOOST_TEST(copies() == 2u);
+
+  raft.change_members({peer(1), peer(2), peer(3)});
+  BOOST_TEST(copies() == 2u);
+  acknowledge(3, 102, 102);
+  BOOST_TEST(copies() == 2u);
+  acknowledge(2, 101, 102);
+  BOOST_TEST(!raft.roster().is_joint());
+  BOOST_TEST(!raft.can_change_members());  // others may go by the roster before
+  BOOST_TEST(copies() == 2u);
+  acknowledge(2, 101, 103);
+  BOOST_TEST(raft.can_change_members());
+  BOOST_TEST(copies() == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(what_breaks_the_rules_is_refused_and_changes_nothing) {
   Member member(1, PlantedBug::none, {5, 10, 5, first_three()});
   const auto refuses = [&](AppendEntries message) {
