@@ -289,13 +289,22 @@ void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, G
     const bool asks = append != nullptr || std::holds_alternative<RequestVote>(message);
     if (asks && is_superseded(group_of(message))) {
       out.push_back(SendGroup{from, NotMember{group_of(message), superseded_index}});
-    } else if (append != nullptr) {
+    } else if (append != nullptr && !is_about_to_split_off(now, append->group)) {
       out.push_back(SendGroup{from, NoCopy{append->group, append->term, append->admitted}});
     }
     return;
   }
   replica->on_message(now, from, std::move(message), out);
   settle(now, *replica, out);
+}
+
+// The others have split an arc, and this member has not heard so far: it will have what it is asked
+// for, and would count as one that has lost it.
+bool ReplicaHost::is_about_to_split_off(Now now, const GroupName& group) const {
+  const Replica* whole = at(group.end);
+  return whole != nullptr && whole->raft().group().generation == group.generation &&
+         whole->raft().group().claimant == group.claimant &&
+         whole->heard_at() + options_.raft.silence_max > now.monotonic;
 }
 
 void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox&) {
@@ -465,10 +474,22 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
   if (replica != nullptr && replica->leads() && !replica->can_change_members()) return false;
   if (replica != nullptr && replica->leads() && job.primary && *job.primary != self_ &&
       hopring::find(replica->raft().roster(), *job.primary) != nullptr) {
-    replica->hand_lead_to(now, *job.primary, out);
-    tell(*replica, out);
+    return hand_over(now, job, *replica, out);
   }
   end_job(job, true, out);
+  return true;
+}
+
+// Who would not be elected is waited for; meanwhile this peer serves. Then it keeps the lead.
+bool ReplicaHost::hand_over(Now now, Job& job, Replica& replica, GroupOutbox& out) {
+  if (!job.hands_over_by) job.hands_over_by = now.monotonic + options_.switch_timeout;
+  const bool can = replica.raft().can_take_lead(now, *job.primary);
+  if (!can && now.monotonic < *job.hands_over_by) return false;
+  if (can) {
+    replica.hand_lead_to(now, *job.primary, out);
+    tell(replica, out);
+  }
+  end_job(job, can, out);
   return true;
 }
 

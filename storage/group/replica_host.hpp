@@ -121,6 +121,7 @@ class ReplicaHost {
     bool is_asked = false;  // by change(); else it was begun because somebody lacks a copy
     bool is_proposed = false;
     Time ends_at;
+    std::optional<Time> hands_over_by = {};  // once all else is done
   };
   using Copies = std::vector<std::unique_ptr<CopySource>>;
   // A copy whose chunks are taken.
@@ -176,6 +177,7 @@ class ReplicaHost {
   Copies supersede(Replica& replica, const Members& members);
   void advance_jobs(Now now, GroupOutbox& out);
   bool advance_job(Now now, Job& job, GroupOutbox& out);  // is it over?
+  bool hand_over(Now now, Job& job, Replica& replica, GroupOutbox& out);
   void end_job(const Job& job, bool done, GroupOutbox& out);
   void count_end(const CopySource& copy);
   bool give_up(const Job& job, Replica& replica, GroupOutbox& out);
@@ -194,6 +196,7 @@ class ReplicaHost {
   void on_each(Now now, const PeerRef& from, Abandon&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message, GroupOutbox& out);
+  bool is_about_to_split_off(Now now, const GroupName& group) const;
   void on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
   template <class Message>
   void to_source(Now now, const PeerRef& from, const Message& message, GroupOutbox& out);

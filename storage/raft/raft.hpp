@@ -17,7 +17,7 @@
 //   follower -------------------> asking -----------------> candidate --------> primary
 //      ^  ^                         |                           |                  |
 //      |  +--- heard of a primary --+---------------------------+                  |
-//      +------- a higher term; no promises for quorum_timeout; has left the view --+
+//      +------- a higher term; no promises for quorum_timeout; has handed it on ---+
 //
 // Entries are sent by flush(), so that those which are proposed in one turn travel together.
 //
@@ -186,7 +186,11 @@ class Raft {
   // Sends what followers lack.
   void flush(Now now, RaftOutbox& out);
 
-  // Stops serving, and asks `to` to become primary. REQUIRES: is_primary(); `to` votes.
+  // Would it be elected if the lead were handed to it now? A voter that has answered one of the
+  // last heartbeats, and to which all entries are on their way at least.
+  bool can_take_lead(Now now, const PeerRef& peer) const;
+  // Stops serving, and asks `to` to become primary; stands for election again if nobody has become
+  // that soon. REQUIRES: is_primary(); `to` votes.
   void hand_lead_to(Now now, const PeerRef& to, RaftOutbox& out);
   // The primary is known to be gone: do not wait until its silence has lasted.
   void on_primary_gone(Now now);
@@ -332,6 +336,7 @@ class Raft {
   EntryName vouched_;  // while it is not: the last entry that its word may have committed
   bool is_removed_ = false;
   bool is_superseded_ = false;
+  std::optional<std::uint64_t> resigned_;  // the last term whose lead it has handed on
   Time promised_until_{};
   Time election_at_;
   std::uint64_t verified_ = 0;  // it has the entries of the primary of term_ up to here

@@ -7,6 +7,12 @@
 #include "storage/raft/raft.hpp"
 
 namespace hopring {
+namespace {
+
+// Who is handed the lead has answered one of the last so many.
+constexpr int heartbeats_awaited = 3;
+
+}  // namespace
 
 void Raft::hear(Now now) {
   const auto spread = static_cast<std::uint64_t>(options_->election_spread.count());
@@ -92,6 +98,7 @@ void Raft::tell_whether_member(const PeerRef& to, const RequestVote& message,
 }
 
 void Raft::ask(Now now, RaftOutbox& out) {
+  if (term_ == resigned_) return stand(now, term_, out);  // nobody is disturbed by that
   role_ = Role::asking;
   primary_.reset();
   votes_.clear();
@@ -170,10 +177,23 @@ void Raft::on(Now now, const PeerRef& from, const TakeLead& message, RaftOutbox&
   stand(now, message.term, out);
 }
 
+bool Raft::can_take_lead(Now now, const PeerRef& peer) const {
+  const Peer* known = peer_of(peer);
+  if (!is_primary() || known == nullptr || known->admitted == 0) return false;
+  const bool has_copy = !known->needs_copy && !known->is_incomplete && !known->is_lost;
+  const bool has_all = known->match > 0 && !known->probes && known->next > log_.last_index();
+  const Duration lately = heartbeats_awaited * options_->heartbeat_interval;
+  return has_copy && has_all && known->confirmed && *known->confirmed + lately > now.monotonic;
+}
+
+// Nobody promises anything to this primary any more, itself included: if the other does not take
+// the lead, nothing needs to be waited for but its vote.
 void Raft::hand_lead_to(Now now, const PeerRef& to, RaftOutbox& out) {
   HOPRING_CHECK(is_primary());
   const std::uint64_t term = term_;
   follow(now, term, std::nullopt);
+  resigned_ = term;
+  election_at_ = now.monotonic + rng_.jittered(2 * options_->vote_timeout);
   out.push_back({to, TakeLead{group_, term}});
 }
 

@@ -201,11 +201,11 @@ struct Planted {
 constexpr Planted planted[] = {
     {PlantedBug::split_forgets_member, 6},     {PlantedBug::copy_skips_writes, 1},
     {PlantedBug::follower_expires, 1},         {PlantedBug::answered_before_applied, 1},
-    {PlantedBug::own_entry_not_awaited, 1777}, {PlantedBug::stale_append_accepted, 17},
-    {PlantedBug::promise_of_another_term, 23}, {PlantedBug::ack_before_majority, 3},
+    {PlantedBug::own_entry_not_awaited, 1665}, {PlantedBug::stale_append_accepted, 198},
+    {PlantedBug::promise_of_another_term, 8},  {PlantedBug::ack_before_majority, 3},
     {PlantedBug::lease_not_checked, 1},        {PlantedBug::promise_not_kept, 5},
-    {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 59},
-    {PlantedBug::copy_lacks_results, 1},       {PlantedBug::no_look_when_applied, 42},
+    {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 11},
+    {PlantedBug::copy_lacks_results, 1},       {PlantedBug::no_look_when_applied, 189},
 };
 
 // HOPRING_REPLICA_BUGS=1 looks for them, HOPRING_REPLICA_BUG=name for one alone.

@@ -60,11 +60,11 @@ struct Planted {
 };
 constexpr Planted planted[] = {
     {PlantedBug::ack_before_majority, "ack_before_majority", 7},
-    {PlantedBug::lease_not_checked, "lease_not_checked", 34},
+    {PlantedBug::lease_not_checked, "lease_not_checked", 28},
     {PlantedBug::votes_twice, "votes_twice", 331},
     {PlantedBug::log_not_compared, "log_not_compared", 7},
-    {PlantedBug::joint_by_one_majority, "joint_by_one_majority", 22},
-    {PlantedBug::joint_not_awaited, "joint_not_awaited", 32},
+    {PlantedBug::joint_by_one_majority, "joint_by_one_majority", 32},
+    {PlantedBug::joint_not_awaited, "joint_not_awaited", 26},
 };
 
 BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_by_the_seed_that_finds_it_and_only_with_the_bug) {

@@ -307,6 +307,81 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_when_its_member_answers_as_the_voter_that_the
   BOOST_TEST(copies() == 3u);
 }
 
+// Else the arc would wait until the promises have run out that were given to a primary which is
+// none any more.
+BOOST_AUTO_TEST_CASE(a_primary_whose_lead_nobody_takes_stands_again_as_one_that_has_resigned) {
+  Member primary(1, PlantedBug::none, {1, 0, 0, first_three()});
+  Raft& raft = primary.raft;
+  RaftOutbox out;
+  raft.on_deadline(at(5s), out);
+  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
+  }
+  BOOST_REQUIRE(raft.is_primary());
+  out.clear();
+  raft.hand_lead_to(at(6s), peer(3), out);
+  BOOST_TEST((out == RaftOutbox{{peer(3), TakeLead{group, 2}}}));
+  BOOST_TEST((raft.next_deadline() <= at(6400ms).monotonic));
+  out.clear();
+  raft.on_deadline(at(6400ms), out);
+  BOOST_REQUIRE(out.size() == 2u);
+  for (const SendRaft& each : out) {
+    const auto& vote = std::get<RequestVote>(each.message);
+    BOOST_TEST((vote.kind == RequestVote::Kind::vote));
+    BOOST_TEST(vote.term == 3u);
+    BOOST_TEST(vote.resigned_term == 2u);
+  }
+  out.clear();
+  raft.on_deadline({raft.next_deadline(), {}}, out);
+  BOOST_REQUIRE(out.size() == 2u);
+  BOOST_TEST((std::get<RequestVote>(out.front().message).kind == RequestVote::Kind::pre_vote));
+}
+
+BOOST_AUTO_TEST_CASE(the_lead_can_be_taken_by_a_voter_that_has_answered_and_lacks_nothing) {
+  Member primary(1, PlantedBug::none, {1, 0, 0, first_three()});
+  Raft& raft = primary.raft;
+  RaftOutbox out;
+  raft.on_deadline(at(5s), out);
+  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
+  }
+  const auto answer_heartbeat = [&](std::uint64_t admitted, Duration when) {
+    const HeartbeatAnswer answer{group, 2, 1, admitted, true, true, 0, 0};
+    raft.on_heartbeat_answer(at(when), peer(3), answer, at(when).monotonic, out);
+  };
+  const auto acknowledge = [&](std::uint64_t index) {
+    raft.on_message(at(5s), peer(3), AppendEntriesAnswer{group, 2, 1, 0, true, index}, out);
+  };
+  const auto can = [&](Duration when) { return raft.can_take_lead(at(when), peer(3)); };
+  BOOST_TEST(!can(5s));
+  answer_heartbeat(1, 5s);
+  BOOST_TEST(!can(5s));
+  acknowledge(1);
+  BOOST_TEST(can(5s));
+  BOOST_TEST(!raft.can_take_lead(at(5s), peer(2)));
+  BOOST_TEST(!raft.can_take_lead(at(5s), peer(4)));
+  BOOST_TEST(!can(5s + 3 * RaftOptions{}.heartbeat_interval));
+
+  for (std::size_t i = 0; i < RaftOptions{}.appends_inflight_max; ++i) {
+    raft.propose(put_at(0, 0, "value").command);
+    BOOST_TEST(!can(5s));
+    raft.flush(at(5s), out);
+    BOOST_TEST(can(5s));  // they are on their way
+  }
+  raft.propose(put_at(0, 0, "value").command);
+  raft.flush(at(5s), out);
+  BOOST_TEST(!can(5s));
+  acknowledge(raft.last_index() - 1);
+  BOOST_TEST(can(5s));
+
+  answer_heartbeat(0, 5s);
+  BOOST_TEST(!can(5s));
+  answer_heartbeat(1, 5s);
+  BOOST_TEST(can(5s));
+  raft.on_message(at(5s), peer(3), NoCopy{group, 2, 1}, out);
+  BOOST_TEST(!can(5s));
+}
+
 BOOST_AUTO_TEST_CASE(what_breaks_the_rules_is_refused_and_changes_nothing) {
   Member member(1, PlantedBug::none, {5, 10, 5, first_three()});
   const auto refuses = [&](AppendEntries message) {

@@ -1,0 +1,104 @@
+// How the lead of an arc goes from one member to another.
+//
+// Goal: an arc never waits for a member that cannot serve it, and nobody is let into the count of
+// the lost who is only late.
+// Method: three hosts, of which one is cut off, dies, or hears of a split after the others.
+
+#include "replica_hosts.hpp"
+
+using namespace hopring;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Lead : Hosts {
+  Lead() : Hosts(3) { fill(members); }
+
+  // The second is to have it.
+  void hand_over() {
+    turn(1, [&](GroupOutbox& out) {
+      BOOST_REQUIRE(hosts.at(1)->change(now(), whole_ring().end, members, peer(2), out));
+    });
+  }
+  bool serves(std::uint16_t n) const { return copy(n)->leads() && copy(n)->may_serve(now()); }
+  bool is_served() const {
+    return std::any_of(hosts.begin(), hosts.end(),
+                       [&](const auto& each) { return serves(each.first); });
+  }
+  bool is_on_way(std::uint16_t to) const {
+    return std::any_of(on_way.begin(), on_way.end(), [&](const OnWay& each) {
+      return each.to == to && std::holds_alternative<TakeLead>(each.message);
+    });
+  }
+  std::optional<bool> ended() { return ended_of(news<MoveEnded>(1)); }
+  static std::optional<bool> ended_of(const std::vector<MoveEnded>& all) {
+    return all.size() < 2 ? std::nullopt : std::optional(all.back().done);  // the first: fill()
+  }
+
+  const Members members{peer(1), peer(2), peer(3)};
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(hand_over)
+
+BOOST_AUTO_TEST_CASE(the_lead_goes_at_once_to_a_member_that_follows) {
+  Lead hosts;
+  hosts.hand_over();
+  hosts.carry();
+  BOOST_TEST(hosts.serves(2));
+  BOOST_TEST(hosts.ended().value());
+}
+
+BOOST_AUTO_TEST_CASE(the_lead_stays_where_it_is_if_the_other_does_not_answer) {
+  Lead hosts;
+  hosts.isolate(2);
+  hosts.run_for(400ms);
+  hosts.hand_over();
+  hosts.run_until([&] {
+    BOOST_REQUIRE(hosts.serves(1));
+    return hosts.ended().has_value();
+  });
+  BOOST_TEST(!hosts.ended().value());
+  BOOST_TEST(!hosts.hosts.at(1)->is_changing(whole_ring().end));
+}
+
+BOOST_AUTO_TEST_CASE(the_lead_goes_to_a_member_that_answers_again_in_time) {
+  Lead hosts;
+  hosts.isolate(2);
+  hosts.run_for(400ms);
+  hosts.hand_over();
+  hosts.run_for(200ms);
+  BOOST_TEST(hosts.serves(1));
+  hosts.cut.clear();
+  hosts.run_until([&] { return hosts.serves(2); });
+  BOOST_TEST(hosts.ended().value());
+}
+
+// The third has promised its vote to the one that has given the lead away, and is free of that.
+BOOST_AUTO_TEST_CASE(the_lead_comes_back_soon_from_a_member_that_dies_with_it) {
+  Lead hosts;
+  hosts.hand_over();
+  hosts.run_until([&] { return hosts.is_on_way(2); });
+  hosts.hosts.erase(2);
+  BOOST_TEST(!hosts.is_served());
+  hosts.run_for(400ms);
+  BOOST_TEST(hosts.is_served());
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_has_not_heard_of_a_split_yet_has_not_lost_the_half) {
+  Lead hosts;
+  hosts.cut.insert({1, 3});
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
+  });
+  hosts.carry();
+  BOOST_REQUIRE(hosts.copy(1, half) != nullptr && hosts.copy(1, half)->leads());
+  BOOST_REQUIRE(hosts.copy(3, half) == nullptr);
+  const Roster roster = hosts.copy(1, half)->raft().roster();
+  hosts.cut.clear();
+  hosts.run_until([&] { return hosts.copy(1, half)->raft().all_have_copies(); });
+  BOOST_TEST((hosts.copy(1, half)->raft().roster() == roster), "it was admitted anew");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
