@@ -83,6 +83,7 @@ class Soak {
   void meet_again();
   bool is_whole() const;
   bool becomes_whole(Duration until);
+  void tell_what_is_not_whole();
   std::vector<ProcessId> ready_peers() const;
   ProcessId some_peer();
 
@@ -202,6 +203,7 @@ bool Soak::begin() {
   }
   if (!becomes_whole(now() + begin_timeout)) {
     violation("the ring does not become whole at first");
+    tell_what_is_not_whole();
     return false;
   }
   const std::size_t clients = 2 + rng_.below(4);
@@ -538,13 +540,15 @@ void Soak::repair() {
   world_.run_for(4s);
 }
 
+void Soak::tell_what_is_not_whole() {
+  for (const std::string& each : check_tiling(world_)) violation("not whole: " + each);
+  for (const std::string& each : check_copies(world_)) violation("not whole: " + each);
+  for (const std::string& each : describe_gaps(world_)) violation("not whole: " + each);
+}
+
 void Soak::end() {
   const Duration healed_at = now();
-  if (!becomes_whole(healed_at + whole_within)) {
-    for (const std::string& each : check_tiling(world_)) violation("not whole: " + each);
-    for (const std::string& each : check_copies(world_)) violation("not whole: " + each);
-    for (const std::string& each : describe_gaps(world_)) violation("not whole: " + each);
-  }
+  if (!becomes_whole(healed_at + whole_within)) tell_what_is_not_whole();
   const Duration watched_until = calm_at_ + 2s;
   if (now() < watched_until) world_.run_for(watched_until - now());
   calls_ = false;
