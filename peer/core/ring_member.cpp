@@ -221,7 +221,9 @@ std::vector<PeerRef> RingMember::known_peers() const {
     if (peer != self_ && peer.incarnation != 0) peers.push_back(peer);
   };
   for (const ChordNode& node : nodes_) {
-    for (const View& view : node.successors().entries()) take(primary_of(view));
+    for (const View& view : node.successors().entries()) {
+      for (const PeerRef& member : view.members) take(member);  // it may lead no arc at all
+    }
     for (const Hint& finger : node.fingers().known()) take(finger.peer);
   }
   for (const View& view : moved_) take(primary_of(view));

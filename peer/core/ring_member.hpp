@@ -107,7 +107,8 @@ class RingMember {
   const View* known_view(Position position) const;
   // The end of an arc whose holder this peer believes to know, about there; else `position`.
   Position known_end_near(Position position) const { return locations_.end_near(position); }
-  // Peers that the caches name, without repetition, `self` and the dead.
+  // Peers that the caches name, also as members of arcs that others lead; without repetition,
+  // `self` and the dead.
   std::vector<PeerRef> known_peers() const;
 
  private:

@@ -32,9 +32,9 @@ struct Planted {
 constexpr Planted planted[] = {
     {PlantedBug::ack_before_majority, 1},
     {PlantedBug::lease_not_checked, 1},
-    {PlantedBug::promise_of_another_term, 7},
+    {PlantedBug::promise_of_another_term, 8},
     {PlantedBug::promise_not_kept, 2},
-    {PlantedBug::votes_twice, 4},
+    {PlantedBug::votes_twice, 8},
     {PlantedBug::log_not_compared, 2},
     {PlantedBug::joint_not_awaited, 1},
     {PlantedBug::joint_by_one_majority, 1},

@@ -26,6 +26,15 @@ BOOST_AUTO_TEST_CASE(finds_its_successor_through_a_contact_and_then_stabilizes_w
   BOOST_TEST(only<Stabilize>(b).node == view(10, 20, self));
 }
 
+// Goal: in a small ring whoever looks for another member of an arc finds all peers.
+BOOST_AUTO_TEST_CASE(knows_peers_that_lead_no_arc_by_the_arcs_that_they_are_members_of) {
+  View of_three = view(20, 30, b);
+  of_three.members.push_back(c);
+  of_three.members.push_back(d);
+  hears(b, found(ask_b(), of_three));
+  BOOST_TEST(member.known_peers() == (std::vector{b, c, d}), per_element());
+}
+
 BOOST_AUTO_TEST_CASE(follows_closer_peers_to_the_owner) {
   const std::uint32_t nonce = ask_b();
   hears(b, Closer{nonce, {Hint{arc(20, 30), c}}});
