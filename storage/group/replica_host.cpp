@@ -285,17 +285,24 @@ void ReplicaHost::on_other(Now now, const PeerRef& from, Message&& message, Grou
 void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out) {
   Replica* replica = named(group_of(message));
   if (replica == nullptr) {
-    const auto* append = std::get_if<AppendEntries>(&message);
-    const bool asks = append != nullptr || std::holds_alternative<RequestVote>(message);
-    if (asks && is_superseded(group_of(message))) {
+    if (const auto* append = std::get_if<AppendEntries>(&message)) {
+      say_that_none_is_here(now, from, {append->group, append->term, append->admitted}, out);
+    } else if (std::holds_alternative<RequestVote>(message) && is_superseded(group_of(message))) {
       out.push_back(SendGroup{from, NotMember{group_of(message), superseded_index}});
-    } else if (append != nullptr && !is_about_to_split_off(now, append->group)) {
-      out.push_back(SendGroup{from, NoCopy{append->group, append->term, append->admitted}});
     }
     return;
   }
   replica->on_message(now, from, std::move(message), out);
   settle(now, *replica, out);
+}
+
+void ReplicaHost::say_that_none_is_here(Now now, const PeerRef& to, const NoCopy& none,
+                                        GroupOutbox& out) {
+  if (is_superseded(none.group)) {
+    out.push_back(SendGroup{to, NotMember{none.group, superseded_index}});
+  } else if (!is_about_to_split_off(now, none.group)) {
+    out.push_back(SendGroup{to, none});
+  }
 }
 
 // The others have split an arc, and this member has not heard so far: it will have what it is asked

@@ -196,6 +196,8 @@ class ReplicaHost {
   void on_each(Now now, const PeerRef& from, Abandon&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message, GroupOutbox& out);
+  // To the primary of a group of which it has no copy.
+  void say_that_none_is_here(Now now, const PeerRef& to, const NoCopy& none, GroupOutbox& out);
   bool is_about_to_split_off(Now now, const GroupName& group) const;
   void on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
   template <class Message>

@@ -51,11 +51,8 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
   HeartbeatAnswers answers{message.sent, {}};
   for (const Heartbeat& each : message.groups) {
     Replica* replica = named(each.group);
-    if (replica == nullptr && is_about_to_split_off(now, each.group)) continue;
     if (replica == nullptr) {
-      out.push_back(is_superseded(each.group)
-                        ? SendGroup{from, NotMember{each.group, superseded_index}}
-                        : SendGroup{from, NoCopy{each.group, each.term, each.admitted}});
+      say_that_none_is_here(now, from, {each.group, each.term, each.admitted}, out);
       continue;
     }
     answers.groups.push_back(replica->on_heartbeat(now, from, each, out));
