@@ -45,6 +45,18 @@ struct Member {
     return {};
   }
 
+  // The vote of the second, admitted at the entry, makes it the primary of its second term. Returns
+  // what it sends.
+  RaftOutbox lead(std::uint64_t admitted = 1) {
+    RaftOutbox out;
+    raft.on_deadline(at(5s), out);
+    for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+      raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, admitted, true}, out);
+    }
+    BOOST_REQUIRE(raft.is_primary());
+    return out;
+  }
+
   RaftOptions options;
   Raft raft;
 };
@@ -71,11 +83,7 @@ BOOST_AUTO_TEST_CASE(a_member_that_has_promised_does_not_vote_until_the_promise_
 BOOST_AUTO_TEST_CASE(a_promise_counts_only_in_the_term_in_which_it_was_given) {
   const auto serves = [](PlantedBug bug) {
     Member member(1, bug, {1, 0, 0, first_three()});
-    RaftOutbox out;
-    member.raft.on_deadline(at(5s), out);
-    for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-      member.raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
-    }
+    RaftOutbox out = member.lead();
     member.raft.on_message(at(5s), peer(2), AppendEntriesAnswer{group, 2, 1, 0, true, 1}, out);
     BOOST_TEST(member.raft.committed() == 1u);
     member.raft.on_applied(1);
@@ -141,11 +149,7 @@ BOOST_AUTO_TEST_CASE(a_vote_that_does_not_name_the_admission_is_not_counted) {
 // Looks at its members in between, for the sake of what is to be sent again, prolong nothing.
 BOOST_AUTO_TEST_CASE(a_primary_whose_members_fall_silent_is_none_after_the_timeout) {
   Member member(1, PlantedBug::none, {1, 0, 0, first_three()});
-  RaftOutbox out;
-  member.raft.on_deadline(at(5s), out);
-  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-    member.raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
-  }
+  RaftOutbox out = member.lead();
   const Time heard = at(6s).monotonic;
   member.raft.on_heartbeat_answer(at(6s), peer(2), {group, 2, 1, 1, true, true, 0}, heard, out);
   const auto run_to = [&](Time end) {
@@ -185,12 +189,7 @@ BOOST_AUTO_TEST_CASE(an_entry_of_an_earlier_term_is_committed_only_with_one_of_t
 // Each refusal makes the primary try again, once: not once for each append that is on its way.
 BOOST_AUTO_TEST_CASE(refusals_do_not_multiply_what_is_sent) {
   Member primary(1, PlantedBug::none, {1, 100, 1, {{{peer(1), 101}, {peer(2), 101}}, {}}});
-  RaftOutbox out;
-  primary.raft.on_deadline(at(5s), out);
-  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-    primary.raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 101, true}, out);
-  }
-  BOOST_TEST(primary.raft.is_primary());
+  RaftOutbox out = primary.lead(101);
   for (int i = 0; i < 10; ++i) primary.raft.propose(put_at(0, 0, "value").command);
   out.clear();
   primary.raft.flush(at(5s), out);
@@ -207,12 +206,7 @@ BOOST_AUTO_TEST_CASE(a_member_that_answers_is_not_left_behind_for_as_long_as_a_p
   Member primary(1, PlantedBug::none, {1, 100, 1, roster});
   primary.options.kept_bytes_max = primary.options.uncommitted_bytes_max = 10'000;
   Raft& raft = primary.raft;
-  RaftOutbox out;
-  raft.on_deadline(at(5s), out);
-  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 101, true}, out);
-  }
-  BOOST_REQUIRE(raft.is_primary());
+  RaftOutbox out = primary.lead(101);
   const auto has_all = [&](std::uint16_t n, Duration when) {
     const AppendEntriesAnswer answer{group, 2, 101, 100, true, raft.last_index()};
     raft.on_message(at(when), peer(n), answer, out);
@@ -263,12 +257,7 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_when_its_member_answers_as_the_voter_that_the
   const Roster roster{{{peer(1), 101}, {peer(2), 101}, {peer(3), 101}}, {}};
   Member primary(1, PlantedBug::none, {1, 100, 1, roster});
   Raft& raft = primary.raft;
-  RaftOutbox out;
-  raft.on_deadline(at(5s), out);
-  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 101, true}, out);
-  }
-  BOOST_REQUIRE(raft.is_primary());
+  RaftOutbox out = primary.lead(101);
   const auto answer_heartbeat = [&](std::uint16_t n, std::uint64_t admitted) {
     const HeartbeatAnswer answer{group, 2, 101, admitted, true, true, 0, 100};
     raft.on_heartbeat_answer(at(5s), peer(n), answer, at(5s).monotonic, out);
@@ -312,12 +301,7 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_when_its_member_answers_as_the_voter_that_the
 BOOST_AUTO_TEST_CASE(a_primary_whose_lead_nobody_takes_stands_again_as_one_that_has_resigned) {
   Member primary(1, PlantedBug::none, {1, 0, 0, first_three()});
   Raft& raft = primary.raft;
-  RaftOutbox out;
-  raft.on_deadline(at(5s), out);
-  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
-  }
-  BOOST_REQUIRE(raft.is_primary());
+  RaftOutbox out = primary.lead();
   out.clear();
   raft.hand_lead_to(at(6s), peer(3), out);
   BOOST_TEST((out == RaftOutbox{{peer(3), TakeLead{group, 2}}}));
@@ -340,11 +324,7 @@ BOOST_AUTO_TEST_CASE(a_primary_whose_lead_nobody_takes_stands_again_as_one_that_
 BOOST_AUTO_TEST_CASE(the_lead_can_be_taken_by_a_voter_that_has_answered_and_lacks_nothing) {
   Member primary(1, PlantedBug::none, {1, 0, 0, first_three()});
   Raft& raft = primary.raft;
-  RaftOutbox out;
-  raft.on_deadline(at(5s), out);
-  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-    raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, 2, 1, true}, out);
-  }
+  RaftOutbox out = primary.lead();
   const auto answer_heartbeat = [&](std::uint64_t admitted, Duration when) {
     const HeartbeatAnswer answer{group, 2, 1, admitted, true, true, 0, 0};
     raft.on_heartbeat_answer(at(when), peer(3), answer, at(when).monotonic, out);
