@@ -8,8 +8,22 @@
 // each has a history of its own (linearizability is local).
 //
 // An operation whose outcome is not known may have happened at any time after its call, or never.
+//
+// A record that expires goes once, at some moment of the order, as if by an operation of nobody's:
+// who finds it due has its removal ordered before he tells so (storage/raft/entry.hpp), so what has
+// been seen to be absent is not seen again. It goes by the clock of whoever is primary, which reads
+// it between call and return, and not behind anything that it takes later. So:
+//   - an operation happens neither before the latest call of those that stand before it and its
+//     own, nor after the earliest return of those that stand behind it and its own;
+//   - an expiry `after` so long ends so much later than that, by a clock that is wrong by at most
+//     `skew_max`; `at` is when it says; `keep` is what stood there, or never;
+//   - a record may have gone if it may have ended by the time of the operation that finds it gone,
+//     by another clock of such skew; and must have if it must have ended by then.
+// What a result tells of the expiry counts, too: it is exact. Expiries are of less than 70 years.
+//
 // Not thread-safe.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -28,8 +42,16 @@ struct HistoryEntry {
   OpResult result;                      // of one that has returned
 };
 
+// How the primaries' wall clocks go, by the time in which calls and returns are told.
+struct HistoryClocks {
+  std::chrono::milliseconds skew_max{0};  // each of them is wrong by this at most, either way
+  std::int64_t zero_ms = 0;               // what a right one shows at zero, in ms since the epoch
+};
+
 class HistoryChecker {
  public:
+  explicit HistoryChecker(HistoryClocks clocks = {}) : clocks_(clocks) {}
+
   // Of one key, in any order. Operations that were refused for certain do not belong here.
   void add(HistoryEntry entry);
   // What had been done to the key by then may have been lost, all or in part: it goes on from
@@ -47,6 +69,7 @@ class HistoryChecker {
   Verdict check(std::uint64_t steps_max = 2'000'000) const;
 
  private:
+  HistoryClocks clocks_;
   std::map<std::string, std::vector<HistoryEntry>> histories_;
   std::map<std::string, Duration> anew_;
 };

@@ -4,40 +4,12 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "history.hpp"
+
 namespace hopring::sim {
 namespace {
 
 using namespace std::chrono_literals;
-
-Value text(std::string bytes) { return Value{ValueType::string, std::move(bytes)}; }
-Put put(std::string value) { return Put{"key", text(std::move(value)), {}, {}}; }
-
-OpResult found(std::string value) {
-  OpResult result;
-  result.value = text(std::move(value));
-  return result;
-}
-OpResult absent() {
-  OpResult result;
-  result.outcome = Outcome::not_found;
-  return result;
-}
-
-struct History {
-  void saw(Duration called, Duration returned, Operation operation, OpResult result = {}) {
-    checker.add({std::move(operation), called, returned, std::move(result)});
-  }
-  void never_heard(Duration called, Operation operation) {
-    checker.add({std::move(operation), called, Duration::max(), {}});
-  }
-  bool is_explained() const {
-    const HistoryChecker::Verdict verdict = checker.check();
-    BOOST_TEST(verdict.undecided == 0u);
-    return verdict.violations.empty();
-  }
-
-  HistoryChecker checker;
-};
 
 BOOST_FIXTURE_TEST_SUITE(history_checker, History)
 
