@@ -318,13 +318,15 @@ void World::handle(PeerMessageArrives&& event) {
 }
 
 void World::handle(RequestArrives&& event) {
-  Link* const found = find(event.link);
-  if (found == nullptr) return;
-  Link& link = *found;
+  const Link* const link = find(event.link);
+  if (link != nullptr) take(clock(link->to), *link, std::move(event));
+}
+
+void World::take(Now now, const Link& link, RequestArrives&& event) {
   const ProcessId to = link.to;
   Outbox out;
   const Ticket asker{link.id, event.id.value, 0};
-  process(to).peer->on_request(clock(to), asker, std::move(event.message), out);
+  process(to).peer->on_request(now, asker, std::move(event.message), out);
   perform(to, out);
 }
 

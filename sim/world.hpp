@@ -193,6 +193,7 @@ class World {
   void handle(DialEnds&& event);
   void handle(PeerMessageArrives&& event);
   void handle(RequestArrives&& event);
+  void take(Now now, const Link& link, RequestArrives&& event);
   void handle(ReplyArrives&& event);
   void handle(Resume&& event);
   void handle(DialTimesOut&& event);
@@ -218,6 +219,7 @@ class World {
   std::optional<Way> way_of(const Event& event);
   std::optional<ProcessId> hearer_of(const Event& event);
   bool hold_back(Event& event);
+  void take_requests_early(Process& woken);
   std::pair<Link*, Flow*> flow_of(const Event& event);
   bool hold_up(Event& event);
   bool hold_up_dial(Event& event, const Way& way);

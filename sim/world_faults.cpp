@@ -73,6 +73,7 @@ Time World::time_of(const Process& process, Time read) const {
 
 void World::pause(ProcessId id, Duration lasts) {
   Process& paused = process(id);
+  if (paused.paused_until <= time_ && paused.unread.empty()) paused.read_at = clock_of(paused);
   paused.paused_until = std::max(paused.paused_until, time_ + lasts);
   has_pauses_ = true;
 }
@@ -242,12 +243,28 @@ bool World::hold_back(Event& event) {
 // In the order in which it came, until the process sleeps again.
 void World::handle(Resume&& event) {
   Process& woken = process(event.process);
+  if (options_.bug == PlantedBug::clock_read_early) take_requests_early(woken);
   while (woken.paused_until <= time_ && !woken.unread.empty()) {
     Event next = std::move(woken.unread.front());
     woken.unread.pop_front();
     std::visit([this](auto& each) { handle(std::move(each)); }, next);
   }
   if (!woken.unread.empty()) events_.add(woken.paused_until, event);
+}
+
+// As a peer would that reads what has come from clients first, and the clock before that.
+void World::take_requests_early(Process& woken) {
+  const Now read = woken.read_at;
+  std::vector<RequestArrives> requests;
+  for (Event& each : woken.unread) {
+    if (auto* request = std::get_if<RequestArrives>(&each)) requests.push_back(std::move(*request));
+  }
+  std::erase_if(woken.unread,
+                [](const Event& each) { return std::holds_alternative<RequestArrives>(each); });
+  for (RequestArrives& each : requests) {
+    const Link* const link = find(each.link);
+    if (link != nullptr) take(read, *link, std::move(each));
+  }
 }
 
 }  // namespace hopring::sim

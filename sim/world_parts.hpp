@@ -41,6 +41,7 @@ struct World::Process {
   std::int64_t drift_ppm = 0;  // of its clock
   Duration wall_offset{};
   Time paused_until{};       // what reaches it is dealt with then
+  Now read_at{};             // its clock when it fell asleep
   std::deque<Event> unread;  // that
   Time stalled_until{};      // what it sends leaves then
   boost::unordered_flat_map<LinkKey, LinkId, LinkKeyHash> dialled;
