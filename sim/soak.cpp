@@ -13,8 +13,8 @@
 #include "sim/repairer.hpp"
 #include "sim/ring_checker.hpp"
 #include "sim/scanner.hpp"
+#include "sim/soak_load.hpp"
 #include "sim/world.hpp"
-#include "storage/operation/value.hpp"
 
 namespace hopring::sim {
 namespace {
@@ -36,9 +36,6 @@ constexpr std::uint64_t drift_ppm_max = 4500;  // two that differ by twice this 
 constexpr auto wall_skew_max = 100ms;
 constexpr std::uint64_t majority_seeds = 5;  // one in so many reads by majority
 constexpr std::size_t peers_most = 9;        // alive
-constexpr std::uint32_t plain_keys = 12;
-constexpr std::uint32_t sum_keys = 3;
-constexpr std::uint32_t brief_keys = 3;
 constexpr auto scan_pause = 100ms;
 constexpr std::uint32_t scan_records_max = 4;  // of a step: an arc holds a few keys
 constexpr std::uint64_t done_least = 300;      // with fewer operations the seed proves nothing
@@ -51,7 +48,9 @@ class Soak {
       : options_(options),
         world_(world_options(options)),
         rng_(world_.rng().fork()),
-        scan_rng_(Rng(options.seed).fork()) {}
+        scan_rng_(Rng(options.seed).fork()),
+        load_(rng_),
+        history_({wall_skew_max, world_.now().wall.ms_since_epoch}) {}
 
   SoakFigures go();
 
@@ -100,10 +99,7 @@ class Soak {
 
   void next_operation(Client& client);
   void start_operation(Client& client);
-  Operation random_operation();
-  Operation brief_operation();
   void on_finish(Client& client, const OpResult& result);
-  void judge_brief(const Client& client, const OpResult& result);
   void watch(const Client& client, const OpResult* result);
   void judge(const Seen& seen);
   void judge_calm(const Client& client, const OpResult& result);
@@ -121,22 +117,13 @@ class Soak {
   Duration calm_at_ = Duration::max();
   std::vector<Endpoint> contacts_;  // that clients are given
   std::vector<std::unique_ptr<Client>> clients_;
-  std::uint64_t values_made_ = 0;
+  SoakLoad load_;
   std::unique_ptr<Scanner> scanner_;
   Duration scan_began_{};
   std::map<std::string, KeyWatch> watched_;
   HistoryChecker history_;
-  std::map<std::string, Duration> brief_until_;  // value -> when nobody may see it any more
   std::optional<Losses> losses_;
 };
-
-std::vector<std::string> all_keys() {
-  std::vector<std::string> keys;
-  for (std::uint32_t i = 0; i < plain_keys; ++i) keys.push_back("key" + std::to_string(i));
-  for (std::uint32_t i = 0; i < sum_keys; ++i) keys.push_back("sum" + std::to_string(i));
-  for (std::uint32_t i = 0; i < brief_keys; ++i) keys.push_back("brief" + std::to_string(i));
-  return keys;
-}
 
 WorldOptions Soak::world_options(const SoakOptions& options) {
   Rng rng(options.seed);
@@ -175,7 +162,7 @@ SoakFigures Soak::go() {
   has_faults_ = true;
   later(below(fault_interval_), [this] { fault(); });
   if (options_.loses_majorities) {
-    losses_.emplace(world_, rng_.fork(), all_keys());
+    losses_.emplace(world_, rng_.fork(), SoakLoad::keys());
     for (std::uint64_t strikes = 1 + rng_.below(2); strikes > 0; --strikes) {
       later(2s + below(faults_last - 4s), [this] { strike(); });
     }
@@ -389,7 +376,7 @@ void Soak::next_operation(Client& client) {
 
 void Soak::start_operation(Client& client) {
   if (!calls_) return;
-  client.operation = rng_.chance(1, 8) ? brief_operation() : random_operation();
+  client.operation = load_.draw(world_.now().wall);
   client.called = now();
   client.busy = true;
   watch(client, nullptr);
@@ -399,52 +386,21 @@ void Soak::start_operation(Client& client) {
   world_.perform(client.process);
 }
 
-Operation Soak::random_operation() {
-  const std::string key = "key" + std::to_string(rng_.below(plain_keys));
-  const std::uint64_t dice = rng_.below(20);
-  if (rng_.chance(1, 4)) {
-    const std::string sum = "sum" + std::to_string(rng_.below(sum_keys));
-    return dice < 5 ? Operation(Get{sum}) : Operation(Add{sum, 1});
-  }
-  const Value value{ValueType::string, "v" + std::to_string(++values_made_)};
-  if (dice < 9) return Get{key};
-  if (dice < 13) return Put{key, value, {}, PutCondition::always};
-  if (dice < 15) return Put{key, value, {}, PutCondition::if_absent};
-  if (dice < 16) return Put{key, value, {}, PutCondition::if_present};
-  if (dice < 18) return Erase{key};
-  const Value expected{ValueType::string,
-                       "v" + std::to_string(values_made_ - rng_.below(values_made_ % 20 + 1))};
-  return CompareAndSet{key, expected, value, {}};
-}
-
-Operation Soak::brief_operation() {
-  const std::string key = "brief" + std::to_string(rng_.below(brief_keys));
-  if (rng_.chance(1, 2)) return Get{key};
-  const auto ms = static_cast<std::int64_t>(50 + rng_.below(1500));
-  const Value value{ValueType::string, "b" + std::to_string(++values_made_)};
-  return Put{key, value, Expiry{Expiry::Kind::after, ms}, PutCondition::always};
-}
-
 void Soak::on_finish(Client& client, const OpResult& result) {
   client.busy = false;
   watch(client, &result);
   if (client.called > calm_at_) judge_calm(client, result);
-  const bool is_read = std::holds_alternative<Get>(client.operation);
-  const bool is_brief = key_of(client.operation).starts_with("brief");
   HistoryEntry entry{client.operation, client.called, now(), result};
   if (result.error) {
     const bool is_refused = is_definite(*result.error);
     ++(is_refused ? figures_.refused : figures_.unknown);
     entry.returned = Duration::max();
     entry.result = {};
-    if (!is_refused && !is_read && !is_brief) history_.add(std::move(entry));
+    if (!is_refused) history_.add(std::move(entry));
   } else {
     ++figures_.done;
-    if (is_brief) {
-      judge_brief(client, result);
-    } else {
-      history_.add(std::move(entry));
-    }
+    load_.learn(client.operation, result);
+    history_.add(std::move(entry));
   }
   next_operation(client);
 }
@@ -460,31 +416,19 @@ void Soak::judge_calm(const Client& client, const OpResult& result) {
   }
 }
 
-// Two clocks may have judged: one when it was written, one when it was read.
-void Soak::judge_brief(const Client& client, const OpResult& result) {
-  if (const auto* put = std::get_if<Put>(&client.operation)) {
-    brief_until_[put->value.bytes] =
-        now() + std::chrono::milliseconds(put->expiry.ms) + 2 * wall_skew_max;
-  } else if (result.value) {
-    const auto found = brief_until_.find(result.value->bytes);
-    if (found != brief_until_.end() && found->second < client.called) {
-      violation("a read returned " + result.value->bytes + ", which was due");
-    }
-  }
-}
-
 // Scans. A call begins, or ends with a result. What expires may go at any time.
 void Soak::watch(const Client& client, const OpResult* result) {
   using Effect = KeyWatch::Effect;
   if (std::holds_alternative<Get>(client.operation)) return;
   const std::string key(key_of(client.operation));
-  const bool is_brief = key.starts_with("brief");
+  const bool is_brief = SoakLoad::is_brief(key);
   const bool is_erase = std::holds_alternative<Erase>(client.operation);
   const Effect effect = is_brief   ? Effect::either
                         : is_erase ? Effect::makes_absent
                                    : Effect::makes_present;
   if (result == nullptr) return watched_[key].on_called(effect);
-  const bool happened = !result->error && (is_erase || result->outcome == Outcome::done);
+  const bool happened = !result->error && (result->outcome == Outcome::done ||
+                                           (is_erase && result->outcome == Outcome::not_found));
   const bool is_over = !is_brief && (!result->error || is_definite(*result->error));
   watched_[key].on_ended(effect, client.called, now(), happened, is_over);
 }

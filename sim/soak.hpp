@@ -6,7 +6,8 @@
 //
 // What is judged:
 //   - the order of each key's operations (history_checker.hpp), of which those whose fate is not
-//     known may have happened; and that no read returns what was due before it began;
+//     known may have happened; some keys' records expire soon (soak_load.hpp), by wall clocks that
+//     differ;
 //   - that no two peers may serve one position at one moment;
 //   - that a scan of the whole ring returns once what stayed while it lasted, and nothing twice or
 //     that was not there (scanner.hpp);
