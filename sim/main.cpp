@@ -9,10 +9,13 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "routing/ring_config.hpp"
 #include "sim/run.hpp"
+#include "sim/scenario.hpp"
 #include "sim/settling.hpp"
 #include "sim/soak.hpp"
 
@@ -61,7 +64,10 @@ po::options_description describe(RunOptions& options) {
       ("keys", po::value<std::int64_t>()->default_value(20000),
        "with --settling: of 100 bytes with their values; 0: an empty ring")  //
       ("fill-last", po::bool_switch(),
-       "with --settling: keys are written once all have joined; else while there are two peers");
+       "with --settling: keys are written once all have joined; else while there are two peers")  //
+      ("scenario", po::value<std::vector<std::string>>()->multitoken()->value_name("FILE..."),
+       "plays these scenarios (tests/scenarios), and tells what differs from what they expect; of "
+       "the other options only --log goes with it");
   return all;
 }
 
@@ -280,6 +286,30 @@ int run_settling(const hopring::sim::SettlingOptions& options, bool json) {
   return f.violations.empty() ? 0 : 1;
 }
 
+// Each file, which says by itself what it is played with; 1 if something is wrong with any.
+int run_scenarios(const po::variables_map& given) {
+  for (const auto& [name, value] : given) {
+    if (value.defaulted() || name == "scenario" || name == "log") continue;
+    std::fprintf(stderr, "hopring-sim: --%s does not go with --scenario\n", name.c_str());
+    return 2;
+  }
+  int failed = 0;
+  for (const std::string& file : given["scenario"].as<std::vector<std::string>>()) {
+    std::ifstream in(file);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const bool print_log = given["log"].as<bool>();
+    const std::string wrong = in ? hopring::sim::play_scenario(file, text, {.print_log = print_log})
+                                 : file + ": cannot be read\n";
+    if (wrong.empty()) {
+      std::printf("%s: as expected\n", file.c_str());
+    } else {
+      failed = 1;
+      std::fprintf(stderr, "%s", wrong.c_str());
+    }
+  }
+  return failed;
+}
+
 // A ring of many peers jumps about in its memory: huge pages save a seventh of the time. The C
 // library takes its tunables only from the environment that a process begins with.
 void ask_for_huge_pages(char** argv) {
@@ -313,6 +343,7 @@ int main(int argc, char** argv) {
     std::cout << all;
     return 0;
   }
+  if (given.count("scenario") != 0) return run_scenarios(given);
   if (const char* wrong = problem(options)) {
     std::fprintf(stderr, "hopring-sim: %s\n", wrong);
     return 2;

@@ -1,0 +1,404 @@
+#include "sim/scenario_ring.hpp"
+
+#include <algorithm>
+
+#include "routing/position.hpp"
+#include "sim/ring_checker.hpp"
+
+namespace hopring::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t settings = 4;  // usages that stand before a ring
+constexpr auto first_look = 1100ms;  // when the first peer takes writes
+constexpr auto join_pause = 20ms;
+constexpr auto look_interval = 10ms;
+constexpr auto operation_deadline = 5s;  // of an operation
+constexpr std::uint32_t nodes_each = 8;  // of a peer
+constexpr std::size_t faults_told = 4;   // of one command
+
+std::string key(std::uint64_t i) { return "key" + std::to_string(i); }
+std::string value(std::uint64_t i) { return "value" + std::to_string(i); }
+
+Operation put_of(const std::string& key, const std::string& text) {
+  return Put{key, Value{ValueType::string, text}, {}, PutCondition::always};
+}
+
+}  // namespace
+
+struct ScenarioRing::Entry {
+  std::string_view usage;
+  void (ScenarioRing::*play)(const Arguments&);
+};
+
+std::span<const ScenarioRing::Entry> ScenarioRing::entries() {
+  static constexpr Entry all[] = {
+      {"seeds COUNTS", &ScenarioRing::seeds},
+      {"replicas COUNT", &ScenarioRing::replicas},
+      {"nodes COUNT", &ScenarioRing::nodes},
+      {"peers COUNT", &ScenarioRing::peers},
+      {"join", &ScenarioRing::join},
+      {"leave PEER", &ScenarioRing::leave},
+      {"crash PEERS", &ScenarioRing::crash},
+      {"cut PEERS | PEERS", &ScenarioRing::cut},
+      {"silence PEERS -> PEERS", &ScenarioRing::silence},
+      {"mend", &ScenarioRing::mend},
+      {"run TIME", &ScenarioRing::run},
+      {"call NAMES the ROLES of KEY", &ScenarioRing::call},
+      {"put KEY VALUE", &ScenarioRing::put},
+      {"put KEY VALUE at PEER within TIME", &ScenarioRing::put_at},
+      {"get KEY at PEER within TIME", &ScenarioRing::get_at},
+      {"fill COUNT keys", &ScenarioRing::fill},
+      {"read COUNT keys", &ScenarioRing::read},
+      {"read COUNT keys at PEER", &ScenarioRing::read_at},
+      {"served within TIME", &ScenarioRing::served},
+      {"copies stay at COUNT for TIME", &ScenarioRing::copies_stay},
+      {"gone PEER within TIME", &ScenarioRing::gone},
+      {"whole within TIME", &ScenarioRing::whole},
+  };
+  return all;
+}
+
+std::span<const std::string_view> ScenarioRing::usages() {
+  static const std::vector<std::string_view> all = [] {
+    std::vector<std::string_view> usages;
+    for (const Entry& each : entries()) usages.push_back(each.usage);
+    return usages;
+  }();
+  return all;
+}
+
+ScenarioRing::ScenarioRing(std::uint64_t seed, const ScenarioOptions& options) : options_(options) {
+  world_options_.seed = seed;
+  world_options_.ring.replicas = 3;
+  world_options_.ring.nodes_per_peer = nodes_each;
+  world_options_.bug = options.bug;
+  world_options_.print_log = options.print_log;
+}
+
+std::vector<std::string> ScenarioRing::play(const Command& command) {
+  printed_.clear();
+  const bool is_setting = command.usage < settings;
+  if (is_setting == (world_ != nullptr)) {
+    refuse(is_setting ? "this stands before the first peers" : "there are no peers yet");
+  } else {
+    (this->*entries()[command.usage].play)(command.arguments);
+  }
+  if (world_ && refusal_.empty()) look();
+  return std::move(printed_);
+}
+
+void ScenarioRing::refuse(const std::string& why) {
+  if (refusal_.empty()) refusal_ = why;
+}
+
+// Peers.
+
+void ScenarioRing::seeds(const Arguments&) { refuse("this is the first command, and no other"); }
+
+void ScenarioRing::replicas(const Arguments& arguments) {
+  const std::uint64_t count = arguments[0].counts[0];
+  if (count != 3 && count != 5) return refuse("there are 3 or 5 replicas");
+  world_options_.ring.replicas = static_cast<std::uint32_t>(count);
+}
+
+void ScenarioRing::nodes(const Arguments& arguments) {
+  const std::uint64_t count = arguments[0].counts[0];
+  if (count < 1 || count > nodes_per_peer_max || (count & (count - 1)) != 0) {
+    return refuse("the nodes of a peer are a power of two, up to 128");
+  }
+  world_options_.ring.nodes_per_peer = static_cast<std::uint32_t>(count);
+}
+
+void ScenarioRing::peers(const Arguments& arguments) {
+  const std::uint64_t count = arguments[0].counts[0];
+  if (count < 1 || count > 100) return refuse("a ring begins with 1 to 100 peers");
+  world_ = std::make_unique<World>(world_options_);
+  start({});
+  run_for(first_look);
+  while (started_ < count) {
+    start({world_->endpoint(named_["1"])});
+    run_for(join_pause);
+  }
+}
+
+void ScenarioRing::start(const std::vector<Endpoint>& contacts) {
+  named_[std::to_string(++started_)] = world_->start_peer(contacts);
+}
+
+std::vector<ProcessId> ScenarioRing::ready_peers() const {
+  std::vector<ProcessId> ready = world_->alive_peers();
+  std::erase_if(ready, [this](ProcessId id) { return !world_->is_ready(id); });
+  return ready;
+}
+
+// Those of whom all are alive.
+std::vector<ProcessId> ScenarioRing::alive(const Argument& argument) {
+  std::vector<ProcessId> ids;
+  for (const std::string& each : argument.words) {
+    const auto found = named_.find(each);
+    if (found == named_.end()) {
+      refuse("there is no peer " + each);
+    } else if (!world_->is_alive(found->second)) {
+      refuse("peer " + each + " is gone");
+    } else {
+      ids.push_back(found->second);
+    }
+  }
+  return ids;
+}
+
+std::vector<ProcessId> ScenarioRing::all_but(const std::set<ProcessId>& some) const {
+  std::vector<ProcessId> ids = world_->alive_peers();
+  std::erase_if(ids, [&](ProcessId id) { return some.contains(id); });
+  return ids;
+}
+
+std::pair<std::vector<ProcessId>, std::vector<ProcessId>> ScenarioRing::two_sides(
+    const Arguments& arguments) {
+  const std::vector<std::string> others{"others"};
+  const auto a = arguments[0].words == others ? std::vector<ProcessId>{} : alive(arguments[0]);
+  const auto b = arguments[1].words == others ? std::vector<ProcessId>{} : alive(arguments[1]);
+  std::set<ProcessId> some(a.begin(), a.end());
+  some.insert(b.begin(), b.end());
+  if (a.size() + b.size() != some.size()) refuse("a peer stands on both sides, or twice");
+  return {a.empty() ? all_but(some) : a, b.empty() ? all_but(some) : b};
+}
+
+void ScenarioRing::join(const Arguments&) {
+  const auto ready = ready_peers();
+  if (ready.empty()) return refuse("no peer is ready");
+  start({world_->endpoint(ready.front())});
+}
+
+void ScenarioRing::leave(const Arguments& arguments) {
+  for (const ProcessId id : alive(arguments[0])) world_->leave(id);
+}
+
+void ScenarioRing::crash(const Arguments& arguments) {
+  const auto victims = alive(arguments[0]);
+  if (victims.size() == world_->alive_peers().size()) refuse("one peer must stay");
+  if (!refusal_.empty()) return;
+  for (const ProcessId id : victims) world_->crash(id);
+}
+
+// The network.
+
+void ScenarioRing::block(const std::vector<ProcessId>& from, const std::vector<ProcessId>& to) {
+  is_silent_ = true;
+  for (const ProcessId a : from) {
+    for (const ProcessId b : to) world_->block(a, b);
+  }
+}
+
+void ScenarioRing::cut(const Arguments& arguments) {
+  const auto [a, b] = two_sides(arguments);
+  block(a, b);
+  block(b, a);
+}
+
+void ScenarioRing::silence(const Arguments& arguments) {
+  const auto [from, to] = two_sides(arguments);
+  block(from, to);
+}
+
+void ScenarioRing::mend(const Arguments&) {
+  is_silent_ = false;
+  world_->heal();
+}
+
+// Time.
+
+void ScenarioRing::look() {
+  for (std::string& each : check_service(*world_)) {
+    if (violations_.size() < faults_told) violations_.push_back(std::move(each));
+  }
+}
+
+bool ScenarioRing::run_until(Duration timeout, const std::function<bool()>& condition) {
+  const Time end = world_->now().monotonic + timeout;
+  while (!condition()) {
+    const Duration left = end - world_->now().monotonic;
+    if (left <= 0s || !violations_.empty()) return false;
+    world_->run_for(std::min(left, Duration(look_interval)));
+    look();
+  }
+  return true;
+}
+
+void ScenarioRing::run_for(Duration time) {
+  run_until(time, [] { return false; });
+}
+
+void ScenarioRing::run(const Arguments& arguments) { run_for(arguments[0].time); }
+
+// What is so by then, or what is wrong.
+
+void ScenarioRing::await(const std::string& what, Duration timeout,
+                         const std::function<std::vector<std::string>()>& faults) {
+  if (run_until(timeout, [&] { return faults().empty(); })) return print(what);
+  auto found = faults();
+  if (found.size() > faults_told) found.resize(faults_told);
+  for (const std::string& each : found) print("not " + what + ": " + each);
+}
+
+std::vector<std::string> ScenarioRing::what_is_not_served() const { return check_tiling(*world_); }
+
+std::vector<std::string> ScenarioRing::what_is_not_whole() const {
+  std::vector<std::string> faults;
+  for (const ProcessId id : world_->alive_peers()) {
+    if (!world_->is_ready(id)) faults.push_back(to_string(world_->endpoint(id)) + " is not ready");
+  }
+  for (const auto& found : {check_tiling(*world_), check_copies(*world_), check_met(*world_)}) {
+    faults.insert(faults.end(), found.begin(), found.end());
+  }
+  return faults;
+}
+
+void ScenarioRing::served(const Arguments& arguments) {
+  await("served", arguments[0].time, [this] { return what_is_not_served(); });
+}
+
+void ScenarioRing::whole(const Arguments& arguments) {
+  await("whole", arguments[0].time, [this] { return what_is_not_whole(); });
+  for (std::string& each : check_equality(*world_)) violations_.push_back(std::move(each));
+}
+
+void ScenarioRing::copies_stay(const Arguments& arguments) {
+  const std::uint64_t least = arguments[0].counts[0];
+  const Time end = world_->now().monotonic + arguments[1].time;
+  while (world_->now().monotonic < end) {
+    world_->run_for(1ms);
+    for (const ProcessId id : world_->alive_peers()) {
+      for (const View* view : world_->peer(id).served_now()) {
+        if (view->members.size() >= least) continue;
+        return print("fewer copies: " + to_string(*view));
+      }
+    }
+  }
+  print("they stay");
+}
+
+void ScenarioRing::gone(const Arguments& arguments) {
+  const auto found = named_.find(arguments[0].words[0]);
+  if (found == named_.end()) return refuse("there is no peer " + arguments[0].words[0]);
+  const ProcessId id = found->second;
+  if (!run_until(arguments[1].time, [&] { return !world_->is_alive(id); })) {
+    return print("it is still there");
+  }
+  const auto& left = world_->left(id);
+  const bool is_good = left && left->not_handed_over.empty();
+  print(is_good ? "gone" : "gone, and has not handed over everything");
+}
+
+// Who has what.
+
+void ScenarioRing::call(const Arguments& arguments) {
+  const std::vector<std::string>& names = arguments[0].words;
+  const std::string& role = arguments[1].words[0];
+  if (role != "primary" && role != "members") return refuse("a role is primary or members");
+  const Position position = position_of(world_->ring_config().hash_key, arguments[2].words[0]);
+  const View* found = nullptr;
+  for (const ProcessId id : world_->alive_peers()) {
+    for (const View* view : world_->peer(id).served_now()) {
+      if (contains(view->arc, position)) found = view;
+    }
+  }
+  if (found == nullptr) return refuse("nobody serves it");
+  std::vector<ProcessId> some;
+  for (const ProcessId id : ready_peers()) {
+    const PeerRef& self = world_->peer(id).self();
+    const bool is_it = role == "primary" ? primary_of(*found) == self : is_member(*found, self);
+    if (is_it) some.push_back(id);
+  }
+  if (some.size() < names.size()) return refuse("they are only " + std::to_string(some.size()));
+  for (std::size_t i = 0; i < names.size(); ++i) named_[names[i]] = some[i];
+}
+
+// Operations, of clients that begin and end with them.
+
+std::vector<Endpoint> ScenarioRing::alive_endpoints() const {
+  std::vector<Endpoint> contacts;
+  for (const ProcessId id : world_->alive_peers()) contacts.push_back(world_->endpoint(id));
+  return contacts;
+}
+
+std::vector<OpResult> ScenarioRing::ask(const std::vector<Endpoint>& contacts,
+                                        const std::vector<Operation>& operations,
+                                        Duration deadline) {
+  std::vector<OpResult> results(operations.size());
+  std::size_t ended = 0;
+  const ProcessId client = world_->start_client(contacts);
+  world_->on_finish(client, [&](Finish&& finish) {
+    results[finish.token.value] = std::get<OpResult>(std::move(finish.result));
+    ++ended;
+  });
+  const Now now = world_->clock(client);
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    world_->client(client).start(now, Token{i}, operations[i], now.monotonic + deadline);
+  }
+  world_->perform(client);
+  run_until(deadline + 1s, [&] { return ended == operations.size(); });
+  world_->on_finish(client, {});
+  world_->crash(client);
+  return results;
+}
+
+void ScenarioRing::put(const Arguments& arguments) {
+  const Operation operation = put_of(arguments[0].words[0], arguments[1].words[0]);
+  const OpResult result = ask(alive_endpoints(), {operation}, operation_deadline)[0];
+  print(result.error ? name(*result.error) : "done");
+}
+
+void ScenarioRing::put_at(const Arguments& arguments) {
+  const auto at = alive(arguments[2]);
+  if (at.empty()) return;
+  const Operation operation = put_of(arguments[0].words[0], arguments[1].words[0]);
+  const OpResult result = ask({world_->endpoint(at[0])}, {operation}, arguments[3].time)[0];
+  print(result.error ? name(*result.error) : "done");
+}
+
+void ScenarioRing::get_at(const Arguments& arguments) {
+  const auto at = alive(arguments[1]);
+  if (at.empty()) return;
+  const std::string& key = arguments[0].words[0];
+  const OpResult result = ask({world_->endpoint(at[0])}, {Get{key}}, arguments[2].time)[0];
+  if (result.error) return print(name(*result.error));
+  print(key + (result.value ? " = " + result.value->bytes : " is absent"));
+}
+
+void ScenarioRing::tell_of(const std::vector<OpResult>& results, const std::string& good,
+                           bool is_read) {
+  std::map<std::string, std::size_t> counts;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const OpResult& each = results[i];
+    const bool is_right = !is_read || (each.value && each.value->bytes == value(i));
+    ++counts[each.error ? name(*each.error) : is_right ? good : each.value ? "wrong" : "absent"];
+  }
+  for (const auto& [what, how_many] : counts) print(std::to_string(how_many) + " " + what);
+}
+
+void ScenarioRing::fill(const Arguments& arguments) {
+  std::vector<Operation> puts;
+  for (std::uint64_t i = 0; i < arguments[0].counts[0]; ++i)
+    puts.push_back(put_of(key(i), value(i)));
+  tell_of(ask(alive_endpoints(), puts, operation_deadline), "done", false);
+}
+
+void ScenarioRing::read(const Arguments& arguments) {
+  read_keys(arguments[0].counts[0], alive_endpoints());
+}
+
+void ScenarioRing::read_at(const Arguments& arguments) {
+  const auto at = alive(arguments[1]);
+  if (!at.empty()) read_keys(arguments[0].counts[0], {world_->endpoint(at[0])});
+}
+
+void ScenarioRing::read_keys(std::uint64_t count, const std::vector<Endpoint>& contacts) {
+  std::vector<Operation> gets;
+  for (std::uint64_t i = 0; i < count; ++i) gets.push_back(Get{key(i)});
+  tell_of(ask(contacts, gets, operation_deadline), "right", true);
+}
+
+}  // namespace hopring::sim
