@@ -62,24 +62,15 @@ class Run {
   }
 
   Endpoint some_contact() {
-    std::vector<ProcessId> ready = world_.alive_peers();
-    std::erase_if(ready, [&](ProcessId id) { return !world_.is_ready(id); });
+    const std::vector<ProcessId> ready = world_.ready_peers();
     return world_.endpoint(ready[rng_.below(ready.size())]);
-  }
-
-  bool all_ready() const {
-    const auto peers = world_.alive_peers();
-    return std::all_of(peers.begin(), peers.end(),
-                       [&](ProcessId id) { return world_.is_ready(id); });
   }
 
   bool settled() const {
     const auto peers = world_.alive_peers();
-    const auto is_settled = [&](ProcessId id) {
-      return world_.is_ready(id) && world_.peer(id).settled();
-    };
-    return std::all_of(peers.begin(), peers.end(), is_settled) && check_tiling(world_).empty() &&
-           (options_.replicas == 1 || check_copies(world_).empty());
+    const auto is_settled = [&](ProcessId id) { return world_.peer(id).settled(); };
+    return world_.all_ready() && std::all_of(peers.begin(), peers.end(), is_settled) &&
+           check_tiling(world_).empty() && (options_.replicas == 1 || check_copies(world_).empty());
   }
 
   void join_all();
@@ -110,7 +101,7 @@ void Run::join_all() {
     world_.run_for(join_pause);
     if (i % 50 == 0) progress("joining", i, options_.peers);
   }
-  if (!world_.run_until_true(settle_timeout, [&] { return all_ready(); })) {
+  if (!world_.run_until_true(settle_timeout, [&] { return world_.all_ready(); })) {
     violation("some peers were never let in");
   }
   if (world_.alive_peers().size() != options_.peers) violation("some peers gave up joining");

@@ -127,12 +127,6 @@ void ScenarioRing::start(const std::vector<Endpoint>& contacts) {
   named_[std::to_string(++started_)] = world_->start_peer(contacts);
 }
 
-std::vector<ProcessId> ScenarioRing::ready_peers() const {
-  std::vector<ProcessId> ready = world_->alive_peers();
-  std::erase_if(ready, [this](ProcessId id) { return !world_->is_ready(id); });
-  return ready;
-}
-
 // Those of whom all are alive.
 std::vector<ProcessId> ScenarioRing::alive(const Argument& argument) {
   std::vector<ProcessId> ids;
@@ -167,7 +161,7 @@ std::pair<std::vector<ProcessId>, std::vector<ProcessId>> ScenarioRing::two_side
 }
 
 void ScenarioRing::join(const Arguments&) {
-  const auto ready = ready_peers();
+  const auto ready = world_->ready_peers();
   if (ready.empty()) return refuse("no peer is ready");
   start({world_->endpoint(ready.front())});
 }
@@ -307,7 +301,7 @@ void ScenarioRing::call(const Arguments& arguments) {
   }
   if (found == nullptr) return refuse("nobody serves it");
   std::vector<ProcessId> some;
-  for (const ProcessId id : ready_peers()) {
+  for (const ProcessId id : world_->ready_peers()) {
     const PeerRef& self = world_->peer(id).self();
     const bool is_it = role == "primary" ? primary_of(*found) == self : is_member(*found, self);
     if (is_it) some.push_back(id);

@@ -99,7 +99,6 @@ class ScenarioRing {
   void print(std::string line) { printed_.push_back(std::move(line)); }
   std::vector<ProcessId> alive(const Argument& argument);
   std::pair<std::vector<ProcessId>, std::vector<ProcessId>> two_sides(const Arguments& arguments);
-  std::vector<ProcessId> ready_peers() const;
   std::vector<ProcessId> all_but(const std::set<ProcessId>& some) const;
   void start(const std::vector<Endpoint>& contacts);
   void block(const std::vector<ProcessId>& from, const std::vector<ProcessId>& to);

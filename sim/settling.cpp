@@ -108,14 +108,9 @@ void Measurement::progress(const char* what) const {
 }
 
 bool Measurement::until_ready() {
-  const auto is_ready = [this] {
-    const auto peers = world_.alive_peers();
-    return std::all_of(peers.begin(), peers.end(),
-                       [this](ProcessId id) { return world_.is_ready(id); });
-  };
   const Time end = world_.now().monotonic + patience;
-  while (!is_ready() && world_.now().monotonic < end) world_.run_for(10ms);
-  return is_ready();
+  while (!world_.all_ready() && world_.now().monotonic < end) world_.run_for(10ms);
+  return world_.all_ready();
 }
 
 // One batch after the other.

@@ -83,7 +83,6 @@ class Soak {
   bool is_whole() const;
   bool becomes_whole(Duration until);
   void tell_what_is_not_whole();
-  std::vector<ProcessId> ready_peers() const;
   ProcessId some_peer();
 
   void look();
@@ -231,21 +230,12 @@ void Soak::meet_again() {
 }
 
 bool Soak::is_whole() const {
-  const auto peers = world_.alive_peers();
-  return std::all_of(peers.begin(), peers.end(),
-                     [this](ProcessId id) { return world_.is_ready(id); }) &&
-         check_tiling(world_).empty() && check_copies(world_).empty();
-}
-
-std::vector<ProcessId> Soak::ready_peers() const {
-  std::vector<ProcessId> ready = world_.alive_peers();
-  std::erase_if(ready, [this](ProcessId id) { return !world_.is_ready(id); });
-  return ready;
+  return world_.all_ready() && check_tiling(world_).empty() && check_copies(world_).empty();
 }
 
 // REQUIRES: there is one that is ready.
 ProcessId Soak::some_peer() {
-  const auto ready = ready_peers();
+  const auto ready = world_.ready_peers();
   return ready[rng_.below(ready.size())];
 }
 
@@ -270,7 +260,7 @@ void Soak::look_for_repairs() {
 void Soak::fault() {
   if (!has_faults_) return;
   later(rng_.jittered(fault_interval_), [this] { fault(); });
-  if (ready_peers().empty()) return;
+  if (world_.ready_peers().empty()) return;
   const ProcessId victim = some_peer();
   const Duration lasts = below(fault_lasts_max);
   const std::uint64_t dice = rng_.below(12);
@@ -311,7 +301,7 @@ void Soak::come_back(const Endpoint& endpoint) {
   const bool comes_back = rng_.chance(1, 2);
   later(below(2s), [this, endpoint, comes_back] {
     if (!comes_back) return join();
-    if (ready_peers().empty()) return;
+    if (world_.ready_peers().empty()) return;
     tell("restart");
     world_.start_peer_at(endpoint, {world_.endpoint(some_peer())});
   });
@@ -319,14 +309,14 @@ void Soak::come_back(const Endpoint& endpoint) {
 
 void Soak::leave(ProcessId victim) {
   if (losses_ && losses_->has_struck()) return;
-  if (ready_peers().size() <= copies()) return;
+  if (world_.ready_peers().size() <= copies()) return;
   tell("leave " + std::to_string(victim));
   world_.leave(victim);
   ++figures_.leaves;
 }
 
 void Soak::join() {
-  if (ready_peers().empty() || world_.alive_peers().size() >= peers_most) return;
+  if (world_.ready_peers().empty() || world_.alive_peers().size() >= peers_most) return;
   tell("join");
   world_.start_peer({world_.endpoint(some_peer()), world_.endpoint(some_peer())});
   ++figures_.joins;

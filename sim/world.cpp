@@ -136,6 +136,17 @@ std::vector<ProcessId> World::alive_peers() const {
   return ids;
 }
 
+std::vector<ProcessId> World::ready_peers() const {
+  std::vector<ProcessId> ids = alive_peers();
+  std::erase_if(ids, [this](ProcessId id) { return !is_ready(id); });
+  return ids;
+}
+
+bool World::all_ready() const {
+  const auto peers = alive_peers();
+  return std::all_of(peers.begin(), peers.end(), [this](ProcessId id) { return is_ready(id); });
+}
+
 World::Process* World::alive_at(const Endpoint& endpoint) {
   const auto at = at_.find(endpoint);
   return at == at_.end() ? nullptr : processes_[at->second].get();

@@ -106,6 +106,8 @@ class World {
   const Endpoint& endpoint(ProcessId process) const;
   const Peer& peer(ProcessId process) const;
   std::vector<ProcessId> alive_peers() const;
+  std::vector<ProcessId> ready_peers() const;
+  bool all_ready() const;  // of the peers that are alive
 
   // A client that knows `contacts`.
   ProcessId start_client(const std::vector<Endpoint>& contacts);

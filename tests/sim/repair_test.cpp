@@ -59,10 +59,7 @@ struct Ring {
   }
 
   bool is_healthy() const {
-    for (const ProcessId id : world.alive_peers()) {
-      if (!world.is_ready(id)) return false;
-    }
-    return check_tiling(world).empty() && check_copies(world).empty();
+    return world.all_ready() && check_tiling(world).empty() && check_copies(world).empty();
   }
   bool becomes_healthy() {
     for (int i = 0; i < 1200 && !is_healthy(); ++i) world.run_for(50ms);

@@ -31,10 +31,7 @@ Seeds seeds(std::uint64_t count) {
 
 // Every peer serves, and every arc has all its copies. Balance may go on.
 bool is_healthy(const World& world) {
-  for (const ProcessId id : world.alive_peers()) {
-    if (!world.is_ready(id)) return false;
-  }
-  return check_tiling(world).empty() && check_copies(world).empty();
+  return world.all_ready() && check_tiling(world).empty() && check_copies(world).empty();
 }
 
 std::vector<ProcessId> start_ring(World& world, std::size_t count) {
