@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 constexpr std::size_t settings = 4;  // usages that stand before a ring
 constexpr auto first_look = 1100ms;  // when the first peer takes writes
 constexpr auto join_pause = 20ms;
-constexpr auto look_interval = 10ms;
 constexpr auto operation_deadline = 5s;  // of an operation
 constexpr std::uint32_t nodes_each = 8;  // of a peer
 constexpr std::size_t faults_told = 4;   // of one command
@@ -210,12 +209,13 @@ void ScenarioRing::look() {
   }
 }
 
-bool ScenarioRing::run_until(Duration timeout, const std::function<bool()>& condition) {
+bool ScenarioRing::run_until(Duration timeout, const std::function<bool()>& condition,
+                             Duration interval) {
   const Time end = world_->now().monotonic + timeout;
   while (!condition()) {
     const Duration left = end - world_->now().monotonic;
     if (left <= 0s || !violations_.empty()) return false;
-    world_->run_for(std::min(left, Duration(look_interval)));
+    world_->run_for(std::min(left, interval));
     look();
   }
   return true;
@@ -261,17 +261,17 @@ void ScenarioRing::whole(const Arguments& arguments) {
 
 void ScenarioRing::copies_stay(const Arguments& arguments) {
   const std::uint64_t least = arguments[0].counts[0];
-  const Time end = world_->now().monotonic + arguments[1].time;
-  while (world_->now().monotonic < end) {
-    world_->run_for(1ms);
+  const View* fewer = nullptr;
+  const auto are_fewer = [&] {
     for (const ProcessId id : world_->alive_peers()) {
       for (const View* view : world_->peer(id).served_now()) {
-        if (view->members.size() >= least) continue;
-        return print("fewer copies: " + to_string(*view));
+        if (view->members.size() < least) fewer = view;
       }
     }
-  }
-  print("they stay");
+    return fewer != nullptr;
+  };
+  run_until(arguments[1].time, are_fewer, 1ms);
+  print(fewer == nullptr ? "they stay" : "fewer copies: " + to_string(*fewer));
 }
 
 void ScenarioRing::gone(const Arguments& arguments) {
@@ -339,18 +339,22 @@ std::vector<OpResult> ScenarioRing::ask(const std::vector<Endpoint>& contacts,
   return results;
 }
 
-void ScenarioRing::put(const Arguments& arguments) {
-  const Operation operation = put_of(arguments[0].words[0], arguments[1].words[0]);
-  const OpResult result = ask(alive_endpoints(), {operation}, operation_deadline)[0];
+void ScenarioRing::write(const Operation& put, const std::vector<Endpoint>& contacts,
+                         Duration deadline) {
+  const OpResult result = ask(contacts, {put}, deadline)[0];
   print(result.error ? name(*result.error) : "done");
+}
+
+void ScenarioRing::put(const Arguments& arguments) {
+  write(put_of(arguments[0].words[0], arguments[1].words[0]), alive_endpoints(),
+        operation_deadline);
 }
 
 void ScenarioRing::put_at(const Arguments& arguments) {
   const auto at = alive(arguments[2]);
   if (at.empty()) return;
-  const Operation operation = put_of(arguments[0].words[0], arguments[1].words[0]);
-  const OpResult result = ask({world_->endpoint(at[0])}, {operation}, arguments[3].time)[0];
-  print(result.error ? name(*result.error) : "done");
+  write(put_of(arguments[0].words[0], arguments[1].words[0]), {world_->endpoint(at[0])},
+        arguments[3].time);
 }
 
 void ScenarioRing::get_at(const Arguments& arguments) {

@@ -104,12 +104,15 @@ class ScenarioRing {
   void block(const std::vector<ProcessId>& from, const std::vector<ProcessId>& to);
   void look();
   void run_for(Duration time);
-  bool run_until(Duration timeout, const std::function<bool()>& condition);
+  // Looks every so often for what must never be.
+  bool run_until(Duration timeout, const std::function<bool()>& condition,
+                 Duration interval = std::chrono::milliseconds(10));
   std::vector<std::string> what_is_not_served() const;
   std::vector<std::string> what_is_not_whole() const;
   void await(const std::string& what, Duration timeout,
              const std::function<std::vector<std::string>()>& faults);
   std::vector<Endpoint> alive_endpoints() const;
+  void write(const Operation& put, const std::vector<Endpoint>& contacts, Duration deadline);
   void read_keys(std::uint64_t count, const std::vector<Endpoint>& contacts);
   std::vector<OpResult> ask(const std::vector<Endpoint>& contacts,
                             const std::vector<Operation>& operations, Duration deadline);
