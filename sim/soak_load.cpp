@@ -14,6 +14,11 @@ constexpr std::uint64_t brief_ms_range = 1500;
 // Integers are so far apart that a few additions lead from none to another.
 constexpr std::uint64_t integer_step = 100'000;
 
+Value value_of(std::uint64_t number, bool is_integer) {
+  if (!is_integer) return {ValueType::string, "v" + std::to_string(number)};
+  return {ValueType::integer, encode_integer(static_cast<std::int64_t>(number * integer_step))};
+}
+
 }  // namespace
 
 std::vector<std::string> SoakLoad::keys() {
@@ -65,12 +70,12 @@ Operation SoakLoad::draw_brief(WallTime now) {
   const std::uint64_t number = rng_.below(brief_strings + brief_integers);
   const std::string key = "brief" + std::to_string(number);
   if (rng_.chance(2, 5)) return Get{key};
-  if (number >= brief_strings && rng_.chance(1, 3)) return Add{key, 1};
-  return draw_brief_write(key, now);
+  const bool is_integer = number >= brief_strings;
+  if (is_integer && rng_.chance(1, 3)) return Add{key, 1};
+  return draw_brief_write(key, is_integer, now);
 }
 
-Operation SoakLoad::draw_brief_write(const std::string& key, WallTime now) {
-  const bool is_integer = key.back() - '0' >= static_cast<int>(brief_strings);
+Operation SoakLoad::draw_brief_write(const std::string& key, bool is_integer, WallTime now) {
   const std::uint64_t dice = rng_.below(16);
   if (dice == 0) return Erase{key};
   if (dice < 3) return Erase{key, likely_value(key, is_integer)};
@@ -83,20 +88,14 @@ Operation SoakLoad::draw_brief_write(const std::string& key, WallTime now) {
   return cas;
 }
 
-Value SoakLoad::new_value(bool is_integer) {
-  const std::uint64_t number = ++values_made_;
-  if (!is_integer) return {ValueType::string, "v" + std::to_string(number)};
-  return {ValueType::integer, encode_integer(static_cast<std::int64_t>(number * integer_step))};
-}
+Value SoakLoad::new_value(bool is_integer) { return value_of(++values_made_, is_integer); }
 
 // The one that was seen last, or any of the last ones.
 Value SoakLoad::likely_value(const std::string& key, bool is_integer) {
   const auto seen = seen_.find(key);
   if (seen != seen_.end() && rng_.chance(3, 4)) return seen->second.value;
-  const std::uint64_t number =
-      values_made_ - rng_.below(std::min<std::uint64_t>(values_made_, 20) + 1);
-  if (!is_integer) return {ValueType::string, "v" + std::to_string(number)};
-  return {ValueType::integer, encode_integer(static_cast<std::int64_t>(number * integer_step))};
+  const std::uint64_t back = rng_.below(std::min<std::uint64_t>(values_made_, 20) + 1);
+  return value_of(values_made_ - back, is_integer);
 }
 
 Expiry SoakLoad::draw_expiry(WallTime now) {

@@ -43,7 +43,7 @@ class SoakLoad {
   Operation draw_sum();
   Operation draw_plain();
   Operation draw_brief(WallTime now);
-  Operation draw_brief_write(const std::string& key, WallTime now);
+  Operation draw_brief_write(const std::string& key, bool is_integer, WallTime now);
   Value new_value(bool is_integer);
   Value likely_value(const std::string& key, bool is_integer);
   Expiry draw_expiry(WallTime now);
