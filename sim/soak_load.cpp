@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "storage/operation/value.hpp"
+
 namespace hopring::sim {
 namespace {
 
