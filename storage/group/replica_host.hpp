@@ -159,6 +159,7 @@ class ReplicaHost {
 
   void share_log_memory();
   void count_coming_bytes();
+  std::uint64_t still_promised(const Incoming& coming) const;
   std::int64_t memory_left() const;
   std::int64_t memory_left_for(const Replica& replica) const;
   std::uint64_t room_after(const Replica& replica, std::uint64_t proposed) const;

@@ -22,11 +22,19 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
            each->arc().end != view.arc.end && overlaps(each->arc(), view.arc);
   };
   if (std::any_of(replicas_.begin(), replicas_.end(), is_across)) return false;
-  // What it replaces makes room for it.
+  // What it replaces makes room for it: its records, and if it is unfinished what it was promised.
   const Replica* const present = ending_at(view.arc.end);
-  const std::uint64_t wanted =
-      offer.bytes - std::min(offer.bytes, present != nullptr ? present->bytes() : 0);
-  return wanted <= room() && copies_coming() < options_.learners_max;
+  std::uint64_t freed = 0;
+  std::size_t unfinished = 0;
+  if (present != nullptr) {
+    freed = present->bytes();
+    unfinished = present->is_complete() ? 0 : 1;
+    for (const Incoming& each : incoming_) {
+      if (each.group == present->raft().group()) freed += still_promised(each);
+    }
+  }
+  return offer.bytes - std::min(offer.bytes, freed) <= room() &&
+         copies_coming() - unfinished < options_.learners_max;
 }
 
 std::size_t ReplicaHost::copies_coming() const {

@@ -53,11 +53,13 @@ std::uint64_t ReplicaHost::room() const noexcept {
 // What the copies that are coming have been promised and do not take yet.
 void ReplicaHost::count_coming_bytes() {
   coming_bytes_ = 0;
-  for (const Incoming& each : incoming_) {
-    const Replica* replica = named(each.group);
-    if (replica == nullptr || replica->is_complete()) continue;
-    coming_bytes_ += each.bytes - std::min(each.bytes, replica->bytes());
-  }
+  for (const Incoming& each : incoming_) coming_bytes_ += still_promised(each);
+}
+
+std::uint64_t ReplicaHost::still_promised(const Incoming& coming) const {
+  const Replica* replica = named(coming.group);
+  if (replica == nullptr || replica->is_complete()) return 0;
+  return coming.bytes - std::min(coming.bytes, replica->bytes());
 }
 
 // After the number of arcs has changed. Where memory is bounded their logs are, too.

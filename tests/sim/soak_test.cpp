@@ -37,7 +37,7 @@ constexpr Planted planted[] = {
     {PlantedBug::joint_by_one_majority, 7},   {PlantedBug::own_entry_not_awaited, 404},
     {PlantedBug::split_forgets_member, 1},    {PlantedBug::follower_expires, 2},
     {PlantedBug::answered_before_applied, 1}, {PlantedBug::clock_read_early, 46},
-    {PlantedBug::primary_drops_results, 13},  {PlantedBug::scan_skips_upper_half, 1},
+    {PlantedBug::primary_drops_results, 193}, {PlantedBug::scan_skips_upper_half, 1},
 };
 
 }  // namespace

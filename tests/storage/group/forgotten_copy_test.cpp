@@ -1,8 +1,10 @@
 // Copies of which nobody has spoken for long.
 //
 // Goal: a copy is dropped only if no roster that counts, or may yet, names its peer: else one crash
-// would take the majority from the arc. And it is dropped when that is certain.
-// Method: a member is let in while it is cut off, or is not let in after it has got its copy.
+// would take the majority from the arc. And it is dropped when that is certain, or when another one
+// of its arc comes: for that one there is place where it is.
+// Method: a member is let in while it is cut off, or is not let in after it has got its copy; a
+// host is offered copies of which no more is heard.
 
 #include "replica_hosts.hpp"
 
@@ -48,6 +50,27 @@ GroupOptions slow_copies() {
   options.chunks_inflight_max = 1;
   return options;
 }
+
+// A host that is offered copies of a ring's parts, each of so many bytes.
+struct Offered {
+  explicit Offered(const GroupOptions& options, std::uint64_t each_bytes)
+      : host(peer(1), test_hash_key, options, Rng(1)), bytes(each_bytes) {}
+
+  bool accepts(std::uint32_t part, std::uint64_t transfer) {
+    const View view = view_of(peer(2), equal_arc(part, parts));
+    const OfferCopy offer{{view.arc.end, transfer},        group_of(view), view, 1, 9, 1,
+                          Roster{{Voter{peer(2), 1}}, {}}, bytes};
+    GroupOutbox out;
+    host.on_message(at(1s), peer(2), GroupMessage(offer), out);
+    const auto answers = sent<OfferAnswer>(out);
+    BOOST_REQUIRE(answers.size() == 1);
+    return answers.front().accepted;
+  }
+
+  static constexpr std::uint32_t parts = 16;
+  ReplicaHost host;
+  std::uint64_t bytes;
+};
 
 }  // namespace
 
@@ -99,6 +122,26 @@ BOOST_AUTO_TEST_CASE(a_copy_that_was_never_complete_is_dropped_without_asking) {
   BOOST_TEST(hosts.copy(4) != nullptr);
   hosts.run_for(3s);
   BOOST_TEST(hosts.copy(4) == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(an_unfinished_copy_gives_way_to_another_of_its_arc_where_no_more_are_taken) {
+  const GroupOptions options;
+  Offered offered(options, 1000);
+  const auto most = static_cast<std::uint32_t>(options.learners_max);
+  for (std::uint32_t part = 0; part < most; ++part) BOOST_REQUIRE(offered.accepts(part, 1));
+  BOOST_TEST(!offered.accepts(most, 1));
+  BOOST_TEST(offered.accepts(0, 2));
+  BOOST_TEST(!offered.accepts(most, 2), "still as many");
+}
+
+BOOST_AUTO_TEST_CASE(an_unfinished_copy_gives_way_with_the_memory_that_it_was_promised) {
+  GroupOptions options;
+  options.pool.bytes_max = std::size_t{64} << 20;
+  Offered offered(options, options.pool.bytes_max / 2);
+  BOOST_REQUIRE(offered.accepts(0, 1));
+  BOOST_TEST(!offered.accepts(1, 1));
+  BOOST_TEST(offered.accepts(0, 2));
+  BOOST_TEST(!offered.accepts(1, 2), "half of the memory is still promised");
 }
 
 // The word of a primary that another one has followed may be old: who has heard of that one since
