@@ -170,6 +170,7 @@ SoakFigures Soak::go() {
   has_faults_ = false;
   world_.run_for(fault_lasts_max);  // what has begun ends
   world_.heal();
+  meet_again();
   tell("no more");
   calm_at_ = now() + calm_within;
   if (losses_ && losses_->has_struck()) repair();
@@ -215,18 +216,16 @@ void Soak::meet(Client& client) {
   });
 }
 
-// Where all peers have gone that clients were given, and those that they have heard of since, their
-// users must name others.
+// Where all peers have gone that a client was given, and those that it has heard of since, its user
+// must name others.
 void Soak::meet_again() {
-  const auto peers = world_.alive_peers();
-  const auto is_there = [&](const Endpoint& contact) {
-    return std::any_of(peers.begin(), peers.end(),
-                       [&](ProcessId id) { return world_.endpoint(id) == contact; });
-  };
-  if (std::any_of(contacts_.begin(), contacts_.end(), is_there)) return;
   contacts_.clear();
-  for (const ProcessId id : peers) contacts_.push_back(world_.endpoint(id));
-  for (const auto& each : clients_) meet(*each);
+  for (const ProcessId id : world_.alive_peers()) contacts_.push_back(world_.endpoint(id));
+  for (const auto& each : clients_) {
+    const PeerBook& known = world_.client(each->process).peers();
+    const auto is_known = [&](const Endpoint& peer) { return known.knows(peer); };
+    if (std::none_of(contacts_.begin(), contacts_.end(), is_known)) meet(*each);
+  }
 }
 
 bool Soak::is_whole() const {
@@ -452,7 +451,6 @@ bool Soak::becomes_whole(Duration until) {
 }
 
 void Soak::repair() {
-  meet_again();
   world_.run_for(calm_within);
   look_for_repairs();
   for (const std::string& each : losses_->on_calm()) violation(each);

@@ -55,6 +55,7 @@ class PeerBook {
   std::optional<PeerRef> contact(Time now, const std::vector<PeerRef>& asked) const;
   void next_turn();
 
+  bool knows(const Endpoint& endpoint) const { return entries_.contains(endpoint); }
   std::size_t size() const { return entries_.size(); }
   void audit() const;
 
