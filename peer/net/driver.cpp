@@ -26,7 +26,7 @@ Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Op
       front_(options.peer, Rng(random_word())),
       links_(io, *this, limits_, log_),
       listener_(std::move(acceptor), *this, log_),
-      session_options_{options.may_flush, &clients_},
+      session_options_{options.may_flush, &clients_, read_clocks().monotonic},
       connections_(options.peer.shards),
       is_drained_(options.peer.shards),
       commands_(options.peer.shards),

@@ -129,8 +129,10 @@ std::unique_ptr<resp::Session> Worker::open_session(std::uint64_t number, const 
     resp_ = std::make_unique<RespService>(io_, owner, self_, shard_, desk_, out_, limits_,
                                           Rng(random_word()));
   }
-  return resp_->open(number, {.id = number * workers_ + index_, .address = address},
-                     owner_.session_options());
+  return resp_->open(
+      number,
+      {.id = number * workers_ + index_, .address = address, .opened = read_clocks().monotonic},
+      owner_.session_options());
 }
 
 void Worker::after_sessions(Now now) {

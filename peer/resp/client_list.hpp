@@ -1,10 +1,12 @@
 #pragma once
 
-// What the connections of a peer that speak RESP have said of themselves: for CLIENT and INFO.
+// What the connections of a peer that speak RESP have said of themselves, and how much they have
+// asked: for CLIENT and INFO.
 //
 // Thread rule of ClientList: any thread. It is shared by the sessions of all of them, which tell it
-// when they open, close or are given a name; no operation on a key passes here.
+// when they open, close or are given a name, and how many commands each read has brought.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "base/endpoint.hpp"
+#include "base/time.hpp"
 #include "peer/resp/reply.hpp"
 
 namespace hopring::resp {
@@ -21,6 +24,7 @@ namespace hopring::resp {
 struct Client {
   std::uint64_t id = 0;
   Endpoint address = {};  // of the other end
+  Time opened{};
   Protocol protocol = Protocol::resp2;
   std::string name = {};
   std::string library = {};
@@ -31,7 +35,7 @@ struct Client {
 inline constexpr std::size_t client_word_bytes_max = 1024;
 
 // A line of CLIENT LIST. `local`: where the peer listens.
-std::string line_of(const Client& client, const Endpoint& local);
+std::string line_of(const Client& client, const Endpoint& local, Time now);
 
 class ClientList {
  public:
@@ -42,9 +46,18 @@ class ClientList {
   std::vector<Client> all() const;
   std::size_t size() const;
 
+  void count_commands(std::uint64_t count) noexcept {
+    commands_.fetch_add(count, std::memory_order_relaxed);
+  }
+  // Since the peer was started.
+  std::uint64_t commands() const noexcept { return commands_.load(std::memory_order_relaxed); }
+  std::uint64_t connections() const;
+
  private:
   mutable std::mutex mutex_;
   std::map<std::uint64_t, Client> clients_;
+  std::uint64_t connections_ = 0;
+  std::atomic<std::uint64_t> commands_ = 0;
 };
 
 }  // namespace hopring::resp

@@ -94,6 +94,7 @@ KeyRange keys_of(const Command& command, std::size_t arguments);
 struct SessionOptions {
   bool may_flush = false;         // --allow-flush: FLUSHALL and FLUSHDB are executed
   ClientList* clients = nullptr;  // of the peer; outlives the session
+  Time since{};                   // the peer was started then
 };
 
 // Bytes that a session keeps for the keys and values of its next requests.

@@ -106,7 +106,7 @@ void list_clients(Turn& turn) {
       turn.options.clients != nullptr ? turn.options.clients->all() : std::vector{turn.client};
   if (!select_clients(turn, clients)) return;
   std::string lines;
-  for (const Client& each : clients) lines += line_of(each, turn.self.endpoint);
+  for (const Client& each : clients) lines += line_of(each, turn.self.endpoint, turn.now.monotonic);
   turn.reply.verbatim(lines);
 }
 
@@ -135,7 +135,8 @@ void quit(Turn& turn) {
 void close(Turn& turn) { turn.client.is_ending = true; }
 
 void reset(Turn& turn) {
-  turn.client = Client{.id = turn.client.id, .address = turn.client.address};
+  turn.client =
+      Client{.id = turn.client.id, .address = turn.client.address, .opened = turn.client.opened};
   turn.reply.set_protocol(turn.client.protocol);
   tell_others(turn);
   turn.reply.simple("RESET");
@@ -204,7 +205,8 @@ void client(Turn& turn) {
     if (!has(2)) return turn.wrong_arity(what);
     turn.reply.integer(static_cast<std::int64_t>(turn.client.id));
   } else if (is("info")) {
-    has(2) ? turn.reply.verbatim(line_of(turn.client, turn.self.endpoint)) : turn.wrong_arity(what);
+    has(2) ? turn.reply.verbatim(line_of(turn.client, turn.self.endpoint, turn.now.monotonic))
+           : turn.wrong_arity(what);
   } else if (is("list")) {
     list_clients(turn);
   } else {

@@ -67,23 +67,39 @@ std::string line(std::string_view name, std::uint64_t number) {
   return std::string(name) + ":" + std::to_string(number) + "\r\n";
 }
 
+std::uint64_t counter(const ReportReply& report, std::string_view name) {
+  const auto found = std::find_if(report.counters.begin(), report.counters.end(),
+                                  [&](const Counter& each) { return each.name == name; });
+  return found == report.counters.end() ? 0 : found->value;
+}
+
 std::string tell_server(const Turn& turn, const ReportReply&) {
+  const Duration up = turn.now.monotonic - turn.options.since;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(up).count();
   return "# Server\r\nredis_version:" + std::string(redis_version) +
          "\r\nredis_mode:standalone\r\nserver_name:hopring\r\n" +
-         line("tcp_port", turn.self.endpoint.port);
+         line("tcp_port", turn.self.endpoint.port) +
+         line("uptime_in_seconds", static_cast<std::uint64_t>(seconds));
 }
 
 std::string tell_clients(const Turn& turn, const ReportReply&) {
   const std::size_t count = turn.options.clients == nullptr ? 1 : turn.options.clients->size();
-  return "# Clients\r\n" + line("connected_clients", count);
+  return "# Clients\r\n" + line("connected_clients", count) +
+         line("blocked_clients", 0);  // no command waits for others
 }
 
 std::string tell_memory(const Turn&, const ReportReply& report) {
-  std::uint64_t bytes = 0;
-  for (const Counter& each : report.counters) {
-    if (each.name == "table_bytes") bytes = each.value;
+  return "# Memory\r\n" + line("used_memory", counter(report, "table_bytes"));
+}
+
+std::string tell_stats(const Turn& turn, const ReportReply& report) {
+  std::string text = "# Stats\r\n";
+  if (const ClientList* clients = turn.options.clients) {
+    text += line("total_connections_received", clients->connections()) +
+            line("total_commands_processed", clients->commands());
   }
-  return "# Memory\r\n" + line("used_memory", bytes);
+  return text + line("expired_keys", counter(report, "records_expired")) +
+         line("evicted_keys", counter(report, "records_evicted"));
 }
 
 // To its clients each peer is one that takes writes.
@@ -109,8 +125,9 @@ struct Section {
   std::string (*tell)(const Turn&, const ReportReply&);
 };
 constexpr Section sections[] = {
-    {"server", tell_server},           {"clients", tell_clients}, {"memory", tell_memory},
-    {"replication", tell_replication}, {"cluster", tell_cluster}, {"keyspace", tell_keyspace},
+    {"server", tell_server},     {"clients", tell_clients},         {"memory", tell_memory},
+    {"stats", tell_stats},       {"replication", tell_replication}, {"cluster", tell_cluster},
+    {"keyspace", tell_keyspace},
 };
 
 // Without a word all of them are wanted.

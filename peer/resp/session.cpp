@@ -65,6 +65,14 @@ Session::~Session() {
 
 Session::Taken Session::on_bytes(Now now, std::string_view bytes, std::size_t out_bytes_mark,
                                  std::string& out) {
+  const Taken taken = take_requests(now, bytes, out_bytes_mark, out);
+  const std::uint64_t count = std::exchange(begun_, 0);
+  if (count > 0 && options_.clients != nullptr) options_.clients->count_commands(count);
+  return taken;
+}
+
+Session::Taken Session::take_requests(Now now, std::string_view bytes, std::size_t out_bytes_mark,
+                                      std::string& out) {
   const std::size_t out_bytes_before = out.size();
   Taken taken;
   is_held_ = false;
@@ -152,6 +160,7 @@ std::size_t Session::read_at_once(Now now, std::string_view bytes, std::size_t o
   count = keyspace_.try_read(now, std::span(keys).first(count), sink);
   std::size_t taken = 0;
   for (std::size_t i = 0; i < count; ++i) taken += parser_.take();
+  begun_ += count;
   return taken;
 }
 
@@ -214,6 +223,7 @@ void Session::begin(Now now, const Command* command, const Arguments& arguments,
 // A command that is answered at once, with none before it, writes straight into `out`.
 void Session::begin_command(Now now, const Command& command, const Arguments& arguments,
                             std::string& out) {
+  ++begun_;
   std::string early;
   const bool is_first = pending_.empty();
   const std::uint64_t sequence = first_sequence_ + pending_.size();

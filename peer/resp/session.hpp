@@ -104,6 +104,8 @@ class Session {
     bool is_done = false;
   };
 
+  Taken take_requests(Now now, std::string_view bytes, std::size_t out_bytes_mark,
+                      std::string& out);
   bool may_begin(const Command* command, const Arguments& arguments) const;
   const Command* command_of(std::string_view name);
   void expect(std::string_view bytes);
@@ -134,6 +136,7 @@ class Session {
   Scratch scratch_;
   const Command* last_command_ = nullptr;  // most requests are the same again
   bool is_held_ = false;
+  std::uint64_t begun_ = 0;               // commands, not counted yet
   std::uint64_t first_sequence_ = 1;      // of pending_
   std::deque<Pending> pending_;           // numbered one after another
   std::map<std::uint64_t, KeyUse> keys_;  // of those that are not done

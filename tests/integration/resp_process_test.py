@@ -383,6 +383,20 @@ class RedisToolsTest(RespRingTest):
             self.assertIn("Sampled 1000 keys in the keyspace!", told)
             self.assertRegex(told, r"Biggest string found '\"key:999\"' has \d+ bytes")
 
+    def test_redis_cli_tells_how_much_a_peer_has_to_do(self) -> None:
+        self.assertEqual(self.tool("redis-cli", "SET", "stat", "value"), "OK\n")
+        host, port = self.peers[0].address.rsplit(":", 1)
+        with subprocess.Popen(["redis-cli", "-h", host, "-p", port, "--stat", "-i", "0.01"],
+                              stdout=subprocess.PIPE, text=True) as tool:
+            told = [tool.stdout.readline() for _ in range(4)]
+            tool.kill()
+        _, _, clients, blocked, requests, change, connections = told[3].split()
+        self.assertGreaterEqual(int(clients), 1)
+        self.assertEqual(blocked, "0")
+        self.assertGreater(int(requests), 1)
+        self.assertEqual(change, "(+1)")
+        self.assertGreater(int(connections), 1)
+
     def until_each_knows_all(self) -> None:
         """Who has just joined is heard of by some peers sooner than by others."""
         ends = time.monotonic() + ring.PATIENCE_S

@@ -295,11 +295,12 @@ BOOST_AUTO_TEST_CASE(a_key_has_the_slot_that_redis_cluster_gives_it) {
 
 BOOST_AUTO_TEST_CASE(clients_of_the_peer_are_listed) {
   say("CLIENT SETNAME me\n");
+  now.monotonic = now.monotonic + std::chrono::milliseconds(2500);
   {
     Session second(2, Client{.id = 43}, self, keyspace, {false, &clients});
     const std::string reply = say("CLIENT LIST\n");
-    BOOST_TEST(reply.find("id=42 addr=[::]:0 laddr=127.0.0.1:7700 name=me db=0 resp=2") !=
-               std::string::npos);
+    BOOST_TEST(reply.find("id=42 addr=[::]:0 laddr=127.0.0.1:7700 name=me age=2 flags=N db=0 "
+                          "resp=2") != std::string::npos);
     BOOST_TEST(reply.find("id=43 ") != std::string::npos);
     BOOST_TEST(say("CLIENT LIST ID 42\n").find("id=43 ") == std::string::npos);
   }
@@ -321,6 +322,26 @@ BOOST_AUTO_TEST_CASE(what_tools_ask_of_a_server_is_answered) {
   BOOST_TEST(bulks(end_report(report(self, 0, 0)))[0] ==
              "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n"
              "# Cluster\r\ncluster_enabled:1\r\n");
+}
+
+BOOST_AUTO_TEST_CASE(info_counts_what_the_clients_of_the_peer_have_asked) {
+  keyspace.records["k"].value.bytes = "v";
+  {
+    Session second(2, Client{.id = 43}, self, keyspace, {false, &clients});
+    std::string out;
+    second.on_bytes(now, "GET k\nGET k\nNONSENSE\n", mark, out);
+  }
+  say("PING\n");
+  const auto stats = [&] {
+    say("INFO stats\n");
+    ReportFound found = report(self, 0, 0);
+    found.report->counters = {{"records_evicted", 5}, {"records_expired", 6}};
+    return bulks(end_report(std::move(found)))[0];
+  };
+  BOOST_TEST(stats() ==
+             "# Stats\r\ntotal_connections_received:2\r\ntotal_commands_processed:4\r\n"
+             "expired_keys:6\r\nevicted_keys:5\r\n");
+  BOOST_TEST(stats().find("total_commands_processed:5\r\n") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
