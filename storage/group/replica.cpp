@@ -77,10 +77,13 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
 
 // The primary.
 
+bool Replica::splits_off(Position position) const {
+  return splits_at_ && contains(Arc{arc().begin, *splits_at_}, position);
+}
+
 // May it answer for the position now? Not for what a split that is under way takes off.
 bool Replica::serves(Now now, Position position) const {
-  const bool splits_off = splits_at_ && contains(Arc{arc().begin, *splits_at_}, position);
-  return !splits_off && raft_.may_serve(now);
+  return !splits_off(position) && raft_.may_serve(now);
 }
 
 std::optional<Replica::Executed> Replica::recall(Now now, Position position, const Asked& asked,
@@ -392,6 +395,7 @@ void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
   if (!newer_.empty()) end_copying();
   is_removed_ = raft_.is_removed();
   update_hint();
+  if (std::exchange(reads_again_, false)) flush(now, out);
 }
 
 // The state machine.
@@ -502,12 +506,10 @@ void Replica::apply_roster(const Roster& roster) {
 // The first of those that wait for an entry has written it, the others read.
 void Replica::answer(std::uint64_t index, const OpResult& result, GroupOutbox& out) {
   while (!waiters_.empty() && waiters_.front().index == index) {
-    const Waiter waiter = std::move(waiters_.front());
+    Waiter waiter = std::move(waiters_.front());
     waiters_.pop_front();
-    if (waiter.get && waiter.round) {
-      held_.hold(*waiter.round, Answered{waiter.waiter, read_now(*waiter.get)});
-    } else if (waiter.get) {
-      out.push_back(Answered{waiter.waiter, read_now(*waiter.get)});
+    if (waiter.get) {
+      answer_read(std::move(waiter), out);
     } else {
       out.push_back(
           Answered{waiter.waiter, result, ArcMark{arc(), view_.number.generation, index}});

@@ -9,7 +9,8 @@
 //
 // The primary decides what a copy cannot: relative expiries become absolute, and each write carries
 // the primary's wall clock, by which the records that it meets are due or not, on every copy alike.
-// A read that meets a due record has it removed, and waits for that.
+// A read that meets a due record has it removed, and waits for that; so does one that has waited
+// and meets what was due when it came.
 //
 // A write that is stamped is executed once: its result is kept in the window for a while. The
 // primary looks there before it appends a write, and among those that are not applied yet if this
@@ -226,12 +227,14 @@ class Replica {
     std::optional<Get> get = {};      // it reads, once the entry has been applied
     std::optional<Stamp> stamp = {};  // it writes
     std::optional<Time> round = {};   // it reads, and this one must be confirmed (HeldReads)
+    WallTime came = {};               // it reads: when it was asked
   };
   struct NewerChunk {
     Arc interval;
     std::uint64_t index = 0;
   };
 
+  bool splits_off(Position position) const;
   bool serves(Now now, Position position) const;
   std::optional<RecordView> find(Position position, std::string_view key);
   Executed read(Now now, Position position, const Get& get, const Asked& asked, ResultSink& sink);
@@ -251,7 +254,7 @@ class Replica {
   void apply_roster(const Roster& roster);
   bool is_here(Position position, std::uint64_t index) const;
   void answer(std::uint64_t index, const OpResult& result, GroupOutbox& out);
-  OpResult read_now(const Get& get) const;
+  void answer_read(Waiter&& waiter, GroupOutbox& out);
   void end_copying();
   void update_hint();
   bool has(PlantedBug bug) const { return options_->raft.bug == bug; }
@@ -277,6 +280,7 @@ class Replica {
   Time heard_at_;
   Told told_;
   Account account_;
+  bool reads_again_ = false;  // a read that has waited must wait for another entry
   bool was_primary_ = false;
   bool was_complete_ = true;
   bool is_lost_ = false;

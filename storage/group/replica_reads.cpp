@@ -22,13 +22,16 @@ void skip_upper_half(const Arc& arc, ScanStep& step) {
 Replica::Executed Replica::read(Now now, Position position, const Get& get, const Asked& asked,
                                 ResultSink& sink) {
   if (asked.after_writes && !waiters_.empty()) {
-    waiters_.push_back({waiters_.back().index, asked.waiter, get});
+    waiters_.push_back({waiters_.back().index, asked.waiter, get, {}, {}, now.wall});
     return Executed::pending;
   }
   const std::optional<RecordView> found = find(position, get.key);
   if (tell_unless_due(found, now.wall, sink)) return Executed::answered;
   const Executed executed = propose(now, RemoveExpired{get.key, found->expiry_ms}, asked, sink);
-  if (executed == Executed::pending) waiters_.back().get = get;
+  if (executed == Executed::pending) {
+    waiters_.back().get = get;
+    waiters_.back().came = now.wall;
+  }
   return executed;
 }
 
@@ -76,16 +79,29 @@ std::optional<Replica::Executed> Replica::scan(Now now, const Scan& scan, std::u
   return Executed::pending;
 }
 
-// What is due when a read has waited counts as there: it was not when the read came.
-OpResult Replica::read_now(const Get& get) const {
+// A read that has waited is told what is there now. What has fallen due meanwhile counts as there:
+// it was not due when the read came. What was due then must go first, lest a later primary, whose
+// clock may be behind, shows it.
+void Replica::answer_read(Waiter&& waiter, GroupOutbox& out) {
+  const std::string& key = waiter.get->key;
+  const Position position = records_.position_of(key);
+  const std::optional<RecordView> found = records_.find(position, key);
   OpResultSink sink;
-  if (const auto found = records_.find(records_.position_of(get.key), get.key)) {
-    sink.on_value(Outcome::done, static_cast<ValueType>(found->type), found->value,
-                  found->expiry_ms);
-  } else {
-    sink.on_outcome(Outcome::not_found);
+  if (!tell_unless_due(found, waiter.came, sink)) {
+    if (!splits_off(position) && raft_.has_room()) {
+      waiter.index = raft_.propose(RemoveExpired{key, found->expiry_ms});
+      waiters_.push_back(std::move(waiter));
+      reads_again_ = true;
+      return;
+    }
+    sink.on_error(raft_.has_room() ? OpError::moving : OpError::overloaded);
   }
-  return std::move(sink.result);
+  Answered answer{waiter.waiter, std::move(sink.result)};
+  if (waiter.round) {
+    held_.hold(*waiter.round, std::move(answer));
+  } else {
+    out.push_back(std::move(answer));
+  }
 }
 
 }  // namespace hopring
