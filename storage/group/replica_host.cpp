@@ -306,11 +306,15 @@ void ReplicaHost::say_that_none_is_here(Now now, const PeerRef& to, const NoCopy
 }
 
 // The others have split an arc, and this member has not heard so far: it will have what it is asked
-// for, and would count as one that has lost it.
+// for, and would count as one that has lost it. A voter that has the whole applies the split, late
+// as it may be, or hears that it has been left out, and drops the whole.
 bool ReplicaHost::is_about_to_split_off(Now now, const GroupName& group) const {
   const Replica* whole = at(group.end);
-  return whole != nullptr && whole->raft().group().generation == group.generation &&
-         whole->raft().group().claimant == group.claimant &&
+  if (whole == nullptr || whole->raft().group().generation != group.generation ||
+      whole->raft().group().claimant != group.claimant) {
+    return false;
+  }
+  return (whole->is_complete() && whole->raft().is_voter()) ||
          whole->heard_at() + options_.raft.silence_max > now.monotonic;
 }
 

@@ -101,4 +101,23 @@ BOOST_AUTO_TEST_CASE(a_member_that_has_not_heard_of_a_split_yet_has_not_lost_the
   BOOST_TEST((hosts.copy(1, half)->raft().roster() == roster), "it was admitted anew");
 }
 
+// The half is asked for first, and all that the member has heard of the whole is from long ago.
+BOOST_AUTO_TEST_CASE(nor_has_a_member_that_was_cut_off_when_the_arc_was_split) {
+  Lead hosts;
+  hosts.isolate(3);
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
+  });
+  hosts.run_for(3s);
+  const Roster roster = hosts.copy(1, half)->raft().roster();
+  hosts.hosts.erase(2);
+  hosts.cut.clear();
+  hosts.run_for(2s);
+  BOOST_REQUIRE(hosts.copy(1, half) != nullptr && hosts.copy(3, half) != nullptr);
+  BOOST_TEST(hosts.copy(3, half)->raft().is_voter());
+  BOOST_TEST((hosts.copy(1, half)->raft().roster() == roster), "it was admitted anew");
+  BOOST_TEST(
+      (hosts.copy(1, half)->may_serve(hosts.now()) || hosts.copy(3, half)->may_serve(hosts.now())));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
