@@ -93,6 +93,12 @@ void RingMember::on_moved(Now now, const View& view, Outbox& out) {
   if (!node->successors().empty()) tell(primary_of(node->successors().entries()[0]), view, out);
 }
 
+// That may be this peer, whose term has not begun: then nobody is to be found there. Who routes to
+// itself finds nobody, not even through its contacts.
+void RingMember::on_followed(const View& view) {
+  if (primary_of(view) != self_) locations_.learn(hint_of(view));
+}
+
 void RingMember::tell(const PeerRef& peer, const View& view, Outbox& out) {
   if (peer == self_ || peer == primary_of(view) || health_.is_dead(peer)) return;
   send(peer, ArcNews{view}, out);

@@ -73,7 +73,7 @@ class RingMember {
   // An arc of ours has another primary now: its node's hints go there.
   void on_moved(Now now, const View& view, Outbox& out);
   // This peer has heard who serves an arc that it holds a copy of.
-  void on_followed(const View& view) { locations_.learn(hint_of(view)); }
+  void on_followed(const View& view);
   void set_load(const PeerLoad& load) { load_ = load; }
   // It is leaving: remembers those who name it, while it has nodes that know them.
   void begin_leaving() { acquainted_ = known_peers(); }

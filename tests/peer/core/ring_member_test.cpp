@@ -107,6 +107,19 @@ BOOST_AUTO_TEST_CASE(one_that_knows_nobody_says_so) {
   BOOST_TEST(only<Closer>(d).hints.empty());
 }
 
+// Goal: a peer that has lost its arcs while it was about to lead one finds the ring through others.
+BOOST_AUTO_TEST_CASE(one_that_was_to_lead_an_arc_does_not_route_to_itself) {
+  member.on_followed(view(20, 30, self));
+  serve({});
+  member.add_contact(b);
+  hears(d, FindArc{9, Position{25}});
+  BOOST_REQUIRE(only<Closer>(d).hints.size() == 1u);
+  BOOST_TEST(only<Closer>(d).hints[0].peer == b);
+  member.on_followed(view(20, 30, c));
+  hears(d, FindArc{10, Position{25}});
+  BOOST_TEST(only<Closer>(d).hints == (std::vector{hint_of(view(20, 30, c))}), per_element());
+}
+
 BOOST_AUTO_TEST_CASE(a_predecessor_that_stabilizes_is_told_to_others) {
   serve({view(10, 20, self)});
   hears(b, Stabilize{5, view(0, 10, b)});
