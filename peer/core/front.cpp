@@ -220,6 +220,7 @@ void Front::on_group_message(const PeerRef& from, GroupMessage&& message, Outbox
   }
   if (auto* heartbeats = std::get_if<Heartbeats>(&message)) return deal(from, *heartbeats);
   if (auto* answers = std::get_if<HeartbeatAnswers>(&message)) return deal(from, *answers);
+  if (auto* appends = std::get_if<AppendsTogether>(&message)) return deal(from, *appends);
   const Position end = arc_end_of(message);
   command(end, FromPeer{from, std::move(message)});
 }
@@ -234,6 +235,20 @@ void Front::deal(const PeerRef& from, Together& message) {
   for (std::uint32_t i = 0; i < options_.shards; ++i) {
     if (dealt[i].groups.empty()) continue;
     dealt[i].sent = message.sent;
+    commands_.push_back(ToShard{i, FromPeer{from, GroupMessage(std::move(dealt[i]))}});
+  }
+}
+
+void Front::deal(const PeerRef& from, AppendsTogether& message) {
+  std::vector<AppendsTogether> dealt(options_.shards);
+  for (AppendEntries& each : message.appends) {
+    dealt[shard_of(each.group.end)].appends.push_back(std::move(each));
+  }
+  for (AppendEntriesAnswer& each : message.answers) {
+    dealt[shard_of(each.group.end)].answers.push_back(each);
+  }
+  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    if (dealt[i].appends.empty() && dealt[i].answers.empty()) continue;
     commands_.push_back(ToShard{i, FromPeer{from, GroupMessage(std::move(dealt[i]))}});
   }
 }

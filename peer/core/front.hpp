@@ -100,6 +100,7 @@ class Front {
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
   template <class Together>
   void deal(const PeerRef& from, Together& message);
+  void deal(const PeerRef& from, AppendsTogether& message);
   Redirect elsewhere(Position position) const;
   void settle(Now now, Outbox& out);
   void on_event(Now now, const ClaimArc& event, Outbox& out);

@@ -192,6 +192,7 @@ void Peer::Parts::post(Now now, Message&& message) {
 }
 
 void Peer::Parts::post_all(Now now, std::uint32_t shard, DeskOutbox& from) {
+  shards[shard]->end_turn(now, from.news);
   desks[shard]->take_answers(from);
   ask_for_deadline(shard);
   if (!from.news.empty()) post(now, shards[shard]->news(now, shard, std::move(from.news)));

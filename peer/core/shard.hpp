@@ -170,6 +170,12 @@ class Shard {
   void on_deadline(Now now, GroupOutbox& news);
   Time next_deadline() const;
 
+  // As ReplicaHost: after all that has come so far, and before the news are told.
+  void end_turn(Now now, GroupOutbox& news) {
+    if (replicas_) replicas_->end_turn(now, news);
+  }
+  bool is_in_turn() const noexcept { return replicas_ && replicas_->is_in_turn(); }
+
   // As the shard of this index.
   ShardStatus status(Now now, std::uint32_t index) const;
   ShardNews news(Now now, std::uint32_t index, GroupOutbox&& news) const;

@@ -116,7 +116,7 @@ std::optional<ClientReplyMessage> Worker::on_request(const Ticket& asker,
                                                      ClientRequestMessage&& request) {
   const Now now = read_clocks();
   auto reply = desk_.on_request(now, asker, std::move(request), out_);
-  if (!out_.is_empty()) flush_soon();
+  if (has_news()) flush_soon();
   alarm_.arm(now.monotonic);
   return reply;
 }
@@ -137,7 +137,7 @@ std::unique_ptr<resp::Session> Worker::open_session(std::uint64_t number, const 
 
 void Worker::after_sessions(Now now) {
   resp_->end_turn(now);
-  if (!out_.is_empty() || resp_->has_work()) flush_soon();
+  if (has_news() || resp_->has_work()) flush_soon();
   resp_->arm(now.monotonic);
   alarm_.arm(now.monotonic);
 }
@@ -149,7 +149,7 @@ void Worker::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
 // What has ended may lead to more.
 void Worker::serve_sessions() {
   resp_->flush();
-  if (!out_.is_empty() || resp_->has_work()) flush_soon();
+  if (has_news() || resp_->has_work()) flush_soon();
   alarm_.arm(read_clocks().monotonic);
 }
 
@@ -187,6 +187,7 @@ void Worker::note(WorkerNote&& note) {
 }
 
 void Worker::take() {
+  if (has_news()) shard_.end_turn(read_clocks(), out_.news);
   desk_.take_answers(out_);
   if (!out_.news.empty()) {
     notes_.push_back(shard_.news(read_clocks(), index_, std::exchange(out_.news, {})));

@@ -108,6 +108,7 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
   void sweep();
   void tell_status(bool is_wanted);
   void note(WorkerNote&& note);
+  bool has_news() const { return !out_.is_empty() || shard_.is_in_turn(); }
   void take();
   void take_replies();
   void serve_sessions();

@@ -141,6 +141,11 @@ bool is_well_formed(const AppendEntries& message) {
   return each_well_formed(message.entries, message.entries.size());
 }
 
+bool is_well_formed(const AppendsTogether& message) {
+  return each_well_formed(message.appends, appends_together_max) &&
+         message.answers.size() <= appends_together_max;
+}
+
 bool is_well_formed(const CopyResults& message) {
   return each_well_formed(message.results, window_results_max);
 }

@@ -44,6 +44,7 @@ bool is_well_formed(const Append& message);
 bool is_well_formed(const Serve& message);
 bool is_well_formed(const OfferCopy& message);
 bool is_well_formed(const AppendEntries& message);
+bool is_well_formed(const AppendsTogether& message);
 bool is_well_formed(const CopyResults& message);
 bool is_well_formed(const Heartbeats& message);
 bool is_well_formed(const HeartbeatAnswers& message);

@@ -108,6 +108,7 @@ inline constexpr std::array message_rows{
     message_row<HeartbeatAnswers>("HeartbeatAnswers"),
     message_row<CopyResults>("CopyResults"),
     message_row<CopyResultsAnswer>("CopyResultsAnswer"),
+    message_row<AppendsTogether>("AppendsTogether"),
     message_row<OpRequest>("OpRequest"),
     message_row<BatchRequest>("BatchRequest"),
     message_row<ScanRequest>("ScanRequest"),

@@ -54,6 +54,10 @@ template <>
 inline constexpr std::size_t wire_elements_max<View> = std::max(successors_sent_max,
                                                                 batch_operations_max);
 template <>
+inline constexpr std::size_t wire_elements_max<AppendEntries> = appends_together_max;
+template <>
+inline constexpr std::size_t wire_elements_max<AppendEntriesAnswer> = appends_together_max;
+template <>
 inline constexpr std::size_t wire_elements_max<CopyReport> = copies_reported_max;
 template <>
 inline constexpr std::size_t wire_elements_max<Hint> = std::max(fingers_sent_max, closer_sent_max);

@@ -222,13 +222,28 @@ struct HeartbeatAnswers {
   friend bool operator==(const HeartbeatAnswers&, const HeartbeatAnswers&) = default;
 };
 
+// What the groups that one peer shares with another have for its members there and for their
+// primaries, of one turn: as if each had come by itself, in this order. At most
+// appends_together_max of either.
+inline constexpr std::size_t appends_together_max = 128;
+struct AppendsTogether {
+  std::vector<AppendEntries> appends;
+  std::vector<AppendEntriesAnswer> answers;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& appends& answers;
+  }
+  friend bool operator==(const AppendsTogether&, const AppendsTogether&) = default;
+};
+
 using GroupMessage =
     std::variant<OfferArc, OfferAnswer, Chunk, ChunkAnswer, Append, AppendAnswer, Serve, Serving,
                  Abandon, OfferCopy, AppendEntries, AppendEntriesAnswer, RequestVote, VoteAnswer,
                  TakeLead, NoCopy, NotMember, Heartbeats, HeartbeatAnswers, CopyResults,
-                 CopyResultsAnswer>;
+                 CopyResultsAnswer, AppendsTogether>;
 
-// The end of the arc that the message is about; of heartbeats, of the first one's.
+// The end of the arc that the message is about; where it is about several, of the first one's.
 inline Position arc_end_of(const GroupMessage& message) {
   return std::visit(
       [](const auto& each) {
@@ -236,6 +251,9 @@ inline Position arc_end_of(const GroupMessage& message) {
           return each.transfer.end;
         } else if constexpr (requires { each.groups; }) {
           return each.groups.empty() ? Position{} : each.groups.front().group.end;
+        } else if constexpr (requires { each.appends; }) {
+          if (!each.appends.empty()) return each.appends.front().group.end;
+          return each.answers.empty() ? Position{} : each.answers.front().group.end;
         } else {
           return each.group.end;
         }

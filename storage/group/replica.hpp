@@ -89,6 +89,8 @@ class Replica {
     std::optional<std::uint64_t> repaired = {};  // not told yet: see ArcOpened
   };
   Told& told() noexcept { return told_; }
+  // Has it proposed what its host sends at the end of the turn?
+  bool& is_unsent() noexcept { return is_unsent_; }
 
   // Its host's account of the memory it takes.
   struct Account {
@@ -285,6 +287,7 @@ class Replica {
   bool was_complete_ = true;
   bool is_lost_ = false;
   bool is_removed_ = false;
+  bool is_unsent_ = false;
 };
 
 }  // namespace hopring

@@ -7,6 +7,7 @@
 #include "base/check.hpp"
 #include "storage/group/arc_search.hpp"
 #include "storage/group/reads_together.hpp"
+#include "storage/group/sent_together.hpp"
 
 namespace hopring {
 
@@ -121,9 +122,20 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   if (replica->execute(now, position, operation, asked, sink) != Replica::Executed::pending) {
     return answered();
   }
-  replica->flush(now, out);
-  settle(now, *replica, out);
+  if (!std::exchange(replica->is_unsent(), true)) unsent_.push_back(replica->raft().group());
   return {&replica->view(), true, {}};
+}
+
+void ReplicaHost::end_turn(Now now, GroupOutbox& out) {
+  for (const GroupName& group : unsent_) {
+    Replica* replica = named(group);
+    if (replica == nullptr) continue;
+    replica->is_unsent() = false;
+    replica->flush(now, out);
+    settle(now, *replica, out);
+  }
+  unsent_.clear();
+  put_together(out);
 }
 
 void ReplicaHost::expect(std::span<const std::string_view> keys) const {
@@ -294,6 +306,12 @@ void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, G
   }
   replica->on_message(now, from, std::move(message), out);
   settle(now, *replica, out);
+}
+
+void ReplicaHost::on_each(Now now, const PeerRef& from, AppendsTogether&& message,
+                          GroupOutbox& out) {
+  for (AppendEntries& each : message.appends) on_raft(now, from, std::move(each), out);
+  for (AppendEntriesAnswer& each : message.answers) on_raft(now, from, each, out);
 }
 
 void ReplicaHost::say_that_none_is_here(Now now, const PeerRef& to, const NoCopy& none,

@@ -7,7 +7,8 @@
 // primary then; copies, admissions and removals follow from that. What a peer that has lost its
 // copy, or lacks entries that have been dropped, needs is given to it without being asked for.
 //
-// Heartbeats of all groups that two shards have in common travel together.
+// Heartbeats of all groups that two shards have in common travel together, and so does what they
+// append in one turn.
 //
 // Thread rule: belongs to one shard; not movable, since the tables refer to its pool and hash key.
 // Sans-IO: time comes in as `now`, effects are left in `out`.
@@ -57,7 +58,7 @@ class ReplicaHost {
     // How far the arc has come, if a stamped write was answered, and not by `unavailable`.
     std::optional<ArcMark> mark = {};
   };
-  // REQUIRES: !problem(operation).
+  // What it proposes is sent by end_turn(). REQUIRES: !problem(operation).
   Execution execute(Now now, const Operation& operation, const Replica::Asked& asked,
                     ResultSink& sink, GroupOutbox& out);
   // As GroupHost::expect().
@@ -94,6 +95,11 @@ class ReplicaHost {
   // members have gone. Who is primary there, as the ring says, can tell. If the ring says that the
   // arc is served under a later generation, the orphan is dropped.
   void ask_whether_member(Now now, Position end, const View& served, GroupOutbox& out);
+
+  // After all that has come so far has been handed in: sends what was proposed. `out` may hold what
+  // was left there since the last turn.
+  void end_turn(Now now, GroupOutbox& out);
+  bool is_in_turn() const noexcept { return !unsent_.empty(); }
 
   // REQUIRES: now >= next_deadline().
   void on_deadline(Now now, GroupOutbox& out);
@@ -195,6 +201,7 @@ class ReplicaHost {
   void on_each(Now now, const PeerRef& from, CopyResults&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, CopyResultsAnswer&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Abandon&& message, GroupOutbox& out);
+  void on_each(Now now, const PeerRef& from, AppendsTogether&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message, GroupOutbox& out);
   // To the primary of a group of which it has no copy.
@@ -221,6 +228,7 @@ class ReplicaHost {
   std::vector<std::unique_ptr<Replica>> replicas_;  // by their arcs' ends
   std::vector<Job> jobs_;
   std::vector<Incoming> incoming_;
+  std::vector<GroupName> unsent_;  // have proposed in this turn; each once
   GroupCounters counters_;
   bool has_useless_ = false;
   std::size_t next_swept_ = 0;

@@ -17,7 +17,7 @@ VALUE_BYTES_MAX = 16 << 20
 RESIDENT_MAX_KIB = 300 << 10
 IDLE_CONNECTIONS = 2000
 SERVED_WITHIN_S = 1
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 
 def frame(kind: int, request: int, body: bytes, version: int = PROTOCOL_VERSION) -> bytes:
@@ -99,7 +99,7 @@ class HostileTest(ring.RingTest):
             "a length above 4 KiB": struct.pack("<I", 1 << 20) + bytes(4096),
             "a request": get(b"key", 1),
             "no version in common": hello(lowest=900, highest=901),
-            "versions the wrong way round": hello(lowest=5, highest=4),
+            "versions the wrong way round": hello(lowest=6, highest=5),
             "a role that is not listed": hello(role=9),
             "a peer without an incarnation": hello(role=ROLE_PEER),
             "a hello that ends early": frame(HELLO, 0, b"\1\0\1\0", version=0),

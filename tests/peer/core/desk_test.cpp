@@ -43,9 +43,13 @@ struct DeskFixture {
   }
   std::optional<ClientReplyMessage> ask(std::uint32_t desk, ClientRequestMessage request) {
     auto reply = desks[desk].on_request(now, asker, std::move(request), out);
-    desks[desk].take_answers(out);
+    end_turn(desk);
     take();
     return reply;
+  }
+  void end_turn(std::uint32_t desk) {
+    shards[desk].end_turn(now, out.news);
+    desks[desk].take_answers(out);
   }
   void take() {
     for (ToDesk& each : out.errands) on_way.push_back(std::move(each));
@@ -59,7 +63,7 @@ struct DeskFixture {
       ToDesk each = std::move(on_way.back());
       on_way.pop_back();
       std::visit([&](auto& it) { desks[each.desk].on(now, std::move(it), out); }, each.message);
-      desks[each.desk].take_answers(out);
+      end_turn(each.desk);
       take();
     }
   }
@@ -140,7 +144,9 @@ BOOST_AUTO_TEST_CASE(an_operation_that_was_tried_and_waits_is_answered_later) {
   const auto tried = desks[0].try_execute(now, asker, put(key_in(0)), sink, out);
   BOOST_TEST((tried == Shard::Executed::pending));
   BOOST_TEST(desks[0].waiting() == 1u);
-  desks[0].take_answers(out);
+  BOOST_TEST(shards[0].is_in_turn());
+  end_turn(0);
+  BOOST_TEST(!shards[0].is_in_turn());
   take();
   BOOST_REQUIRE(replies.size() == 1u);
   BOOST_TEST((replies[0].to == asker));

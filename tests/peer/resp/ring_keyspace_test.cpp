@@ -58,6 +58,7 @@ struct Fixture {
   // As a worker does: replies of the desk to the keyspace.
   void deliver() {
     keyspace.end_turn(now);
+    shard.end_turn(now, out.news);
     desk.take_answers(out);
     auto replies = std::exchange(out.replies, {});
     for (SendReply& each : replies) {

@@ -56,6 +56,7 @@ struct TwoPeers {
   }
 
   void perform(bool of_a, GroupOutbox& out) {
+    (of_a ? a : b).end_turn(now, out);
     for (SendGroup& each : all_of<SendGroup>(out)) {
       if (!b_hears && of_a) continue;
       on_way.push_back({now.monotonic + one_way, !of_a, std::move(each.message)});

@@ -47,6 +47,7 @@ struct Trio {
   void in(std::size_t host, Input&& input) {
     GroupOutbox out;
     input(*hosts[host], out);
+    hosts[host]->end_turn(clock(host), out);
     for (GroupEffect& effect : out) {
       if (auto* send = std::get_if<SendGroup>(&effect)) {
         beats += std::holds_alternative<Heartbeats>(send->message) ? 1u : 0u;
@@ -391,6 +392,7 @@ BOOST_AUTO_TEST_CASE(a_peer_alone_is_its_own_majority) {
   out.clear();
   OpResultSink sink;
   BOOST_TEST(host.execute(at(1s), Get{"k"}, {7, false, std::nullopt}, sink, out).is_pending);
+  host.end_turn(at(1s), out);
   BOOST_REQUIRE(all_of<Answered>(out).size() == 1u);
   BOOST_TEST((all_of<Answered>(out)[0].result.outcome == Outcome::not_found));
 }

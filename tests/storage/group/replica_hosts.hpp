@@ -40,6 +40,7 @@ struct Hosts {
   void turn(std::uint16_t n, Act&& act) {
     GroupOutbox out;
     act(out);
+    hosts.at(n)->end_turn(now(), out);
     for (GroupEffect& each : out) {
       if (auto* send = std::get_if<SendGroup>(&each)) {
         on_way.push_back({n, send->to.endpoint.port, std::move(send->message)});

@@ -87,6 +87,7 @@ void ReplicaWorld::send(std::size_t from, const PeerRef& to, GroupMessage messag
 }
 
 void ReplicaWorld::perform(std::size_t index, GroupOutbox& out) {
+  hosts_[index]->end_turn(clock(index), out);
   for (GroupEffect& effect : out) {
     told_[index].hear(effect);
     if (auto* each = std::get_if<SendGroup>(&effect)) {
