@@ -101,7 +101,8 @@ BOOST_AUTO_TEST_CASE(a_member_that_has_not_heard_of_a_split_yet_has_not_lost_the
   BOOST_TEST((hosts.copy(1, half)->raft().roster() == roster), "it was admitted anew");
 }
 
-// The half is asked for first, and all that the member has heard of the whole is from long ago.
+// What comes first is about the half, and all that the member has heard of the whole is from long
+// ago. A member that had dropped the whole would have to say so.
 BOOST_AUTO_TEST_CASE(nor_has_a_member_that_was_cut_off_when_the_arc_was_split) {
   Lead hosts;
   hosts.isolate(3);
@@ -109,7 +110,17 @@ BOOST_AUTO_TEST_CASE(nor_has_a_member_that_was_cut_off_when_the_arc_was_split) {
     BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
   });
   hosts.run_for(3s);
-  const Roster roster = hosts.copy(1, half)->raft().roster();
+  BOOST_REQUIRE(hosts.copy(1, half)->leads());
+  const Raft& lower = hosts.copy(1, half)->raft();
+  const Roster roster = lower.roster();
+  const std::uint64_t admitted = hopring::find(roster, peer(3))->admitted;
+  const Heartbeats beat{0, {{lower.group(), lower.term(), admitted, lower.committed(), 0}}};
+  const auto answers_no_copy = [&] {
+    GroupOutbox out;
+    hosts.hosts.at(3)->on_message(hosts.now(), peer(1), GroupMessage(beat), out);
+    return !sent<NoCopy>(out).empty();
+  };
+  BOOST_TEST(!answers_no_copy());
   hosts.hosts.erase(2);
   hosts.cut.clear();
   hosts.run_for(2s);
@@ -118,6 +129,9 @@ BOOST_AUTO_TEST_CASE(nor_has_a_member_that_was_cut_off_when_the_arc_was_split) {
   BOOST_TEST((hosts.copy(1, half)->raft().roster() == roster), "it was admitted anew");
   BOOST_TEST(
       (hosts.copy(1, half)->may_serve(hosts.now()) || hosts.copy(3, half)->may_serve(hosts.now())));
+  GroupOutbox out;
+  hosts.hosts.at(3)->give_up(half, out);
+  BOOST_TEST(answers_no_copy());
 }
 
 BOOST_AUTO_TEST_SUITE_END()
