@@ -72,8 +72,8 @@ class Desk {
   void on(Now now, Errand&& errand, DeskOutbox& out);
   void on(Now now, ErrandDone&& done, DeskOutbox& out);
 
-  // Takes the answers to operations that were pending out of the shard's news. To be called after
-  // each input of the shard or its desk, before its news are told.
+  // Takes the answers to operations that were pending out of the shard's news. To be called when
+  // the shard's turn has been ended, before its news are told.
   void take_answers(DeskOutbox& out);
 
   // Requests that wait for others.
