@@ -105,6 +105,18 @@ struct Trio {
     if (result.error) return std::string(name(*result.error));
     return result.value ? result.value->bytes : "(nothing)";
   }
+  static Put brief(const std::string& key) {
+    Put put = put_string(key, "v");
+    put.expiry = Expiry{Expiry::Kind::after, 50};
+    return put;
+  }
+  // A record of which nobody has seen yet that it is due.
+  void leave_due(const std::string& key) {
+    ask(old_primary, brief(key));
+    deliver();
+    tick(60ms);
+    deliver();
+  }
   void put(std::size_t to, const std::string& key, const std::string& bytes) {
     const std::uint64_t waiter = ask(to, put_string(key, bytes));
     deliver();
@@ -250,12 +262,7 @@ BOOST_AUTO_TEST_CASE(a_read_sees_what_stood_before_it_in_its_batch_and_nothing_a
 
 BOOST_AUTO_TEST_CASE(a_read_that_meets_a_due_record_finds_nothing) {
   Trio trio;
-  Put brief = put_string("k", "v");
-  brief.expiry = Expiry{Expiry::Kind::after, 50};
-  trio.ask(old_primary, brief);
-  trio.deliver();
-  trio.tick(60ms);
-  trio.deliver();
+  trio.leave_due("k");
   const auto read = trio.ask(old_primary, Get{"k"});
   BOOST_TEST(trio.value(read) == "(none yet)");
   trio.deliver();
@@ -269,12 +276,7 @@ BOOST_AUTO_TEST_CASE(a_read_that_meets_a_due_record_finds_nothing) {
 BOOST_AUTO_TEST_CASE(a_read_that_has_waited_finds_nothing_that_was_due_when_it_came) {
   for (const bool by_majority : {true, false}) {
     Trio trio(by_majority);
-    Put brief = put_string("brief", "v");
-    brief.expiry = Expiry{Expiry::Kind::after, 50};
-    trio.ask(old_primary, brief);
-    trio.deliver();
-    trio.tick(60ms);
-    trio.deliver();
+    trio.leave_due("brief");
     Put stillborn = put_string("stillborn", "v");
     stillborn.expiry = Expiry{Expiry::Kind::at, trio.clock(old_primary).wall.ms_since_epoch - 1};
     trio.ask(old_primary, stillborn);
@@ -290,9 +292,7 @@ BOOST_AUTO_TEST_CASE(a_read_that_has_waited_finds_nothing_that_was_due_when_it_c
 // The counterpart: it was there when the read came.
 BOOST_AUTO_TEST_CASE(a_read_that_has_waited_finds_what_has_fallen_due_meanwhile) {
   Trio trio(false);
-  Put brief = put_string("k", "v");
-  brief.expiry = Expiry{Expiry::Kind::after, 50};
-  trio.ask(old_primary, brief);
+  trio.ask(old_primary, Trio::brief("k"));
   const auto read = trio.ask(old_primary, Get{"k"}, true);
   trio.tick(60ms);
   trio.deliver();
