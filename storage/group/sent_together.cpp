@@ -24,8 +24,8 @@ std::size_t bytes_of(const AppendEntriesAnswer&) { return 0; }
 void add(AppendsTogether& together, AppendEntries&& append) {
   together.appends.push_back(std::move(append));
 }
-void add(AppendsTogether& together, AppendEntriesAnswer&& answer) {
-  together.answers.push_back(std::move(answer));
+void add(AppendsTogether& together, const AppendEntriesAnswer& answer) {
+  together.answers.push_back(answer);
 }
 
 bool is_full(const GroupMessage& message) {
@@ -41,7 +41,7 @@ AppendsTogether& several(GroupMessage& message) {
   if (auto* const append = std::get_if<AppendEntries>(&message)) {
     add(together, std::move(*append));
   } else {
-    add(together, std::move(std::get<AppendEntriesAnswer>(message)));
+    add(together, std::get<AppendEntriesAnswer>(message));
   }
   message = std::move(together);
   return std::get<AppendsTogether>(message);
@@ -57,7 +57,7 @@ class Together {
       return take(send.to, std::move(*append), at);
     }
     if (auto* const answer = std::get_if<AppendEntriesAnswer>(&send.message)) {
-      return take(send.to, std::move(*answer), at);
+      return take(send.to, *answer, at);
     }
     std::erase_if(open_, [&](const Open& each) { return each.to == send.to; });
     return false;
