@@ -80,6 +80,13 @@ Answer Engine::run(Request&& request, std::optional<Duration> timeout) {
   return answer.get();
 }
 
+ClientFigures Engine::figures() {
+  if (std::this_thread::get_id() == thread_.get_id()) return machine_.figures();
+  std::promise<ClientFigures> promise;
+  asio::post(io_, [&] { promise.set_value(machine_.figures()); });
+  return promise.get_future().get();
+}
+
 Duration Engine::bounded(std::optional<Duration> timeout) const {
   return std::clamp(timeout.value_or(timeout_), Duration::zero(), timeout_max);
 }

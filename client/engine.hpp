@@ -75,6 +75,9 @@ class Engine final : private ClientLinks::Owner {
   // `invalid_argument` instead.
   Answer run(Request&& request, std::optional<Duration> timeout);
 
+  // What has been asked of peers so far.
+  ClientFigures figures();
+
   // Where completion handlers run that have no executor of their own.
   Executor executor() { return io_.get_executor(); }
 

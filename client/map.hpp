@@ -214,6 +214,11 @@ class Map {
     return start(detail::report_call(of), options.timeout, std::forward<Token>(token));
   }
 
+  // How many operations have been answered by the first peer that was asked, by the second and so
+  // on, how many requests were sent, and how often somebody had to wait before he asked again. A
+  // warm client of a ring at rest asks one peer for each.
+  ClientFigures figures() const { return engine_->figures(); }
+
  private:
   using Timeout = std::optional<Duration>;
 

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -53,6 +54,7 @@ class Client {
   }
   void wait() { ended_.get_future().wait(); }
 
+  ClientFigures asked() const { return map_.figures(); }
   std::uint64_t done() const { return done_; }
   const NetFigures& figures() const { return figures_; }
 
@@ -168,13 +170,19 @@ NetFigures load_by_client(const NetOptions& options) {
   for (const auto& each : clients) each->wait();
   NetFigures figures;
   figures.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  std::uint64_t answered = 0;
+  std::uint64_t one_hop = 0;
   for (const auto& each : clients) {
+    const auto by_hops = each->asked().by_hops;
+    answered = std::accumulate(by_hops.begin(), by_hops.end(), answered);
+    one_hop += by_hops[0];
     const NetFigures& part = each->figures();
     figures.latencies.add_all(part.latencies);
     figures.misses += part.misses;
     if (figures.errors == 0) figures.first_error = part.first_error;
     figures.errors += part.errors;
   }
+  figures.one_hop_share = static_cast<double>(one_hop) / static_cast<double>(answered);
   return figures;
 }
 

@@ -125,15 +125,19 @@ void print(const NetOptions& options, const NetFigures& figures) {
       options.json
           ? "{\"operations\": %llu, \"errors\": %llu, \"misses\": %llu, \"per_second\": %.0f, "
             "\"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
-            "\"longest_us\": %.1f}\n"
+            "\"longest_us\": %.1f"
           : "operations %llu, errors %llu, misses %llu, per second %.0f; microseconds: median "
-            "%.1f, 90 %% %.1f, 99 %% %.1f, 99.9 %% %.1f, longest %.1f\n";
+            "%.1f, 90 %% %.1f, 99 %% %.1f, 99.9 %% %.1f, longest %.1f";
   const Latencies& latencies = figures.latencies;
   std::printf(format, static_cast<unsigned long long>(latencies.count()),
               static_cast<unsigned long long>(figures.errors),
               static_cast<unsigned long long>(figures.misses), figures.per_second(),
               latencies.at_part(0.5), latencies.at_part(0.9), latencies.at_part(0.99),
               latencies.at_part(0.999), latencies.longest_us());
+  if (options.speech == Speech::native) {
+    std::printf(options.json ? ", \"one_hop\": %.5f" : "; one hop %.5f", figures.one_hop_share);
+  }
+  std::puts(options.json ? "}" : "");
   if (figures.errors == 0) return;
   std::fprintf(stderr, "hopring-bench: %llu operations failed, the first one: %s\n",
                static_cast<unsigned long long>(figures.errors), figures.first_error.c_str());

@@ -22,6 +22,8 @@ struct NetFigures {
   std::uint64_t errors = 0;   // operations that failed
   std::string first_error{};  // what was said of the first one
   double seconds = 0;
+  // Of the operations of the C++ client, those that the first peer that was asked has answered.
+  double one_hop_share = 0;
 
   double per_second() const { return static_cast<double>(latencies.count()) / seconds; }
 };

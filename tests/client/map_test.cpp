@@ -97,6 +97,13 @@ BOOST_AUTO_TEST_CASE(a_wrong_type_says_which_one_is_there) {
   BOOST_CHECK_THROW(map.get<int>("json").value(), boost::system::system_error);
 }
 
+BOOST_AUTO_TEST_CASE(figures_count_what_the_first_peer_that_was_asked_has_answered) {
+  for (int i = 0; i < 5; ++i) map.put("key " + std::to_string(i), i).value();
+  const ClientFigures figures = map.figures();
+  BOOST_TEST(figures.by_hops[0] == 5u);
+  BOOST_TEST(figures.requests >= 5u);
+}
+
 BOOST_AUTO_TEST_CASE(insert_creates_and_replace_updates) {
   BOOST_TEST(map.insert("key", 1).value());
   BOOST_TEST(!map.insert("key", 2).value());
