@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "storage/group/result_window.hpp"
 #include "storage/operation/value.hpp"
 
 namespace hopring::sim {
@@ -15,6 +16,8 @@ namespace {
 constexpr Duration far = Duration::max() / 4;
 // Wall clocks show whole ones: what ends so soon after its call may seem to last one less.
 constexpr Duration tick = std::chrono::milliseconds(1);
+// Bytes of a value that a violation tells.
+constexpr std::size_t value_told_max = 40;
 
 Duration span_of(std::int64_t ms) {
   const std::int64_t most = far / std::chrono::milliseconds(1);
@@ -100,11 +103,16 @@ struct Model {
   const Clocks& clocks;
 
   bool gives(Outcome outcome) const { return seen == nullptr || seen->outcome == outcome; }
-  // The record, as it is known when it has been told.
+  // The record, as it is known when it has been told. What a write is answered that was tried again
+  // may lack a long value: none is kept of it (storage/group/result_window.hpp).
   State gives_record(Outcome outcome, const Known& record) const {
     if (seen == nullptr) return record;
-    const bool is_right =
-        seen->outcome == outcome && seen->value && seen->value->bytes == record.value;
+    if (seen->outcome != outcome) return std::nullopt;
+    if (!seen->value) {
+      const bool is_long = record.value.size() > window_value_bytes_max;
+      return outcome == Outcome::mismatch && is_long ? State(record) : std::nullopt;
+    }
+    const bool is_right = seen->value->bytes == record.value;
     return is_right ? clocks.told(record, seen->expiry_ms, moment) : std::nullopt;
   }
   // An absent value is a state, too: not to be taken for no state.
@@ -250,8 +258,10 @@ class Search {
 };
 
 std::string text_of(const Value& value) {
-  return value.type == ValueType::integer ? std::to_string(decode_integer(value.bytes))
-                                          : value.bytes;
+  if (value.type == ValueType::integer) return std::to_string(decode_integer(value.bytes));
+  if (value.bytes.size() <= value_told_max) return value.bytes;
+  return value.bytes.substr(0, value_told_max) + "... of " + std::to_string(value.bytes.size()) +
+         " bytes";
 }
 
 std::string text_of(const Expiry& expiry) {

@@ -35,7 +35,11 @@ constexpr auto operation_deadline = 3s;
 constexpr std::uint64_t drift_ppm_max = 4500;  // two that differ by twice this are within the bound
 constexpr auto wall_skew_max = 100ms;
 constexpr std::uint64_t majority_seeds = 5;  // one in so many reads by majority
-constexpr std::size_t peers_most = 9;        // alive
+// One in so many has values so large that a copy of an arc takes several chunks and, at the least
+// rate, as many tenths of a second, while records are written behind its cursor.
+constexpr std::uint64_t large_seeds = 8;
+constexpr std::size_t large_bytes = 40'000;
+constexpr std::size_t peers_most = 9;  // alive
 constexpr auto scan_pause = 100ms;
 constexpr std::uint32_t scan_records_max = 4;  // of a step: an arc holds a few keys
 constexpr std::uint64_t done_least = 300;      // with fewer operations the seed proves nothing
@@ -49,7 +53,7 @@ class Soak {
         world_(world_options(options)),
         rng_(world_.rng().fork()),
         scan_rng_(Rng(options.seed).fork()),
-        load_(rng_),
+        load_(rng_, options.seed % large_seeds == 0 ? large_bytes : 0),
         history_({wall_skew_max, world_.now().wall.ms_since_epoch}) {}
 
   SoakFigures go();
@@ -131,6 +135,7 @@ WorldOptions Soak::world_options(const SoakOptions& options) {
   world.ring.nodes_per_peer = 1U << rng.below(4);
   world.ring.replicas = rng.chance(1, 4) ? 5 : 3;
   world.ring.reads = options.seed % majority_seeds == 0 ? Reads::majority : Reads::lease;
+  if (options.seed % large_seeds == 0) world.copy_rate = copy_rate_min;
   world.clock_drift_ppm_max = drift_ppm_max;
   world.wall_skew_max = wall_skew_max;
   world.print_log = options.print_log;

@@ -7,8 +7,11 @@
 // what a read returns tells who has written it. Where an operation expects a value it is often the
 // one that was seen of the key last.
 //
+// Plain values may be made large, so that a copy of an arc takes several chunks, and time.
+//
 // Thread rule: one thread.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -23,8 +26,8 @@ namespace hopring::sim {
 
 class SoakLoad {
  public:
-  // REQUIRES: the generator outlives this.
-  explicit SoakLoad(Rng& rng) : rng_(rng) {}
+  // Strings of plain keys have so many bytes at least. REQUIRES: the generator outlives this.
+  SoakLoad(Rng& rng, std::size_t plain_bytes) : rng_(rng), plain_bytes_(plain_bytes) {}
 
   static std::vector<std::string> keys();
   static bool is_brief(const std::string& key) { return key.starts_with("brief"); }
@@ -35,6 +38,7 @@ class SoakLoad {
   void learn(const Operation& operation, const OpResult& result);
 
  private:
+  enum class Kind : std::uint8_t { plain, brief, brief_integer };
   struct Seen {
     Value value;
     std::optional<std::int64_t> expiry_ms = {};  // if it was told
@@ -43,12 +47,14 @@ class SoakLoad {
   Operation draw_sum();
   Operation draw_plain();
   Operation draw_brief(WallTime now);
-  Operation draw_brief_write(const std::string& key, bool is_integer, WallTime now);
-  Value new_value(bool is_integer);
-  Value likely_value(const std::string& key, bool is_integer);
+  Operation draw_brief_write(const std::string& key, Kind kind, WallTime now);
+  Value new_value(Kind kind);
+  Value value_of(std::uint64_t number, Kind kind) const;
+  Value likely_value(const std::string& key, Kind kind);
   Expiry draw_expiry(WallTime now);
 
   Rng& rng_;
+  std::size_t plain_bytes_;
   std::uint64_t values_made_ = 0;
   std::map<std::string, Seen> seen_;
 };

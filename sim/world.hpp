@@ -33,9 +33,10 @@ struct WorldOptions {
   RingConfig ring;  // ring_id and hash_key are drawn from the seed
   Limits limits;
   ClientLimits client_limits;
-  std::uint64_t memory_bytes_max = 0;          // of each peer; 0: no limit
-  std::size_t block_bytes = 4096;              // small, so that many peers fit into one process
-  std::chrono::microseconds latency_min{100};  // one way
+  std::uint64_t memory_bytes_max = 0;           // of each peer; 0: no limit
+  std::uint64_t copy_rate = copy_rate_default;  // of each peer
+  std::size_t block_bytes = 4096;               // small, so that many peers fit into one process
+  std::chrono::microseconds latency_min{100};   // one way
   std::chrono::microseconds latency_max{1000};
   std::uint32_t shards = 0;  // of each peer; 0: one, two and three in turn
   // Commands and news between the front and the shards of a peer that has several.

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "history.hpp"
+#include "storage/group/result_window.hpp"
 
 namespace hopring::sim {
 namespace {
@@ -44,6 +45,25 @@ BOOST_AUTO_TEST_CASE(an_erase_of_another_value_than_expected_changes_nothing) {
   BOOST_TEST(is_explained());
   saw(11ms, 12ms, put("b"));
   saw(13ms, 14ms, Erase{"key", text("a")});
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(a_mismatch_that_is_told_again_may_lack_a_long_value_and_no_short_one) {
+  const std::string long_value(window_value_bytes_max + 1, 'b');
+  const OpResult mismatch = outcome(Outcome::mismatch);
+  saw(1ms, 2ms, put(long_value));
+  saw(3ms, 4ms, Erase{"key", text("a")}, mismatch);
+  saw(5ms, 6ms, Get{"key"}, found(long_value));
+  BOOST_TEST(is_explained());
+  saw(7ms, 8ms, put("b"));
+  saw(9ms, 10ms, Erase{"key", text("a")}, mismatch);
+  BOOST_TEST(!is_explained());
+}
+
+BOOST_AUTO_TEST_CASE(a_mismatch_with_what_was_expected_is_found_though_it_tells_no_value) {
+  const std::string long_value(window_value_bytes_max + 1, 'b');
+  saw(1ms, 2ms, put(long_value));
+  saw(3ms, 4ms, CompareAndSet{"key", text(long_value), text("a"), {}}, outcome(Outcome::mismatch));
   BOOST_TEST(!is_explained());
 }
 
