@@ -142,6 +142,12 @@ std::optional<PeerRef> Membership::newcomer(Now now, const Vacancy& vacancy,
 
 std::optional<PeerRef> Membership::newcomer_elsewhere(Now now, const Vacancy& vacancy,
                                                       std::span<const PeerRef> others) {
+  const auto is_apart = [&](const PeerRef& peer) {
+    return std::none_of(vacancy.staying.begin(), vacancy.staying.end(),
+                        [&](const PeerRef& each) { return share_host(each, peer); });
+  };
+  // Of a ring on one host every arc asks, at each look.
+  if (std::none_of(others.begin(), others.end(), is_apart)) return std::nullopt;
   return draw(now, elsewhere(now, candidates(now, vacancy, others), vacancy.staying));
 }
 
