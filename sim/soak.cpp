@@ -46,6 +46,8 @@ constexpr std::uint64_t done_least = 300;      // with fewer operations the seed
 constexpr std::uint64_t faults_least = 5;
 constexpr std::size_t violations_kept = 20;
 
+bool has_large_values(const SoakOptions& options) { return options.seed % large_seeds == 0; }
+
 class Soak {
  public:
   explicit Soak(const SoakOptions& options)
@@ -53,7 +55,7 @@ class Soak {
         world_(world_options(options)),
         rng_(world_.rng().fork()),
         scan_rng_(Rng(options.seed).fork()),
-        load_(rng_, options.seed % large_seeds == 0 ? large_bytes : 0),
+        load_(rng_, has_large_values(options) ? large_bytes : 0),
         history_({wall_skew_max, world_.now().wall.ms_since_epoch}) {}
 
   SoakFigures go();
@@ -135,7 +137,7 @@ WorldOptions Soak::world_options(const SoakOptions& options) {
   world.ring.nodes_per_peer = 1U << rng.below(4);
   world.ring.replicas = rng.chance(1, 4) ? 5 : 3;
   world.ring.reads = options.seed % majority_seeds == 0 ? Reads::majority : Reads::lease;
-  if (options.seed % large_seeds == 0) world.copy_rate = copy_rate_min;
+  if (has_large_values(options)) world.copy_rate = copy_rate_min;
   world.clock_drift_ppm_max = drift_ppm_max;
   world.wall_skew_max = wall_skew_max;
   world.print_log = options.print_log;

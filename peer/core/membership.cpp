@@ -23,6 +23,12 @@ Position part_of(Arc arc, unsigned cuts) {
   return arc.end;
 }
 
+// On a host where nobody of these stays.
+bool is_apart(const PeerRef& peer, std::span<const PeerRef> staying) {
+  return std::none_of(staying.begin(), staying.end(),
+                      [&](const PeerRef& each) { return share_host(each, peer); });
+}
+
 }  // namespace
 
 Membership::Membership(const PeerRef& self, const Limits& limits, const RingConfig& ring,
@@ -111,10 +117,7 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
 std::vector<PeerRef> Membership::elsewhere(Now now, const std::vector<PeerRef>& choice,
                                            std::span<const PeerRef> staying) const {
   std::vector<PeerRef> apart = choice;
-  std::erase_if(apart, [&](const PeerRef& peer) {
-    return std::any_of(staying.begin(), staying.end(),
-                       [&](const PeerRef& each) { return share_host(each, peer); });
-  });
+  std::erase_if(apart, [&](const PeerRef& peer) { return !is_apart(peer, staying); });
   if (apart.size() == choice.size()) return apart;
   std::erase_if(apart, [&](const PeerRef& peer) {
     const auto refused = refused_.find(peer);
@@ -142,12 +145,9 @@ std::optional<PeerRef> Membership::newcomer(Now now, const Vacancy& vacancy,
 
 std::optional<PeerRef> Membership::newcomer_elsewhere(Now now, const Vacancy& vacancy,
                                                       std::span<const PeerRef> others) {
-  const auto is_apart = [&](const PeerRef& peer) {
-    return std::none_of(vacancy.staying.begin(), vacancy.staying.end(),
-                        [&](const PeerRef& each) { return share_host(each, peer); });
-  };
   // Of a ring on one host every arc asks, at each look.
-  if (std::none_of(others.begin(), others.end(), is_apart)) return std::nullopt;
+  const auto may_do = [&](const PeerRef& peer) { return is_apart(peer, vacancy.staying); };
+  if (std::none_of(others.begin(), others.end(), may_do)) return std::nullopt;
   return draw(now, elsewhere(now, candidates(now, vacancy, others), vacancy.staying));
 }
 
