@@ -182,7 +182,9 @@ NetFigures load_by_client(const NetOptions& options) {
     if (figures.errors == 0) figures.first_error = part.first_error;
     figures.errors += part.errors;
   }
-  figures.one_hop_share = static_cast<double>(one_hop) / static_cast<double>(answered);
+  if (answered > 0) {
+    figures.one_hop_share = static_cast<double>(one_hop) / static_cast<double>(answered);
+  }
   return figures;
 }
 
