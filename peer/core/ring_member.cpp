@@ -11,6 +11,9 @@ namespace {
 constexpr std::size_t early_hints_max = 64;    // transfers that may be coming at once, and some
 constexpr int rounds_unnoticed_max = 3;        // without a predecessor that makes itself known
 constexpr std::size_t known_peers_max = 1024;  // of one report
+// Whose turn it is at once: what they ask the same peer travels together. Beyond it the rounds of a
+// peer with many nodes come more often.
+constexpr std::size_t nodes_per_round_max = 64;
 
 PeerHealth::Options health_options(const Limits& limits) {
   PeerHealth::Options options;
@@ -61,7 +64,7 @@ void RingMember::sync(Now now, std::span<const View> served) {
   for (ChordNode& node : nodes_) {
     if (!is_whole_ring(node.arc())) follow_own(now, node);
   }
-  if (!urgent_.empty()) next_round_ = now.monotonic;
+  if (!urgent_.empty()) urgent_at_ = now.monotonic;
 }
 
 // An arc that was claimed stood in the list of the node before it, and so does what follows it.
@@ -417,7 +420,7 @@ void RingMember::follow(Now now, ChordNode& node, const View& successor,
 
 void RingMember::soon(Now now, Position end) {
   urgent_.push_back(end);
-  next_round_ = now.monotonic;
+  urgent_at_ = now.monotonic;
 }
 
 // Rounds.
@@ -539,24 +542,31 @@ void RingMember::on_deadline(Now now, Outbox& out, RingEvents& events) {
     next_claim_check_ = Time::never();
     check_all_successors(now, out, events);
   }
-  if (next_round_ > now.monotonic) return;
-  const std::vector<Position> urgent = std::exchange(urgent_, {});
-  for (const Position end : urgent) {
+  if (urgent_at_ <= now.monotonic) serve_urgent(now, out, events);
+  if (next_round_ <= now.monotonic) serve_some(now, out, events);
+}
+
+void RingMember::serve_urgent(Now now, Outbox& out, RingEvents& events) {
+  urgent_at_ = Time::never();
+  for (const Position end : std::exchange(urgent_, {})) {
     if (ChordNode* node = node_at(end)) round(now, *node, out, events);
   }
   for (const Position end : std::exchange(newcomers_, {})) {
     if (const ChordNode* node = node_at(end)) introduce(now, *node, out, events);
   }
-  if (urgent.empty() && !nodes_.empty()) {
-    round(now, nodes_[turn_++ % nodes_.size()], out, events);
-  }
-  const auto share = Duration(limits_.stabilize_interval) /
-                     static_cast<std::int64_t>(std::max<std::size_t>(nodes_.size(), 1));
-  if (urgent_.empty()) next_round_ = now.monotonic + rng_.jittered(share);
+}
+
+void RingMember::serve_some(Now now, Outbox& out, RingEvents& events) {
+  const std::size_t nodes = std::max<std::size_t>(nodes_.size(), 1);
+  const std::size_t served = std::min(nodes_.size(), nodes_per_round_max);
+  for (std::size_t i = 0; i < served; ++i) round(now, nodes_[turn_++ % nodes], out, events);
+  const auto whole = Duration(limits_.stabilize_interval).count();
+  const auto share = static_cast<std::uint64_t>(whole) * std::max<std::size_t>(served, 1) / nodes;
+  next_round_ = now.monotonic + rng_.jittered(Duration(static_cast<std::int64_t>(share)));
 }
 
 Time RingMember::next_deadline() const {
-  Time next = std::min({next_round_, next_claim_check_, health_.next_deadline()});
+  Time next = std::min({next_round_, urgent_at_, next_claim_check_, health_.next_deadline()});
   if (!asks_.empty()) next = std::min(next, asks_.begin()->second.deadline);
   return next;
 }

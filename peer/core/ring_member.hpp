@@ -155,6 +155,8 @@ class RingMember {
 
   void answer_position(Now now, const PeerRef& from, std::uint32_t nonce, Position position,
                        Outbox& out);
+  void serve_urgent(Now now, Outbox& out, RingEvents& events);
+  void serve_some(Now now, Outbox& out, RingEvents& events);
   void round(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void stabilize(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void refresh_finger(Now now, ChordNode& node, Outbox& out, RingEvents& events);
@@ -211,6 +213,7 @@ class RingMember {
   std::uint64_t returns_ = 0;
   std::size_t turn_ = 0;
   Time next_round_{};
+  Time urgent_at_ = Time::never();         // nobody is urgent
   Time next_claim_check_ = Time::never();  // when a peer has been dead for claim_delay
   std::vector<Position> newcomers_;        // nodes that the one before does not know yet
   std::vector<Position> urgent_;           // nodes that must not wait for their turn

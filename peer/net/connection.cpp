@@ -18,6 +18,8 @@ using boost::system::error_code;
 constexpr std::size_t read_bytes_min = std::size_t{4} << 10;
 constexpr std::size_t read_bytes_max = std::size_t{256} << 10;
 constexpr std::size_t read_bytes_factor = 4;
+// At the system's queue within link_silence_max: each is a call of the system.
+constexpr int queue_looks = 8;
 
 }  // namespace
 
@@ -201,9 +203,12 @@ bool Connection::acknowledges_nothing(Time now) {
 
 void Connection::sweep(Time now) {
   const bool is_open = state_ == State::open;
-  if (ends_after_silence_ && is_open && acknowledges_nothing(now)) {
-    forget_queue(socket_);
-    return close("it acknowledges nothing");
+  if (ends_after_silence_ && is_open && queue_look_at_ <= now) {
+    queue_look_at_ = now + Duration(limits_.link_silence_max) / queue_looks;
+    if (acknowledges_nothing(now)) {
+      forget_queue(socket_);
+      return close("it acknowledges nothing");
+    }
   }
   const bool is_late = hello_stall_.is_over(now, is_open && frames_ == 0, unfinished_ > 0 ? 1 : 0,
                                             limits_.hello_timeout);

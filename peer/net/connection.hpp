@@ -180,6 +180,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool ends_after_silence_ = false;
 
   Stall hello_stall_;
+  Time queue_look_at_{};
   Stall silence_stall_;
   Stall frame_stall_;
   Stall write_stall_;

@@ -164,7 +164,9 @@ void Worker::sweep() {
   const Time now = read_clocks().monotonic;
   visitors_.sweep(now);
   if (resp_) resp_->sweep(now);
-  tell_status(false);
+  // The driver gives connections to whoever has the fewest, and waits for the last one at the end.
+  const bool is_awaited = is_finishing_ || visitors_.connections() != connections_told_;
+  if (is_awaited || status_told_ + limits_.status_interval <= now) tell_status(false);
   flush();
   sweep_timer_.expires_after(limits_.sweep_interval);
   sweep_timer_.async_wait([this](const boost::system::error_code& ec) {
@@ -174,9 +176,11 @@ void Worker::sweep() {
 
 void Worker::tell_status(bool is_wanted) {
   take();  // news that are older come first
-  const std::size_t connections = visitors_.connections();
-  note(WorkerStatus{shard_.status(read_clocks(), index_), connections, is_wanted,
-                    is_finishing_ && connections == 0});
+  const Now now = read_clocks();
+  connections_told_ = visitors_.connections();
+  status_told_ = now.monotonic;
+  note(WorkerStatus{shard_.status(now, index_), connections_told_, is_wanted,
+                    is_finishing_ && connections_told_ == 0});
 }
 
 // What goes out.

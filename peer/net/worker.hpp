@@ -131,6 +131,8 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
   Alarm alarm_;
   boost::asio::steady_timer sweep_timer_;
   bool is_finishing_ = false;
+  Time status_told_{};
+  std::size_t connections_told_ = 0;
 
   // On their way out; sent together, once what lies in a connection's buffer has been dealt with.
   std::vector<WorkerNote> notes_;

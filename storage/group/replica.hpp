@@ -148,7 +148,7 @@ class Replica {
   std::vector<std::unique_ptr<Replica>>& lower_halves() noexcept { return lower_halves_; }
 
   bool can_change_members() const { return leads() && raft_.can_change_members() && !splits_at_; }
-  void change_members(const Members& next) { raft_.change_members(next); }
+  void change_members(Now now, const Members& next) { raft_.change_members(now, next); }
   void hand_lead_to(Now now, const PeerRef& to, GroupOutbox& out);
 
   // For a copy to `to`: what to offer, and a part of the arc as it is now, from `first` on, of at

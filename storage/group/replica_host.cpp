@@ -494,7 +494,7 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     // lead.
     if (!replica->can_change_members() || !replica->raft().decides_without_lost(now)) return false;
     if (!can_decide(now, *replica, job.members)) return give_up(job, *replica, out);
-    replica->change_members(job.members);
+    replica->change_members(now, job.members);
     job.is_proposed = true;
     replica->flush(now, out);
     settle(now, *replica, out);

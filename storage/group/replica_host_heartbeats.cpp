@@ -62,6 +62,8 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
     settle(now, *replica, out);
   }
   if (!answers.groups.empty()) out.push_back(SendGroup{from, std::move(answers)});
+  // In step with the others: what each sends to another then goes out together.
+  if (beat_at_ < now.monotonic + options_.raft.heartbeat_interval / 2) beat_all(now, out);
 }
 
 void ReplicaHost::on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message,

@@ -229,9 +229,11 @@ bool Raft::can_change_members() const {
   return committed_ >= first_of_term_ || options_->bug == PlantedBug::own_entry_not_awaited;
 }
 
-void Raft::change_members(const Members& next) {
+void Raft::change_members(Now now, const Members& next) {
   HOPRING_CHECK(can_change_members());
   HOPRING_CHECK(!next.empty() && next.size() <= members_max);
+  // A majority of the members so far has promised what those to come have not been asked for yet.
+  look_for_promises(now);
   Roster joint{roster().voters, {}};
   for (const PeerRef& peer : next) {
     const Voter* known = find(joint.voters, peer);

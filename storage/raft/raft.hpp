@@ -136,7 +136,7 @@ class Raft {
   bool can_change_members() const;
   // Begins to replace the members by these; ends by itself. Those that are new should have been
   // brought near first: add_learner(). REQUIRES: can_change_members(); 1 to members_max of them.
-  void change_members(const Members& next);
+  void change_members(Now now, const Members& next);
 
   // The primary sends entries to this peer, too, which does not vote. What it begins with it has
   // got otherwise, as of `index`. REQUIRES: is_primary().

@@ -15,7 +15,7 @@ namespace hopring {
 
 struct RaftOptions {
   // A primary that hears nothing asks for promises so often.
-  Duration heartbeat_interval = std::chrono::milliseconds(100);
+  Duration heartbeat_interval = std::chrono::milliseconds(150);
   // A member that has answered a heartbeat votes for nobody else for so long; a primary with the
   // promises of a majority answers reads alone. A pause longer than this, of primary or network,
   // costs the arc its availability for as long again.

@@ -26,6 +26,33 @@ BOOST_AUTO_TEST_CASE(finds_its_successor_through_a_contact_and_then_stabilizes_w
   BOOST_TEST(only<Stabilize>(b).node == view(10, 20, self));
 }
 
+// Goal: what its nodes ask the same peer leaves in one turn, once in the interval of each.
+BOOST_AUTO_TEST_CASE(its_nodes_stabilize_in_the_same_turn) {
+  serve({view(10, 20, self), view(30, 40, self), view(50, 60, self)});
+  member.add_contact(b);
+  const auto answer = [&](std::uint32_t nonce, Position position) {
+    for (const View& each : {view(20, 30, b), view(40, 50, b), view(60, 10, b)}) {
+      if (contains(each.arc, position)) hears(b, found(nonce, each));
+    }
+  };
+  std::size_t turns = 0;
+  for (const Time end = now.monotonic + 10s; now.monotonic < end;) {
+    deadline();
+    const auto searched = sent<FindArc>(out);
+    const auto asked = sent<Stabilize>(out);
+    for (const auto& [to, question] : searched) answer(question.nonce, question.position);
+    for (const auto& [to, question] : asked) {
+      answer(question.nonce, advance(question.node.arc.end, 1));
+    }
+    if (asked.empty()) continue;
+    ++turns;
+    BOOST_TEST(asked.size() == 3u);
+  }
+  const auto rounds = static_cast<std::size_t>(10s / limits.stabilize_interval);
+  BOOST_TEST(turns >= rounds - 2);
+  BOOST_TEST(turns <= rounds + 2);
+}
+
 // Goal: in a small ring whoever looks for another member of an arc finds all peers.
 BOOST_AUTO_TEST_CASE(knows_peers_that_lead_no_arc_by_the_arcs_that_they_are_members_of) {
   View of_three = view(20, 30, b);

@@ -199,13 +199,13 @@ struct Planted {
   std::uint64_t seed;
 };
 constexpr Planted planted[] = {
-    {PlantedBug::split_forgets_member, 6},    {PlantedBug::copy_skips_writes, 1},
-    {PlantedBug::follower_expires, 1},        {PlantedBug::answered_before_applied, 1},
-    {PlantedBug::own_entry_not_awaited, 900}, {PlantedBug::stale_append_accepted, 159},
-    {PlantedBug::promise_of_another_term, 8}, {PlantedBug::ack_before_majority, 5},
-    {PlantedBug::lease_not_checked, 1},       {PlantedBug::promise_not_kept, 7},
-    {PlantedBug::primary_drops_results, 1},   {PlantedBug::split_drops_results, 11},
-    {PlantedBug::copy_lacks_results, 1},      {PlantedBug::no_look_when_applied, 117},
+    {PlantedBug::split_forgets_member, 6},     {PlantedBug::copy_skips_writes, 1},
+    {PlantedBug::follower_expires, 1},         {PlantedBug::answered_before_applied, 1},
+    {PlantedBug::own_entry_not_awaited, 753},  {PlantedBug::stale_append_accepted, 13},
+    {PlantedBug::promise_of_another_term, 20}, {PlantedBug::ack_before_majority, 5},
+    {PlantedBug::lease_not_checked, 1},        {PlantedBug::promise_not_kept, 5},
+    {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 56},
+    {PlantedBug::copy_lacks_results, 1},       {PlantedBug::no_look_when_applied, 60},
 };
 
 // HOPRING_REPLICA_BUGS=1 looks for them, HOPRING_REPLICA_BUG=name for one alone.

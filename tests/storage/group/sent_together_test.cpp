@@ -137,4 +137,33 @@ BOOST_AUTO_TEST_CASE(writes_of_one_turn_go_to_each_member_in_one_message_and_so_
   BOOST_TEST(hosts.news<Answered>(1).size() == keys);
 }
 
+// The first and the second lead an arc each; the third is a member of both, and answers.
+BOOST_AUTO_TEST_CASE(heartbeats_of_those_that_lead_go_out_in_step_and_no_more_often_than_alone) {
+  Hosts hosts(3);
+  const Members members{peer(1), peer(2), peer(3)};
+  hosts.fill(members);
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
+  });
+  hosts.run_for(1s);
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->change(hosts.now(), half, members, peer(2), out));
+  });
+  hosts.run_for(1s);
+  BOOST_REQUIRE(hosts.copy(2, half)->leads());
+  std::map<std::uint16_t, std::set<Duration>> beaten;
+  for (const Duration end = hosts.time + 3s; hosts.time < end; hosts.time += 10ms) {
+    hosts.tick();
+    while (!hosts.on_way.empty()) {
+      const auto& next = hosts.on_way.front();
+      if (std::holds_alternative<Heartbeats>(next.message)) beaten[next.from].insert(hosts.time);
+      hosts.carry(1);
+    }
+  }
+  BOOST_TEST((beaten[1] == beaten[2]));
+  const auto most = static_cast<std::size_t>(3s / RaftOptions{}.heartbeat_interval);
+  BOOST_TEST(beaten[1].size() <= most);
+  BOOST_TEST(beaten[1].size() + 1 >= most);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -164,6 +164,25 @@ BOOST_AUTO_TEST_CASE(a_primary_whose_members_fall_silent_is_none_after_the_timeo
   BOOST_TEST(!member.raft.is_primary());
 }
 
+// The third is cut off, the second leaves, and the fourth, which comes for it, has not answered
+// yet.
+BOOST_AUTO_TEST_CASE(what_the_members_so_far_have_promised_counts_until_those_to_come_can_promise) {
+  const Roster roster{{{peer(1), 101}, {peer(2), 101}, {peer(3), 101}}, {}};
+  Member primary(1, PlantedBug::none, {1, 100, 1, roster});
+  Raft& raft = primary.raft;
+  RaftOutbox out = primary.lead(101);
+  raft.on_message(at(5s), peer(2), AppendEntriesAnswer{group, 2, 101, 100, true, 101}, out);
+  raft.on_applied(raft.committed());
+  const HeartbeatAnswer answer{group, 2, 101, 101, true, true, 0, 100};
+  raft.on_heartbeat_answer(at(6400ms), peer(2), answer, at(6400ms).monotonic, out);
+
+  raft.change_members(at(6450ms), {peer(1), peer(3), peer(4)});
+  raft.on_deadline(at(5s + RaftOptions{}.quorum_timeout), out);
+  BOOST_TEST(raft.is_primary());
+  raft.on_deadline(at(6400ms + RaftOptions{}.quorum_timeout), out);
+  BOOST_TEST(!raft.is_primary());
+}
+
 // The case of figure 3.7 of Ongaro's dissertation: an entry of an earlier term may stand at a
 // majority and still be taken back.
 BOOST_AUTO_TEST_CASE(an_entry_of_an_earlier_term_is_committed_only_with_one_of_the_own) {
@@ -283,7 +302,7 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_when_its_member_answers_as_the_voter_that_the
   BOOST_TEST(raft.has_copy(at(5s), peer(3)));
   BOOST_TEST(copies() == 2u);
 
-  raft.change_members({peer(1), peer(2), peer(3)});
+  raft.change_members(at(5s), {peer(1), peer(2), peer(3)});
   BOOST_TEST(copies() == 2u);
   acknowledge(3, 102, 102);
   BOOST_TEST(copies() == 2u);

@@ -318,7 +318,7 @@ void RaftWorld::change_members() {
         });
     if (!near) continue;
     ++figures_.changes;
-    rafts_[i]->change_members(std::exchange(next_members_, {}));
+    rafts_[i]->change_members(clock(i), std::exchange(next_members_, {}));
     RaftOutbox out;
     rafts_[i]->flush(clock(i), out);
     send_all(i, out);
