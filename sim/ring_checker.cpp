@@ -150,7 +150,11 @@ bool keeps_majorities_without(const World& world, ProcessId victim) {
   const std::set<PeerRef> gone{world.peer(victim).self()};
   for (const auto& [peer, here] : copies) {
     for (const auto& each : here) {
-      if (each.second->leads() && !keeps_majority(copies, *each.second, gone)) return false;
+      const Replica& primary = *each.second;
+      if (!primary.leads()) continue;
+      if (!primary.raft().can_change_members() || !keeps_majority(copies, primary, gone)) {
+        return false;
+      }
     }
   }
   return true;

@@ -28,9 +28,9 @@ std::vector<std::string> check_tiling(const World& world);
 // The same for a list of views, in any order.
 std::vector<std::string> check_tiling(const std::vector<View>& views);
 
-// What the living peers hold: all keys, and the most that one has by the mean; 1 if there are none.
 // In a ring of several copies: could the peer crash now, and each arc still have a majority of its
-// members, with complete copies? Not if some arc has no primary at the moment.
+// members, with complete copies? Not if some arc has no primary at the moment, or changes its
+// members: one of several rosters may come to count then.
 bool keeps_majorities_without(const World& world, ProcessId peer);
 
 // Arcs that would keep a majority, with complete copies, if all these peers crashed now. Of arcs
@@ -52,6 +52,7 @@ std::vector<std::string> describe_gaps(const World& world);
 // Bytes that each peer holds, copies included: peak by mean.
 double skew_of_bytes(const World& world);
 
+// What the living peers hold: all keys, and the most that one has by the mean; 1 if there are none.
 struct KeySpread {
   std::uint64_t keys = 0;
   double skew = 1;

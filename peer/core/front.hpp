@@ -119,6 +119,8 @@ class Front {
   void tell_of_repair(const ArcOpened& news, Outbox& out) const;
   bool is_later_generation(const View& view, const Arc& served) const;
   void place_copies(Now now, Outbox& out);
+  std::size_t add_newcomers(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others,
+                            std::vector<PeerRef>& next);
   void tell_of_burst(Now now, Outbox& out);
   void mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others);
   void seek_primaries(Now now, Outbox& out);

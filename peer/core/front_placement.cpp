@@ -39,15 +39,8 @@ void Front::place_copies(Now now, Outbox& out) {
       (has(each.silent, member) ? silent : next).push_back(member);
     }
     const bool has_dead = next.size() + silent.size() < present.size();
-    const std::size_t before = next.size();
-    std::vector<PeerRef> taken(present.begin(), present.end());
-    while (next.size() < ring_->replicas) {
-      const auto newcomer = membership_->newcomer(now, {taken, next, each.bytes}, others);
-      if (!newcomer) break;
-      next.push_back(*newcomer);
-      taken.push_back(*newcomer);
-    }
-    const bool is_better = next.size() > before;
+    const std::size_t newcomers = add_newcomers(now, each, others, next);
+    const bool is_better = newcomers > 0;
     if (!is_better && !has_dead) {
       mend_hosts(now, each, others);
       continue;
@@ -56,12 +49,27 @@ void Front::place_copies(Now now, Outbox& out) {
       if (next.size() < ring_->replicas) next.push_back(member);
     }
     if (is_better && (has_dead || !silent.empty())) {
-      burst_.on_begun(each.view.arc.end, each.bytes * (taken.size() - present.size()));
+      burst_.on_begun(each.view.arc.end, each.bytes * newcomers);
     }
     directory_.begin_move(each.view.arc.end);
     command(each.view.arc.end, SetMembers{each.view.arc.end, std::move(next)});
   }
   tell_of_burst(now, out);
+}
+
+// To those that are to be its members, until there are as many as there should be.
+std::size_t Front::add_newcomers(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others,
+                                 std::vector<PeerRef>& next) {
+  const std::size_t before = next.size();
+  std::vector<PeerRef> taken(arc.view.members.begin(), arc.view.members.end());
+  taken.insert(taken.end(), next.begin(), next.end());
+  while (next.size() < ring_->replicas) {
+    const auto newcomer = membership_->newcomer(now, {taken, next, arc.bytes}, others);
+    if (!newcomer) break;
+    next.push_back(*newcomer);
+    taken.push_back(*newcomer);
+  }
+  return next.size() - before;
 }
 
 void Front::tell_of_burst(Now now, Outbox& out) {
@@ -153,9 +161,10 @@ void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& 
   std::vector<PeerRef> next(members.begin(), members.end());
   std::erase(next, from);
   std::erase_if(next, [&](const PeerRef& each) { return member_.health().is_dead(each); });
-  std::optional<PeerRef> to = pass.to;
-  if (leaves) to = membership_->newcomer(now, {members, next, arc->bytes}, living_peers());
-  if (to && !has(next, *to)) next.push_back(*to);
+  if (pass.to && !has(next, *pass.to)) next.push_back(*pass.to);
+  // One that is dead is replaced by the same change: with another one for that the arc would rely
+  // on fewer copies in between.
+  add_newcomers(now, *arc, living_peers(), next);
   passing_[pass.end] = from;
   directory_.begin_move(pass.end);
   command(pass.end, SetMembers{pass.end, std::move(next)});
