@@ -60,7 +60,8 @@ struct Limits {
   std::chrono::milliseconds last_words_timeout{1000};  // for the other end to close after us
   std::chrono::milliseconds link_idle_timeout{60000};  // then a connection to a peer is closed
   std::chrono::milliseconds sweep_interval{100};  // between looks at the timeouts of connections
-  // How old what a peer says of its sizes may be where nobody waits for fresh ones.
+  // How old what a shard has told of its sizes may be while no arc comes or changes, nor the number
+  // of connections, and nobody waits for fresh ones.
   std::chrono::milliseconds status_interval{500};
 };
 

@@ -75,8 +75,10 @@ void Worker::post_socket(boost::asio::ip::tcp::socket socket, Spoken spoken) {
   const auto descriptor = socket.release(ec);
   if (ec) return;
   boost::asio::ip::tcp::socket own(io_, protocol, descriptor);
-  mailbox_.post(
-      [this, own = std::move(own), spoken]() mutable { visitors_.adopt(std::move(own), spoken); });
+  mailbox_.post([this, own = std::move(own), spoken]() mutable {
+    visitors_.adopt(std::move(own), spoken);
+    is_status_due_ = true;  // the driver has counted it, and it may be short
+  });
 }
 
 void Worker::post_done(const Ticket& ticket) {
@@ -165,8 +167,8 @@ void Worker::sweep() {
   visitors_.sweep(now);
   if (resp_) resp_->sweep(now);
   // The driver gives connections to whoever has the fewest, and waits for the last one at the end.
-  const bool is_awaited = is_finishing_ || visitors_.connections() != connections_told_;
-  if (is_awaited || status_told_ + limits_.status_interval <= now) tell_status(false);
+  if (is_finishing_ || visitors_.connections() != connections_told_) is_status_due_ = true;
+  if (is_status_due_ || status_told_ + limits_.status_interval <= now) tell_status(false);
   flush();
   sweep_timer_.expires_after(limits_.sweep_interval);
   sweep_timer_.async_wait([this](const boost::system::error_code& ec) {
@@ -179,6 +181,7 @@ void Worker::tell_status(bool is_wanted) {
   const Now now = read_clocks();
   connections_told_ = visitors_.connections();
   status_told_ = now.monotonic;
+  is_status_due_ = false;
   note(WorkerStatus{shard_.status(now, index_), connections_told_, is_wanted,
                     is_finishing_ && connections_told_ == 0});
 }
@@ -194,7 +197,10 @@ void Worker::take() {
   if (has_news()) shard_.end_turn(read_clocks(), out_.news);
   desk_.take_answers(out_);
   if (!out_.news.empty()) {
-    notes_.push_back(shard_.news(read_clocks(), index_, std::exchange(out_.news, {})));
+    ShardNews news = shard_.news(read_clocks(), index_, std::exchange(out_.news, {}));
+    // An arc that has just come or changed has its copies counted soon after.
+    if (!news.sizes.empty()) is_status_due_ = true;
+    notes_.push_back(std::move(news));
   }
   for (FrontNote& each : out_.notes) notes_.push_back(std::move(each));
   for (ToDesk& each : out_.errands) errands_[each.desk].push_back(std::move(each));

@@ -132,6 +132,7 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
   boost::asio::steady_timer sweep_timer_;
   bool is_finishing_ = false;
   Time status_told_{};
+  bool is_status_due_ = false;  // with the next sweep, see status_interval
   std::size_t connections_told_ = 0;
 
   // On their way out; sent together, once what lies in a connection's buffer has been dealt with.
