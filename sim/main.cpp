@@ -1,8 +1,5 @@
 // hopring-sim: a ring of many whole peers in one process, under virtual time, from one seed.
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <chrono>
@@ -14,6 +11,7 @@
 #include <iterator>
 
 #include "routing/ring_config.hpp"
+#include "sim/objection.hpp"
 #include "sim/run.hpp"
 #include "sim/scenario.hpp"
 #include "sim/settling.hpp"
@@ -192,26 +190,6 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
   return is_good ? 0 : 1;
 }
 
-// The first thing that a judge objects to; empty if none does. In a process of its own: a bug may
-// break a promise of the code, which then aborts. Such a seed is none for a test.
-std::string objection_to(std::uint64_t seed, hopring::PlantedBug bug) {
-  int ends[2];
-  if (pipe(ends) != 0) return "no pipe";
-  const pid_t child = fork();
-  if (child == 0) {
-    const auto figures = hopring::sim::soak({.seed = seed, .bug = bug});
-    std::string first = figures.violations.empty() ? "" : figures.violations.front();
-    first = first.substr(0, first.find('\n')).substr(0, 1000);  // a history has many lines
-    _exit(write(ends[1], first.data(), first.size()) == static_cast<ssize_t>(first.size()) ? 0 : 1);
-  }
-  close(ends[1]);
-  char text[1000];
-  const ssize_t count = child > 0 ? read(ends[0], text, sizeof text) : 0;
-  close(ends[0]);
-  if (child > 0) waitpid(child, nullptr, 0);
-  return std::string(text, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-}
-
 // One planted bug after the other: the first seed in which a judge objects.
 int run_bugs(std::uint64_t first, std::uint64_t seeds) {
   using hopring::PlantedBug;
@@ -222,7 +200,7 @@ int run_bugs(std::uint64_t first, std::uint64_t seeds) {
     std::uint64_t seed = first;
     std::string found;
     for (; found.empty() && seed - first < seeds; ++seed) {
-      found = objection_to(seed, bug);
+      found = hopring::sim::objection_to(seed, bug);
     }
     if (found.empty()) {
       ++missed;

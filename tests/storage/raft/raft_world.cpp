@@ -240,6 +240,7 @@ bool RaftWorld::may_crash(std::size_t index) const {
     const std::size_t peer = number_of(voter.peer);
     return peer != index && is_alive(peer);
   };
+  if (is_proposed() && !decides(proposed_, lives)) return false;
   return std::all_of(rafts_.begin(), rafts_.end(), [&](const auto& raft) {
     return raft == nullptr || decides(raft->roster(), lives);
   });
@@ -319,6 +320,8 @@ void RaftWorld::change_members() {
     if (!near) continue;
     ++figures_.changes;
     rafts_[i]->change_members(clock(i), std::exchange(next_members_, {}));
+    proposed_ = rafts_[i]->roster();
+    proposed_index_ = rafts_[i]->last_index();
     RaftOutbox out;
     rafts_[i]->flush(clock(i), out);
     send_all(i, out);
@@ -337,6 +340,7 @@ void RaftWorld::drop_removed() {
              (find(each->roster(), self) != nullptr || each->sends_to(self));
     };
     const bool comes =
+        (is_proposed() && find(proposed_, self) != nullptr) ||
         std::find(next_members_.begin(), next_members_.end(), self) != next_members_.end();
     if (!has_member(i) || find(roster_, self) != nullptr || comes) continue;
     if (std::any_of(rafts_.begin(), rafts_.end(), names_it) || rng().chance(1, 2)) continue;

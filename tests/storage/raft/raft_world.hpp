@@ -82,6 +82,9 @@ class RaftWorld : public FaultWorld {
   void apply(std::size_t index);
   void write();
   void read();
+  // Until a roster of this index or a later one is decided, the one that was proposed last may
+  // still be on its way to somebody.
+  bool is_proposed() const { return proposed_index_ > roster_index_; }
   bool may_crash(std::size_t index) const override;
   void replace(std::size_t) override { add_member(); }
   void hand_over();
@@ -104,6 +107,8 @@ class RaftWorld : public FaultWorld {
   std::vector<Entry> order_;                         // what was applied, anywhere
   std::uint64_t roster_index_ = 0;                   // of the last roster in order_
   Roster roster_;
+  Roster proposed_;  // the last one; nobody may have it yet
+  std::uint64_t proposed_index_ = 0;
   std::uint64_t floor_ = 0;  // index that every later read must reach
   RaftWorldFigures figures_;
 };

@@ -1,0 +1,19 @@
+#pragma once
+
+// What the judges of the soak say of one seed in which every peer has a planted bug.
+//
+// Thread rule: one thread. Forks: the process must not have others.
+
+#include <cstdint>
+#include <string>
+
+#include "storage/raft/planted_bug.hpp"
+
+namespace hopring::sim {
+
+// The first thing that a judge objects to, at most 1,000 bytes of its first line; empty if none
+// does. It is found in a process of its own: a bug may break a promise of the code, which then
+// aborts. Such a seed proves nothing of the judges, and counts as none that objects.
+std::string objection_to(std::uint64_t seed, PlantedBug bug);
+
+}  // namespace hopring::sim
