@@ -415,6 +415,7 @@ void Front::on_each(Now now, ArcMoved&& news, Outbox& out) {
   log(out, LogLevel::debug, "event=arc_moved arc=" + to_string(news.view));
   member_.on_moved(now, news.view, out);
   directory_.erase(news.view.arc.end);
+  handed_on_.insert_or_assign(news.view.arc.end, HandedOn{news.view, now.monotonic});
   arcs_changed_ = true;
 }
 
@@ -426,6 +427,7 @@ void Front::on_each(Now, ArcLost&& news, Outbox& out) {
   log(out, LogLevel::debug, "event=arc_dropped arc=" + to_string(news.view));
   directory_.erase(news.view.arc.end);
   directory_.erase_copy(news.view.arc.end);
+  handed_on_.erase(news.view.arc.end);
   arcs_changed_ = true;
 }
 
@@ -440,6 +442,7 @@ void Front::on_each(Now now, ArcFollowed&& news, Outbox& out) {
     membership_->on_came(now, news.view.arc.end, Measure::copies);
   }
   directory_.set_copy(news.view);
+  handed_on_.erase(news.view.arc.end);
   member_.on_followed(news.view);
 }
 
@@ -568,7 +571,9 @@ Redirect Front::elsewhere(Position position) const {
   if (view != nullptr && std::any_of(view->members.begin(), view->members.end(), is_routable)) {
     redirect.view = *view;
   }
-  if (!redirect.view && redirect.hints.empty()) redirect.nobody = OpError::unavailable;
+  if (redirect.view || !redirect.hints.empty()) return redirect;
+  hint_at_members(position, redirect);
+  if (redirect.hints.empty()) redirect.nobody = OpError::unavailable;
   return redirect;
 }
 

@@ -94,6 +94,8 @@ class Front {
   void command_all(const ShardCommand& command);
   void on_group_message(const PeerRef& from, GroupMessage&& message, Outbox& out);
   void on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& out);
+  void hint_at_members(Position position, Redirect& redirect) const;
+  bool lacks_members(const ArcEntry& arc) const;
   void tell_not_given(const PeerRef& to, Position end, Outbox& out) const;
   std::vector<PeerRef> living_peers() const;
   bool is_alone() const;
@@ -145,7 +147,14 @@ class Front {
   Time join_deadline_ = Time::never();
   Time next_dial_ = Time::never();
   Time fresh_until_ = Time::never();
-  Time next_placement_ = Time::never();       // where arcs have several copies
+  Time next_placement_ = Time::never();  // where arcs have several copies
+  // Arcs whose lead has just gone, by their ends, until it is told who leads them now, for
+  // handed_on_lasts at most.
+  struct HandedOn {
+    View view;
+    Time at;
+  };
+  std::map<Position, HandedOn> handed_on_;
   std::set<Position> orphans_;                // the ends of copies without a primary, as last seen
   std::map<std::uint64_t, Position> sought_;  // of these, by the token of their lookup
   std::uint64_t last_sought_ = membership_lookup;  // the last such token

@@ -16,6 +16,7 @@ constexpr auto mending_pause = 10s;     // after one has failed: the other host 
 // After a peer has been heard again it is looked at each placement_interval which copies have no
 // primary: until the others have been heard, too, and have been asked.
 constexpr auto meeting_lasts = 5s;
+constexpr auto handed_on_lasts = 1s;  // by then another leads, or this peer's copy has nobody
 
 bool has(const std::vector<PeerRef>& peers, const PeerRef& peer) {
   return std::find(peers.begin(), peers.end(), peer) != peers.end();
@@ -28,6 +29,9 @@ bool has(const std::vector<PeerRef>& peers, const PeerRef& peer) {
 // another.
 void Front::place_copies(Now now, Outbox& out) {
   next_placement_ = now.monotonic + rng_.jittered(options_.limits.placement_interval);
+  std::erase_if(handed_on_, [&](const auto& each) {
+    return each.second.at + handed_on_lasts <= now.monotonic;
+  });
   const std::vector<PeerRef> others = living_peers();
   for (const ArcEntry& each : directory_.entries()) {
     if (directory_.is_moving(each.view.arc.end)) continue;
@@ -57,14 +61,16 @@ void Front::place_copies(Now now, Outbox& out) {
   tell_of_burst(now, out);
 }
 
-// To those that are to be its members, until there are as many as there should be.
+// To those that are to be its members, until there are as many as there should be. Beside the first
+// one nobody comes of whom it is known that it has no room: the whole change would fail with it.
 std::size_t Front::add_newcomers(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others,
                                  std::vector<PeerRef>& next) {
   const std::size_t before = next.size();
   std::vector<PeerRef> taken(arc.view.members.begin(), arc.view.members.end());
   taken.insert(taken.end(), next.begin(), next.end());
   while (next.size() < ring_->replicas) {
-    const auto newcomer = membership_->newcomer(now, {taken, next, arc.bytes}, others);
+    const bool is_first = next.size() == before;
+    const auto newcomer = membership_->newcomer(now, {taken, next, arc.bytes, !is_first}, others);
     if (!newcomer) break;
     next.push_back(*newcomer);
     taken.push_back(*newcomer);
@@ -141,17 +147,17 @@ void Front::seek_primaries(Now now, Outbox& out) {
   }
 }
 
-// A member wants another peer to have its copy. Not one that has a copy already: two members may
-// have been asked by the same peer, and the arc would be left with fewer copies.
+// A member wants to go, or another peer to have its copy for balance. That one does not get it if
+// it has a copy already: two members may have been asked by the same peer, and the arc would be
+// left with fewer copies. Nor while copies are missing: placement mends that first.
 void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& out) {
-  const bool leaves = !pass.to;
-  if (leaves) membership_->on_leaver(now, from);
+  if (!pass.to) membership_->on_leaver(now, from);
   const ArcEntry* arc = directory_.at(pass.end);
   const bool is_welcome =
       arc != nullptr && is_member(arc->view, from) && from != options_.self &&
       !directory_.is_moving(pass.end) &&
       !(pass.to && (is_member(arc->view, *pass.to) || member_.health().is_dead(*pass.to) ||
-                    crowds(arc->view.members, from, *pass.to)));
+                    lacks_members(*arc) || crowds(arc->view.members, from, *pass.to)));
   if (!is_welcome) {
     tell_not_given(from, pass.end, out);
     if (pass.to) tell_not_given(*pass.to, pass.end, out);
@@ -160,14 +166,41 @@ void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& 
   const Members& members = arc->view.members;
   std::vector<PeerRef> next(members.begin(), members.end());
   std::erase(next, from);
-  std::erase_if(next, [&](const PeerRef& each) { return member_.health().is_dead(each); });
-  if (pass.to && !has(next, *pass.to)) next.push_back(*pass.to);
-  // One that is dead is replaced by the same change: with another one for that the arc would rely
-  // on fewer copies in between.
-  add_newcomers(now, *arc, living_peers(), next);
+  if (pass.to) {
+    next.push_back(*pass.to);
+  } else {
+    // One that is dead is replaced by the same change: with another one for that the arc would rely
+    // on fewer copies in between.
+    const auto is_dead = [&](const PeerRef& each) { return member_.health().is_dead(each); };
+    const std::size_t dead = std::erase_if(next, is_dead);
+    const std::size_t newcomers = add_newcomers(now, *arc, living_peers(), next);
+    if (dead > 0 && newcomers > 1) {
+      burst_.on_begun(pass.end, arc->bytes * std::min(dead, newcomers - 1));
+    }
+  }
   passing_[pass.end] = from;
   directory_.begin_move(pass.end);
   command(pass.end, SetMembers{pass.end, std::move(next)});
+}
+
+// Whose lead has just gone from here: to one of them.
+void Front::hint_at_members(Position position, Redirect& redirect) const {
+  for (const auto& each : handed_on_) {
+    const View& view = each.second.view;
+    if (!contains(view.arc, position)) continue;
+    for (const PeerRef& member : view.members) {
+      const bool may_lead = member != options_.self && member_.health().is_routable(member);
+      if (may_lead) redirect.hints.push_back({view.arc, member});
+    }
+  }
+}
+
+// Members that answer, as far as is known here.
+bool Front::lacks_members(const ArcEntry& arc) const {
+  const Members& members = arc.view.members;
+  return members.size() < ring_->replicas ||
+         std::any_of(members.begin(), members.end(),
+                     [&](const PeerRef& each) { return member_.health().is_dead(each); });
 }
 
 void Front::tell_not_given(const PeerRef& to, Position end, Outbox& out) const {

@@ -109,7 +109,9 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
     const PeerLoad* load = balancer_.known(now.monotonic, each);
     return load != nullptr && load->room < vacancy.bytes;
   });
-  return roomy.empty() ? choice : roomy;
+  if (!vacancy.must_fit) return roomy.empty() ? choice : roomy;
+  std::erase_if(roomy, [&](const PeerRef& each) { return has_refused(now, each); });
+  return roomy;
 }
 
 // Those on hosts where nobody stays. If that is not all of them, who has just refused is not asked
@@ -119,11 +121,13 @@ std::vector<PeerRef> Membership::elsewhere(Now now, const std::vector<PeerRef>& 
   std::vector<PeerRef> apart = choice;
   std::erase_if(apart, [&](const PeerRef& peer) { return !is_apart(peer, staying); });
   if (apart.size() == choice.size()) return apart;
-  std::erase_if(apart, [&](const PeerRef& peer) {
-    const auto refused = refused_.find(peer);
-    return refused != refused_.end() && refused->second > now.monotonic;
-  });
+  std::erase_if(apart, [&](const PeerRef& peer) { return has_refused(now, peer); });
   return apart;
+}
+
+bool Membership::has_refused(Now now, const PeerRef& peer) const {
+  const auto refused = refused_.find(peer);
+  return refused != refused_.end() && refused->second > now.monotonic;
 }
 
 std::optional<PeerRef> Membership::draw(Now now, const std::vector<PeerRef>& choice) {

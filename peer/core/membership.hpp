@@ -70,6 +70,7 @@ class Membership {
     std::span<const PeerRef> members;
     std::span<const PeerRef> staying;
     std::uint64_t bytes = 0;
+    bool must_fit = false;  // nobody is better than one that has no room, or has just refused
   };
   // The lighter of two that are drawn from `others` and from the peers whose loads are known; of
   // those that have room for it, as far as is known, if there are any; of these on hosts where
@@ -112,6 +113,7 @@ class Membership {
                                   std::span<const PeerRef> others) const;
   std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
                                  std::span<const PeerRef> staying) const;
+  bool has_refused(Now now, const PeerRef& peer) const;
   std::optional<PeerRef> draw(Now now, const std::vector<PeerRef>& choice);
   void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);
   bool ask_giver(Now now, const ArcDirectory& arcs, Measure measure, Outbox& out);

@@ -561,8 +561,11 @@ void RingMember::serve_some(Now now, Outbox& out, RingEvents& events) {
   const std::size_t served = std::min(nodes_.size(), nodes_per_round_max);
   for (std::size_t i = 0; i < served; ++i) round(now, nodes_[turn_++ % nodes], out, events);
   const auto whole = Duration(limits_.stabilize_interval).count();
-  const auto share = static_cast<std::uint64_t>(whole) * std::max<std::size_t>(served, 1) / nodes;
-  next_round_ = now.monotonic + rng_.jittered(Duration(static_cast<std::int64_t>(share)));
+  const auto share = static_cast<std::int64_t>(static_cast<std::uint64_t>(whole) *
+                                               std::max<std::size_t>(served, 1) / nodes);
+  // A little jitter alone: claim_delay is to outlast two rounds of any node.
+  const auto varied = Duration(share / 8);
+  next_round_ = now.monotonic + (Duration(share) - varied + rng_.jittered(varied));
 }
 
 Time RingMember::next_deadline() const {

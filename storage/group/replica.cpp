@@ -67,11 +67,38 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
   Raft::Start start{offer.term, offer.index, offer.index_term, offer.roster};
   auto replica = std::make_unique<Replica>(options, self, offer.view, std::move(start),
                                            std::move(records), rng, now);
-  replica->missing_ = advance(offer.view.arc.begin, 1);
-  replica->copied_at_ = offer.index;
-  replica->drop_results();
-  replica->raft_.set_complete(false);
+  replica->await_copy(offer.index);
   replica->was_complete_ = false;
+  return replica;
+}
+
+bool Replica::has_vote_below(Position at) const {
+  return can_cut(arc(), at) && raft_.is_voter() && !has_part_come(at);
+}
+
+void Replica::note_part_came(Position end) {
+  std::erase_if(parts_come_, [&](Position each) { return !contains(arc(), each); });
+  if (!has_part_come(end)) parts_come_.push_back(end);
+}
+
+bool Replica::has_part_come(Position end) const {
+  return parts_come_.size() == parts_come_max ||
+         std::find(parts_come_.begin(), parts_come_.end(), end) != parts_come_.end();
+}
+
+std::unique_ptr<Replica> Replica::vote_below(Position at, ArcRecords records, Now now) {
+  HOPRING_CHECK(has_vote_below(at));
+  View lower = view_;
+  lower.arc.end = at;
+  lower.term = 0;
+  Raft::Start start = raft_.start_of_copy();
+  start.term = start.index_term;
+  // Who votes there is not known. Members so far may know.
+  if (start.roster.is_joint()) start.roster = Roster{start.roster.incoming, {}};
+  for (Voter& each : start.roster.voters) each.admitted = start.index + 1;
+  auto replica = std::make_unique<Replica>(*options_, self_, std::move(lower), std::move(start),
+                                           std::move(records), rng_.fork(), now);
+  replica->await_copy(replica->raft_.applied());
   return replica;
 }
 
@@ -224,14 +251,18 @@ CopyResults Replica::read_results(std::uint64_t after, std::size_t count) const 
 
 bool Replica::begin_again(Now now, const OfferCopy& offer, ArcRecords records) {
   if (!raft_.install(now, {offer.term, offer.index, offer.index_term, offer.roster})) return false;
-  raft_.set_complete(false);
   records_ = std::move(records);
   view_ = offer.view;
-  missing_ = advance(arc().begin, 1);
-  copied_at_ = offer.index;
   newer_.clear();
-  drop_results();
+  await_copy(offer.index);
   return true;
+}
+
+void Replica::await_copy(std::uint64_t index) {
+  raft_.set_complete(false);
+  missing_ = advance(arc().begin, 1);
+  copied_at_ = index;
+  drop_results();
 }
 
 bool Replica::has(const OfferCopy& offer) const {
@@ -471,7 +502,8 @@ void Replica::remember(const Entry& entry, const OpResult& result) {
 }
 
 // Both halves go on with the members of the whole. The lower one's order is a new one: nobody has
-// promised or voted in it yet, and its voters are its first.
+// promised or voted in it yet, and its voters are its first. But who does not answer for its vote
+// in the whole has lost a copy: it may have had the half, too, and have voted there.
 void Replica::apply_split(Now now, const Entry& entry, Position at) {
   splits_at_.reset();
   if (!is_complete() || !can_cut(arc(), at)) {
@@ -485,6 +517,8 @@ void Replica::apply_split(Now now, const Entry& entry, Position at) {
   lower.term = 0;
   view_.arc.begin = at;
   Raft::Start start{entry.term, entry.index, entry.term, raft_.start_of_copy().roster};
+  const Voter* self = hopring::find(start.roster, self_);
+  const bool answers = self != nullptr && raft_.answers_for(*self);
   for (Voter& each : start.roster.voters) each.admitted = entry.index + 1;
   if (has(PlantedBug::split_forgets_member)) {
     start.roster.voters.resize(std::max<std::size_t>(start.roster.voters.size(), 2) - 1);
@@ -492,6 +526,7 @@ void Replica::apply_split(Now now, const Entry& entry, Position at) {
   lower_halves_.push_back(
       std::make_unique<Replica>(*options_, self_, std::move(lower), std::move(start),
                                 std::exchange(records_, std::move(upper)), rng_.fork(), now));
+  if (!answers) lower_halves_.back()->raft_.disown(entry.index + 1);
   if (!has(PlantedBug::split_drops_results)) lower_halves_.back()->results_ = results_.copy();
   raft_.want_heartbeat();  // the others should have their lower halves soon, too
 }

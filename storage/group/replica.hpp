@@ -63,6 +63,16 @@ class Replica {
   static std::unique_ptr<Replica> coming(const GroupOptions& options, const PeerRef& self,
                                          const OfferCopy& offer, ArcRecords records, Rng rng,
                                          Now now);
+  // Others have split this one's lower part off, up to `at`, and here that may never be applied.
+  // What this peer has of the part is the vote: nobody has asked it for one there, nor given it
+  // anything to acknowledge. This is a copy without records that votes, and waits to be offered
+  // them. REQUIRES: has_vote_below(at); `records` are empty, of the arc up to `at`.
+  std::unique_ptr<Replica> vote_below(Position at, ArcRecords records, Now now);
+  // Not if the part has come without this one: that may have voted, and be gone again. Nor if too
+  // many have.
+  bool has_vote_below(Position at) const;
+  void note_part_came(Position end);
+  bool has_part_come(Position end) const;
 
   const View& view() const noexcept { return view_; }
   const Arc& arc() const noexcept { return view_.arc; }
@@ -231,6 +241,10 @@ class Replica {
     std::optional<Time> round = {};   // it reads, and this one must be confirmed (HeldReads)
     WallTime came = {};               // it reads: when it was asked
   };
+  // Parts that have come without this one and are remembered: an arc is seldom cut so often before
+  // a member hears of it. Further ones count as having come, so that no vote is left there.
+  static constexpr std::size_t parts_come_max = 64;
+
   struct NewerChunk {
     Arc interval;
     std::uint64_t index = 0;
@@ -251,6 +265,7 @@ class Replica {
   void apply_write(const Entry& entry, OpResult& result);
   std::optional<OpResult> recalled(const Entry& entry) const;
   void remember(const Entry& entry, const OpResult& result);
+  void await_copy(std::uint64_t index);
   void drop_results();
   void apply_split(Now now, const Entry& entry, Position at);
   void apply_roster(const Roster& roster);
@@ -288,6 +303,7 @@ class Replica {
   bool is_lost_ = false;
   bool is_removed_ = false;
   bool is_unsent_ = false;
+  std::vector<Position> parts_come_;
 };
 
 }  // namespace hopring

@@ -68,6 +68,9 @@ const Replica* ReplicaHost::find(Position position) const noexcept { return at(p
 
 void ReplicaHost::add(std::unique_ptr<Replica> replica) {
   const Position end = replica->arc().end;
+  if (Replica* whole = at(end); whole != nullptr && whole->arc().end != end) {
+    whole->note_part_came(end);
+  }
   drop_if(replicas_, log_bytes_, [&](const Replica& each) { return each.arc().end == end; });
   const auto after = std::find_if(replicas_.begin(), replicas_.end(),
                                   [&](const auto& each) { return each->arc().end > end; });
@@ -222,8 +225,8 @@ void ReplicaHost::take_lower_halves(Now now, Replica& replica, GroupOutbox& out)
   if (replica.wants_heartbeat()) beat(now, replica, out);
   for (auto& half : halves) {
     Replica& lower = *half;
-    // A copy of the half may have come already, while this one lagged behind.
-    if (named(lower.raft().group()) != nullptr) continue;
+    // A copy of the half may have come already, while this one lagged behind, and be gone again.
+    if (replica.has_part_come(lower.arc().end)) continue;
     add(std::move(half));
     if (led) lower.stand_soon(now, out);
     settle(now, lower, out);
@@ -295,7 +298,7 @@ void ReplicaHost::on_other(Now now, const PeerRef& from, Message&& message, Grou
 }
 
 void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out) {
-  Replica* replica = named(group_of(message));
+  Replica* replica = asked_for(now, group_of(message));
   if (replica == nullptr) {
     if (const auto* append = std::get_if<AppendEntries>(&message)) {
       say_that_none_is_here(now, from, {append->group, append->term, append->admitted}, out);
@@ -312,28 +315,6 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, AppendsTogether&& messag
                           GroupOutbox& out) {
   for (AppendEntries& each : message.appends) on_raft(now, from, std::move(each), out);
   for (AppendEntriesAnswer& each : message.answers) on_raft(now, from, each, out);
-}
-
-void ReplicaHost::say_that_none_is_here(Now now, const PeerRef& to, const NoCopy& none,
-                                        GroupOutbox& out) {
-  if (is_superseded(none.group)) {
-    out.push_back(SendGroup{to, NotMember{none.group, superseded_index}});
-  } else if (!is_about_to_split_off(now, none.group)) {
-    out.push_back(SendGroup{to, none});
-  }
-}
-
-// The others have split an arc, and this member has not heard so far: it will have what it is asked
-// for, and would count as one that has lost it. A voter that has the whole applies the split, late
-// as it may be, or hears that it has been left out, and drops the whole.
-bool ReplicaHost::is_about_to_split_off(Now now, const GroupName& group) const {
-  const Replica* whole = at(group.end);
-  if (whole == nullptr || whole->raft().group().generation != group.generation ||
-      whole->raft().group().claimant != group.claimant) {
-    return false;
-  }
-  return (whole->is_complete() && whole->raft().is_voter()) ||
-         whole->heard_at() + options_.raft.silence_max > now.monotonic;
 }
 
 void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox&) {
@@ -466,7 +447,7 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     end_job(job, job.is_proposed, out);
     return true;
   }
-  const bool failed = std::any_of(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
+  const auto failed = std::find_if(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
     const bool is_done = copy->phase() == CopySource::Phase::done;
     const bool is_useless = is_done && replica->raft().needs_copy(copy->to());
     const bool is_stuck = !replica->raft().has_copy(now, copy->to()) && copy->is_stale(now);
@@ -477,7 +458,11 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
   if (now.monotonic >= job.ends_at && !std::all_of(job.copies.begin(), job.copies.end(), is_over)) {
     job.ends_at = now.monotonic + options_.change_timeout;
   }
-  if (!job.is_proposed && (failed || now.monotonic >= job.ends_at)) {
+  const bool has_failed = failed != job.copies.end();
+  if (!job.is_proposed && (has_failed || now.monotonic >= job.ends_at)) {
+    const bool is_new =
+        has_failed && hopring::find(replica->raft().roster(), (*failed)->to()) == nullptr;
+    if (is_new) job.newcomer = (*failed)->to();
     return give_up(job, *replica, out);
   }
   if (!job.is_proposed) {

@@ -78,7 +78,7 @@ class ReplicaHost {
   // The arc that ends at `end` should have these members, and `primary` as such, if one is named.
   // False, and nothing will change, if it is not led here or is being changed already. Copies that
   // are given unasked do not count as a change: they give way. MoveEnded tells how it ended; it
-  // names the last of the members that are new, else the primary.
+  // names the new member that its copy did not reach, else the last that is new, else the primary.
   [[nodiscard]] bool change(Now now, Position end, const Members& members,
                             std::optional<PeerRef> primary, GroupOutbox& out);
   bool is_changing(Position end) const;
@@ -193,6 +193,8 @@ class ReplicaHost {
   bool accepts(const PeerRef& from, const OfferCopy& offer) const;
   std::size_t copies_under_way() const;
   std::size_t copies_coming() const;
+  bool begin_taking(Now now, const OfferCopy& offer, GroupOutbox& out);
+  std::unique_ptr<Replica> vote_below(Now now, Replica& whole, Position at);
 
   void on_each(Now now, const PeerRef& from, OfferCopy&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, OfferAnswer&& message, GroupOutbox& out);
@@ -206,6 +208,8 @@ class ReplicaHost {
   void on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message, GroupOutbox& out);
   // To the primary of a group of which it has no copy.
   void say_that_none_is_here(Now now, const PeerRef& to, const NoCopy& none, GroupOutbox& out);
+  Replica* whole_of(const GroupName& group) const;
+  Replica* asked_for(Now now, const GroupName& group);
   bool is_about_to_split_off(Now now, const GroupName& group) const;
   void on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
   template <class Message>

@@ -67,15 +67,7 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     return;
   }
   if (!accepted && accepts(from, offer)) {
-    ArcRecords records(pool_, hash_, offer.view.arc);
-    Replica* present = ending_at(offer.view.arc.end);
-    if (present == nullptr || present->raft().group() != offer.group) {
-      if (present != nullptr) end_superseded(GroupName(present->raft().group()), out);
-      add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
-      accepted = true;
-    } else {
-      accepted = present->begin_again(now, offer, std::move(records));
-    }
+    accepted = begin_taking(now, offer, out);
     if (accepted) {
       std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });
       incoming_.push_back({offer.transfer, from, offer.group, offer.bytes});
@@ -83,6 +75,37 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     }
   }
   out.push_back(SendGroup{from, OfferAnswer{offer.transfer, accepted}});
+}
+
+// False if there is a copy already that is not behind this one. A vote that this peer has in what
+// is offered, or in what an arc reached down to that is shorter now, it keeps: else it would count
+// as one that has lost its copy.
+bool ReplicaHost::begin_taking(Now now, const OfferCopy& offer, GroupOutbox& out) {
+  const Arc& arc = offer.view.arc;
+  Replica* present = ending_at(arc.end);
+  if (present != nullptr && present->raft().group() != offer.group) {
+    end_superseded(GroupName(present->raft().group()), out);
+    present = nullptr;
+  }
+  Replica* whole = whole_of(offer.group);
+  if (present == nullptr && whole != nullptr && whole->has_vote_below(arc.end)) {
+    add(vote_below(now, *whole, arc.end));
+    present = named(offer.group);
+  }
+  ArcRecords records(pool_, hash_, arc);
+  if (present == nullptr) {
+    add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
+    return true;
+  }
+  std::unique_ptr<Replica> below;
+  if (present->has_vote_below(arc.begin)) below = vote_below(now, *present, arc.begin);
+  if (!present->begin_again(now, offer, std::move(records))) return false;
+  if (below != nullptr && named(below->raft().group()) == nullptr) add(std::move(below));
+  return true;
+}
+
+std::unique_ptr<Replica> ReplicaHost::vote_below(Now now, Replica& whole, Position at) {
+  return whole.vote_below(at, ArcRecords(pool_, hash_, Arc{whole.arc().begin, at}), now);
 }
 
 // Whose copy that transfer brings; tells the sender if there is none.
@@ -110,6 +133,46 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, CopyResults&& message, G
   out.push_back(SendGroup{
       from, CopyResultsAnswer{message.transfer, replica->results_upto(), replica->has_results()}});
   settle(now, *replica, out);
+}
+
+// Copies that are asked for and are not here.
+
+void ReplicaHost::say_that_none_is_here(Now now, const PeerRef& to, const NoCopy& none,
+                                        GroupOutbox& out) {
+  if (is_superseded(none.group)) {
+    out.push_back(SendGroup{to, NotMember{none.group, superseded_index}});
+  } else if (!is_about_to_split_off(now, none.group)) {
+    out.push_back(SendGroup{to, none});
+  }
+}
+
+// The copy of which others have split this group off, if that has not been applied here.
+Replica* ReplicaHost::whole_of(const GroupName& group) const {
+  Replica* whole = at(group.end);
+  if (whole == nullptr || whole->arc().end == group.end) return nullptr;
+  const GroupName& name = whole->raft().group();
+  const bool is_same = name.generation == group.generation && name.claimant == group.claimant;
+  return is_same ? whole : nullptr;
+}
+
+// This peer's copy of that group. Of a copy that is to come anew, and will not be cut for that, the
+// vote in what the others have split off is taken away here.
+Replica* ReplicaHost::asked_for(Now now, const GroupName& group) {
+  Replica* replica = named(group);
+  if (replica != nullptr) return replica;
+  Replica* whole = whole_of(group);
+  if (whole == nullptr || whole->is_complete() || !whole->has_vote_below(group.end)) return nullptr;
+  add(vote_below(now, *whole, group.end));
+  return named(group);
+}
+
+// This member will have what it is asked for, and would count as one that has lost it. A voter that
+// has the whole applies the split, late as it may be, or keeps its vote without that, or hears that
+// it has been left out, and drops the whole.
+bool ReplicaHost::is_about_to_split_off(Now now, const GroupName& group) const {
+  const Replica* whole = whole_of(group);
+  return whole != nullptr && (whole->has_vote_below(group.end) ||
+                              whole->heard_at() + options_.raft.silence_max > now.monotonic);
 }
 
 // Copies that go.

@@ -50,7 +50,7 @@ void ReplicaHost::beat_all(Now now, GroupOutbox& out) {
 void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out) {
   HeartbeatAnswers answers{message.sent, {}};
   for (const Heartbeat& each : message.groups) {
-    Replica* replica = named(each.group);
+    Replica* replica = asked_for(now, each.group);
     if (replica == nullptr) {
       say_that_none_is_here(now, from, {each.group, each.term, each.admitted}, out);
       continue;
@@ -62,8 +62,10 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
     settle(now, *replica, out);
   }
   if (!answers.groups.empty()) out.push_back(SendGroup{from, std::move(answers)});
-  // In step with the others: what each sends to another then goes out together.
-  if (beat_at_ < now.monotonic + options_.raft.heartbeat_interval / 2) beat_all(now, out);
+  // In step with the others: what each sends to another then goes out together. Not where rounds
+  // are sent for reads: each would be answered by rounds of everybody.
+  const bool is_soon = beat_at_ < now.monotonic + options_.raft.heartbeat_interval / 2;
+  if (is_soon && !options_.reads_by_majority) beat_all(now, out);
 }
 
 void ReplicaHost::on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message,

@@ -243,6 +243,8 @@ void Raft::change_members(Now now, const Members& next) {
   }
   propose(ChangeRoster{std::move(joint)});
   if (options_->bug == PlantedBug::joint_not_awaited) end_roster_change();
+  // A majority of those to come may need promises that have not been asked for yet.
+  want_heartbeat();
 }
 
 void Raft::on_applied(std::uint64_t index) {

@@ -83,6 +83,8 @@ class Raft {
   bool answers_for(const Voter& voter) const {
     return voter.peer == self_ && answer_for(voter.admitted) != 0;
   }
+  // It is not the voter that was admitted at this index or before, whatever the roster says.
+  void disown(std::uint64_t admitted) noexcept { begun_at_ = std::max(begun_at_, admitted); }
   // Has it left the view, for certain? Then its copy should be dropped.
   bool is_removed() const noexcept { return is_removed_; }
   // Is there a later generation of the arc, in which this order counts for nothing?

@@ -34,6 +34,7 @@ struct Fixture {
   ArcDirectory arcs;
   Outbox out;
   std::uint64_t bytes = 0;  // of an arc that lacks a member
+  bool must_fit = false;
 
   void lead(std::uint64_t end, const Members& members) {
     arcs.set(View{Arc{Position{end - 100}, Position{end}}, {1, 0, 1}, 0, members});
@@ -69,7 +70,7 @@ struct Fixture {
                               const std::vector<PeerRef>& others) {
     std::set<PeerRef> drawn;
     for (int i = 0; i < 100; ++i) {
-      if (const auto each = membership.newcomer(now, {members, staying, bytes}, others)) {
+      if (const auto each = membership.newcomer(now, {members, staying, bytes, must_fit}, others)) {
         drawn.insert(*each);
       }
     }
@@ -126,6 +127,20 @@ BOOST_AUTO_TEST_CASE(a_full_peer_is_no_new_member_while_another_has_room) {
   bytes = 1001;
   BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{c1, d1}), "nobody has room");
   BOOST_TEST((newcomers(members, members, {c1, d1, b2}) == Peers{b2}), "it may have, and a host");
+}
+
+// Goal: beside one that may come nobody is asked with whom the whole change would fail.
+BOOST_AUTO_TEST_CASE(who_must_fit_has_room_and_has_not_just_refused) {
+  const Members members{self, b1};
+  must_fit = true;
+  has_room(c1, 999);
+  bytes = 1000;
+  BOOST_TEST((newcomers(members, members, {c1}) == Peers{}));
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
+  membership.on_move_ended(now, d1, false);
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{}));
+  now.monotonic = now.monotonic + 2s;
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
 }
 
 // Goal: who wants an arc does not keep another peer from getting the copy that it lacks.

@@ -59,6 +59,21 @@ std::vector<std::string> together(GroupOutbox out) {
 
 using Lines = std::vector<std::string>;
 
+// The first and the second lead an arc each; the third is a member of both, and answers.
+void let_two_lead(Hosts& hosts) {
+  const Members members{peer(1), peer(2), peer(3)};
+  hosts.fill(members);
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
+  });
+  hosts.run_for(1s);
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->change(hosts.now(), half, members, peer(2), out));
+  });
+  hosts.run_for(1s);
+  BOOST_REQUIRE(hosts.copy(2, half)->leads());
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(sent_together)
@@ -137,20 +152,9 @@ BOOST_AUTO_TEST_CASE(writes_of_one_turn_go_to_each_member_in_one_message_and_so_
   BOOST_TEST(hosts.news<Answered>(1).size() == keys);
 }
 
-// The first and the second lead an arc each; the third is a member of both, and answers.
 BOOST_AUTO_TEST_CASE(heartbeats_of_those_that_lead_go_out_in_step_and_no_more_often_than_alone) {
   Hosts hosts(3);
-  const Members members{peer(1), peer(2), peer(3)};
-  hosts.fill(members);
-  hosts.turn(1, [&](GroupOutbox& out) {
-    BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
-  });
-  hosts.run_for(1s);
-  hosts.turn(1, [&](GroupOutbox& out) {
-    BOOST_REQUIRE(hosts.hosts.at(1)->change(hosts.now(), half, members, peer(2), out));
-  });
-  hosts.run_for(1s);
-  BOOST_REQUIRE(hosts.copy(2, half)->leads());
+  let_two_lead(hosts);
   std::map<std::uint16_t, std::set<Duration>> beaten;
   for (const Duration end = hosts.time + 3s; hosts.time < end; hosts.time += 10ms) {
     hosts.tick();
@@ -164,6 +168,28 @@ BOOST_AUTO_TEST_CASE(heartbeats_of_those_that_lead_go_out_in_step_and_no_more_of
   const auto most = static_cast<std::size_t>(3s / RaftOptions{}.heartbeat_interval);
   BOOST_TEST(beaten[1].size() <= most);
   BOOST_TEST(beaten[1].size() + 1 >= most);
+}
+
+// Else the heartbeats of one read would be followed by those of everybody for all their arcs.
+BOOST_AUTO_TEST_CASE(where_reads_wait_for_heartbeats_nobody_sends_its_own_because_of_others) {
+  GroupOptions options;
+  options.reads_by_majority = true;
+  Hosts hosts(3, options);
+  let_two_lead(hosts);
+  std::size_t heard = 0;
+  for (const Duration end = hosts.time + 3s; hosts.time < end; hosts.time += 10ms) {
+    hosts.tick();
+    while (!hosts.on_way.empty()) {
+      const bool is_heard = std::holds_alternative<Heartbeats>(hosts.on_way.front().message);
+      const std::size_t before = hosts.on_way.size();
+      hosts.carry(1);
+      if (!is_heard) continue;
+      ++heard;
+      BOOST_REQUIRE(hosts.on_way.size() == before);  // the answer
+      BOOST_TEST(std::holds_alternative<HeartbeatAnswers>(hosts.on_way.back().message));
+    }
+  }
+  BOOST_TEST(heard >= 40u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -177,6 +177,7 @@ BOOST_AUTO_TEST_CASE(what_the_members_so_far_have_promised_counts_until_those_to
   raft.on_heartbeat_answer(at(6400ms), peer(2), answer, at(6400ms).monotonic, out);
 
   raft.change_members(at(6450ms), {peer(1), peer(3), peer(4)});
+  BOOST_TEST(raft.wants_heartbeat());  // they are asked at once
   raft.on_deadline(at(5s + RaftOptions{}.quorum_timeout), out);
   BOOST_TEST(raft.is_primary());
   raft.on_deadline(at(6400ms + RaftOptions{}.quorum_timeout), out);

@@ -1,0 +1,123 @@
+// The vote of a member in what others have split off an arc, of which it still had the whole.
+//
+// Goal: who has not heard of a split keeps its vote in both halves, whatever reaches it first, and
+// counts as one that has lost its copy only where it may have voted before.
+// Method: three hosts, of which one is cut off while their arc is split; the upper half then goes
+// to a fourth one, whose order begins behind the split.
+
+#include "replica_hosts.hpp"
+
+using namespace hopring;
+using namespace std::chrono_literals;
+
+namespace {
+
+const Position three_quarters = middle(Arc{half, whole_ring().end});
+
+struct CutOff : Hosts {
+  CutOff() : Hosts(4) {
+    fill(members);
+    isolate(3);
+    split(whole_ring().end, half);
+  }
+
+  void split(Position end, Position at) {
+    turn(1, [&](GroupOutbox& out) { BOOST_REQUIRE(hosts.at(1)->split(now(), end, at, out)); });
+    run_for(2s);
+    BOOST_REQUIRE(copy(1, at)->leads());
+  }
+  // Nobody can send the split to the third one any more.
+  void give_upper_half_to_fourth() {
+    turn(1, [&](GroupOutbox& out) {
+      BOOST_REQUIRE(
+          hosts.at(1)->change(now(), whole_ring().end, {peer(4), peer(1), peer(3)}, peer(4), out));
+    });
+    run_for(2s);
+    BOOST_REQUIRE(copy(4, whole_ring().end)->leads());
+  }
+  std::uint64_t admitted(Position end) const {
+    return hopring::find(copy(1, end)->raft().roster(), peer(3))->admitted;
+  }
+  bool answers(Position end) const {
+    return copy(3, end) != nullptr && copy(3, end)->raft().answers_for({peer(3), admitted(end)});
+  }
+  bool is_served(Position end) const {
+    return std::any_of(hosts.begin(), hosts.end(), [&](const auto& each) {
+      const Replica* at_it = copy(each.first, end);
+      return at_it != nullptr && at_it->may_serve(now());
+    });
+  }
+  // As the primary of that arc gives it to one that lacks its copy.
+  void offer_to_third(Position end) {
+    const OfferCopy offer = copy(1, end)->offer({end, 77});
+    turn(3, [&](GroupOutbox& out) {
+      hosts.at(3)->on_message(now(), peer(1), GroupMessage(offer), out);
+    });
+    on_way.clear();
+  }
+
+  const Members members{peer(1), peer(2), peer(3)};
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(vote_below)
+
+// Without the word of the third the half had no majority for good.
+BOOST_AUTO_TEST_CASE(who_is_given_the_upper_half_in_place_of_the_whole_votes_in_the_lower_one) {
+  CutOff hosts;
+  hosts.give_upper_half_to_fourth();
+  const std::uint64_t admitted = hosts.admitted(half);
+  hosts.hosts.erase(2);
+  hosts.run_for(2s);
+  BOOST_REQUIRE(!hosts.is_served(half));
+  hosts.cut.clear();
+  hosts.run_for(3s);
+  BOOST_TEST(hosts.is_served(half));
+  BOOST_TEST(hosts.admitted(half) == admitted, "it was admitted anew");
+  BOOST_REQUIRE(hosts.copy(3, half) != nullptr);
+  BOOST_TEST(hosts.copy(3, half)->is_complete());
+  BOOST_TEST(hosts.copy(3, half)->size() == hosts.copy(1, half)->size());
+}
+
+BOOST_AUTO_TEST_CASE(and_in_all_parts_of_what_was_split_more_than_once) {
+  CutOff hosts;
+  hosts.split(whole_ring().end, three_quarters);
+  hosts.give_upper_half_to_fourth();
+  hosts.hosts.erase(2);
+  hosts.run_for(2s);
+  hosts.cut.clear();
+  hosts.run_for(4s);
+  for (const Position end : {half, three_quarters, whole_ring().end}) {
+    BOOST_TEST(hosts.is_served(end));
+    BOOST_TEST(hosts.answers(end));
+    BOOST_REQUIRE(hosts.copy(3, end) != nullptr);
+    BOOST_TEST(hosts.copy(3, end)->is_complete());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_is_offered_the_lower_half_first_votes_in_both) {
+  CutOff hosts;
+  hosts.offer_to_third(half);
+  BOOST_TEST(hosts.answers(half));
+  BOOST_TEST(!hosts.copy(3, half)->is_complete());
+  BOOST_TEST(hosts.answers(whole_ring().end));
+}
+
+// It may have voted there, and does not know any more: the split that reaches it at last is no
+// reason to answer for that.
+BOOST_AUTO_TEST_CASE(who_had_the_lower_half_and_has_lost_it_is_admitted_anew) {
+  CutOff hosts;
+  const std::uint64_t admitted = hosts.admitted(half);
+  hosts.offer_to_third(half);
+  BOOST_REQUIRE(hosts.answers(half));
+  GroupOutbox out;
+  hosts.hosts.at(3)->give_up(half, out);
+  hosts.cut.clear();
+  hosts.run_for(3s);
+  BOOST_TEST((hosts.copy(3, whole_ring().end)->arc().begin == half));
+  BOOST_TEST(hosts.admitted(half) > admitted);
+  BOOST_TEST(hosts.answers(half));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
