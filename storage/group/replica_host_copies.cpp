@@ -162,6 +162,7 @@ Replica* ReplicaHost::asked_for(Now now, const GroupName& group) {
   if (replica != nullptr) return replica;
   Replica* whole = whole_of(group);
   if (whole == nullptr || whole->is_complete() || !whole->has_vote_below(group.end)) return nullptr;
+  if (copies_coming() >= options_.learners_max) return nullptr;  // whoever asks will ask again
   add(vote_below(now, *whole, group.end));
   return named(group);
 }

@@ -135,10 +135,10 @@ BOOST_AUTO_TEST_CASE(who_must_fit_has_room_and_has_not_just_refused) {
   must_fit = true;
   has_room(c1, 999);
   bytes = 1000;
-  BOOST_TEST((newcomers(members, members, {c1}) == Peers{}));
+  BOOST_TEST(newcomers(members, members, {c1}).empty());
   BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
   membership.on_move_ended(now, d1, false);
-  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{}));
+  BOOST_TEST(newcomers(members, members, {c1, d1}).empty());
   now.monotonic = now.monotonic + 2s;
   BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
 }
