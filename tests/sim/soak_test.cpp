@@ -35,9 +35,9 @@ struct Planted {
 constexpr Planted planted[] = {
     {PlantedBug::ack_before_majority, 1},
     {PlantedBug::lease_not_checked, 1},
-    {PlantedBug::promise_of_another_term, 5},
+    {PlantedBug::promise_of_another_term, 7},
     {PlantedBug::promise_not_kept, 2},
-    {PlantedBug::votes_twice, 34},
+    {PlantedBug::votes_twice, 38},
     {PlantedBug::log_not_compared, 1},
     {PlantedBug::joint_not_awaited, 8},
     {PlantedBug::joint_by_one_majority, 6},
@@ -47,7 +47,7 @@ constexpr Planted planted[] = {
     {PlantedBug::follower_expires, 1},
     {PlantedBug::answered_before_applied, 1},
     {PlantedBug::clock_read_early, 71},
-    {PlantedBug::primary_drops_results, 49},
+    {PlantedBug::primary_drops_results, 100},
     {PlantedBug::scan_skips_upper_half, 1},
 };
 
