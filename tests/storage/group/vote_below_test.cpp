@@ -96,6 +96,26 @@ BOOST_AUTO_TEST_CASE(and_in_all_parts_of_what_was_split_more_than_once) {
   }
 }
 
+// The third has left the part in between, which nobody offers it therefore.
+BOOST_AUTO_TEST_CASE(and_in_a_part_below_one_that_it_is_no_member_of_any_more) {
+  CutOff hosts;
+  hosts.split(whole_ring().end, three_quarters);
+  hosts.give_upper_half_to_fourth();
+  hosts.turn(1, [&](GroupOutbox& out) {
+    const Members others{peer(1), peer(2), peer(4)};
+    BOOST_REQUIRE(
+        hosts.hosts.at(1)->change(hosts.now(), three_quarters, others, std::nullopt, out));
+  });
+  hosts.run_for(2s);
+  const std::uint64_t admitted = hosts.admitted(half);
+  hosts.hosts.erase(2);
+  hosts.run_for(2s);
+  hosts.cut.clear();
+  hosts.run_for(4s);
+  BOOST_TEST(hosts.is_served(half));
+  BOOST_TEST(hosts.admitted(half) == admitted, "it was admitted anew");
+}
+
 BOOST_AUTO_TEST_CASE(who_is_offered_the_lower_half_first_votes_in_both) {
   CutOff hosts;
   hosts.offer_to_third(half);
