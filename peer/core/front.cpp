@@ -415,7 +415,9 @@ void Front::on_each(Now now, ArcMoved&& news, Outbox& out) {
   log(out, LogLevel::debug, "event=arc_moved arc=" + to_string(news.view));
   member_.on_moved(now, news.view, out);
   directory_.erase(news.view.arc.end);
-  handed_on_.insert_or_assign(news.view.arc.end, HandedOn{news.view, now.monotonic});
+  if (ring_->replicas > 1) {
+    handed_on_.insert_or_assign(news.view.arc.end, HandedOn{news.view, now.monotonic});
+  }
   arcs_changed_ = true;
 }
 

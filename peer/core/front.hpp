@@ -148,8 +148,8 @@ class Front {
   Time next_dial_ = Time::never();
   Time fresh_until_ = Time::never();
   Time next_placement_ = Time::never();  // where arcs have several copies
-  // Arcs whose lead has just gone, by their ends, until it is told who leads them now, for
-  // handed_on_lasts at most.
+  // Arcs of several copies whose lead has just gone, by their ends, until it is told who leads them
+  // now, for handed_on_lasts at most.
   struct HandedOn {
     View view;
     Time at;
