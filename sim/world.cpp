@@ -406,6 +406,8 @@ void World::perform(ProcessId id, Outbox& out) {
 }
 
 void World::perform(SendReply& effect) {
+  const auto is_sound = [](const auto& message) { return is_well_formed(message); };
+  HOPRING_CHECK(std::visit(is_sound, effect.reply));  // as encode() does
   Link* const link = find(effect.to.connection);
   if (link == nullptr) return;
   trace_.add(effect.reply.index());

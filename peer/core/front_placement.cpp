@@ -189,6 +189,7 @@ void Front::hint_at_members(Position position, Redirect& redirect) const {
     const View& view = each.second.view;
     if (!contains(view.arc, position)) continue;
     for (const PeerRef& member : view.members) {
+      if (redirect.hints.size() == closer_sent_max) return;
       const bool may_lead = member != options_.self && member_.health().is_routable(member);
       if (may_lead) redirect.hints.push_back({view.arc, member});
     }
