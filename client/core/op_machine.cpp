@@ -249,7 +249,8 @@ void OpMachine::audit() const {
     HOPRING_CHECK(request.bundle != nullptr || request.open > 0);
     if (request.bundle) {
       HOPRING_CHECK(bundles_.at(request.bundle->timer) == id && request.open == 0);
-      bundled += request.bundle->operations.size();
+      HOPRING_CHECK(request.bundle->open > 0);
+      bundled += request.bundle->open;
     }
     HOPRING_CHECK(links_.at(request.to).connected);
     in_flight -= request.open;

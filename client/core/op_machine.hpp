@@ -87,8 +87,7 @@ class OpMachine {
   void start(Now now, Token token, Operation operation, Time deadline);
 
   // The same, but it may wait for end_turn(), or for the next other input, and then travels with
-  // others that go to the same peer. For reads: the reply comes when all of them have their
-  // results, and a write may have to wait for others.
+  // others that go to the same peer. Each ends when its own result comes.
   void start_in_turn(Now now, Token token, Operation operation, Time deadline);
   void end_turn(Now now) { flush(now); }
 
@@ -193,13 +192,16 @@ class OpMachine {
     std::vector<Target> targets = {};
     std::vector<Operation> operations = {};
     std::vector<std::optional<Stamp>> stamps = {};
+    std::vector<std::uint64_t> known = {};
     std::size_t bytes = 0;
+    std::vector<bool> ended = {};  // once it is sent: for each operation
+    std::size_t open = 0;          // those that have not
   };
 
   struct Request {
     PeerRef to;
     bool batch = false;
-    std::vector<PartId> parts;            // as in the message; some may have ended
+    std::vector<PartId> parts;            // as in the message; 0, or unknown: it has ended
     std::size_t open = 0;                 // those that have not
     std::unique_ptr<Bundle> bundle = {};  // instead of parts
   };
@@ -239,6 +241,7 @@ class OpMachine {
   void unbundle(Request& request, RequestId id);
   void unbundle_all(const PeerRef* of);
   void on_bundle(Request& request, RequestId id, BatchReply& reply);
+  void end_in_bundle(Bundle& bundle, std::size_t i, OpResult&& result);
 
   // op_machine_routing.cpp: where it goes
   void walk(Now now, PartId id);
@@ -267,6 +270,7 @@ class OpMachine {
   void fail_waiting(Now now, const std::vector<PartId>& waiting, OpError error);
   void fail_requests(Now now, const PeerRef& peer);
   bool has_shape(const Request& request, const ClientReplyMessage& reply) const;
+  void on_some(Now now, RequestId id, BatchReply&& reply);
   void on_answer(Now now, const Request& request, OpReply&& reply);
   void on_answer(Now now, const Request& request, BatchReply&& reply);
   void on_answer(Now now, const Request& request, ScanReply&& reply);

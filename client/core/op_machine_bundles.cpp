@@ -35,6 +35,7 @@ bool OpMachine::join_bundle(Now now, const Target& target, Operation& operation)
     bundle.stamps.resize(bundle.operations.size() + 1);
     bundle.stamps.back() = fresh_stamp(position, {});
   }
+  bundle.known.push_back(cache_.view_mark_at(position));
   bundle.targets.push_back(target);
   bundle.operations.push_back(std::move(operation));
   bundle.bytes += bytes;
@@ -52,12 +53,15 @@ void OpMachine::send_bundle(Now now, const PeerRef& to, Bundle&& bundle) {
   const RequestId id{next_request_++};
   bundle.timer = next_part_++;
   if (!bundle.stamps.empty()) bundle.stamps.resize(bundle.operations.size());
+  bundle.open = bundle.operations.size();
+  bundle.ended.resize(bundle.open);
   Link& link = links_.at(to);
   if (!link.silent_since) link.silent_since = now.monotonic;
   timers_.emplace(bundle.deadline, bundle.timer);
   bundles_.emplace(bundle.timer, id);
   figures_.requests += 1;
-  out_.emplace_back(SendRequest{to, id, BatchRequest{bundle.operations, bundle.stamps}});
+  out_.emplace_back(
+      SendRequest{to, id, BatchRequest{bundle.operations, bundle.stamps, std::move(bundle.known)}});
   requests_.emplace(id, Request{to, true, {}, 0, std::make_unique<Bundle>(std::move(bundle))});
 }
 
@@ -95,9 +99,11 @@ OpMachine::PartId OpMachine::unbundle_one(const Request& request, RequestId id, 
 }
 
 void OpMachine::unbundle(Request& request, RequestId id) {
-  const std::size_t count = request.bundle->operations.size();
-  for (std::size_t i = 0; i < count; ++i) request.parts.push_back(unbundle_one(request, id, i));
-  request.open = count;
+  const Bundle& bundle = *request.bundle;
+  for (std::size_t i = 0; i < bundle.operations.size(); ++i) {
+    request.parts.push_back(bundle.ended[i] ? PartId{0} : unbundle_one(request, id, i));
+  }
+  request.open = bundle.open;
   timers_.erase({request.bundle->deadline, request.bundle->timer});
   bundles_.erase(request.bundle->timer);
   request.bundle.reset();
@@ -108,6 +114,19 @@ void OpMachine::unbundle_all(const PeerRef* of) {
   for (auto& [id, request] : requests_) {
     if (request.bundle && (of == nullptr || request.to == *of)) unbundle(request, id);
   }
+}
+
+void OpMachine::end_in_bundle(Bundle& bundle, std::size_t i, OpResult&& result) {
+  const auto& [token, batch_index, _] = bundle.targets[i];
+  if (batch_index) {
+    finish_in_batch(token, *batch_index, std::move(result));
+  } else {
+    out_.emplace_back(Finish{token, std::move(result)});
+  }
+  bundle.ended[i] = true;
+  bundle.open -= 1;
+  bundled_ -= 1;
+  figures_.by_hops[0] += 1;
 }
 
 // Results end what they belong to; the others, and their answers, are left as those of a request of
@@ -122,16 +141,8 @@ void OpMachine::on_bundle(Request& request, RequestId id, BatchReply& reply) {
       others.push_back(std::move(reply.answers[i]));
       continue;
     }
-    const auto& [token, batch_index, _] = bundle.targets[i];
-    if (batch_index) {
-      finish_in_batch(token, *batch_index, std::move(*result));
-    } else {
-      out_.emplace_back(Finish{token, std::move(*result)});
-    }
+    end_in_bundle(bundle, i, std::move(*result));
   }
-  const std::size_t done = reply.answers.size() - others.size();
-  figures_.by_hops[0] += done;
-  bundled_ -= done;
   timers_.erase({bundle.deadline, bundle.timer});
   bundles_.erase(bundle.timer);
   request.open = request.parts.size();

@@ -133,20 +133,23 @@ void OpMachine::on_reply(Now now, const PeerRef& from, RequestId id, ClientReply
   link->second.silent_since.reset();
   const auto found = requests_.find(id);
   if (found == requests_.end() || found->second.to != from) return;
-  if (has_shape(found->second, reply)) {
+  auto* const batch = std::get_if<BatchReply>(&reply);
+  if (!has_shape(found->second, reply)) {
+    out_.emplace_back(Disconnect{from});
+    drop_link(now, from, LinkDown::lost);
+  } else if (batch != nullptr && !batch->places.empty()) {
+    on_some(now, id, std::move(*batch));
+  } else {
     Request request = std::move(found->second);
     requests_.erase(found);
     if (request.bundle) {
-      if (auto* batch = std::get_if<BatchReply>(&reply)) {
+      if (batch != nullptr) {
         on_bundle(request, id, *batch);
       } else {
         unbundle(request, id);
       }
     }
     std::visit([&](auto& each) { on_answer(now, request, std::move(each)); }, reply);
-  } else {
-    out_.emplace_back(Disconnect{from});
-    drop_link(now, from, LinkDown::lost);
   }
   flush(now);
 }
@@ -156,7 +159,12 @@ bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& repl
   if (const auto* batch = std::get_if<BatchReply>(&reply)) {
     const std::size_t asked =
         request.bundle ? request.bundle->operations.size() : request.parts.size();
-    return request.batch && batch->answers.size() == asked;
+    if (!request.batch || batch->answers.size() > asked) return false;
+    if (batch->places.empty()) {
+      return batch->answers.size() == asked && (!request.bundle || request.bundle->open == asked);
+    }
+    return std::all_of(batch->places.begin(), batch->places.end(),
+                       [&](std::uint16_t place) { return place < asked; });
   }
   if (request.batch) return false;
   const Part& part = parts_.at(request.parts.front());
@@ -165,6 +173,41 @@ bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& repl
   const auto* report = std::get_if<Report>(&part.what);
   return report != nullptr &&
          report->repair.has_value() == std::holds_alternative<RepairReply>(reply);
+}
+
+// Answers to some of a batch. What needs more than its result makes parts of all that are open.
+void OpMachine::on_some(Now now, RequestId id, BatchReply&& reply) {
+  Request& request = requests_.at(id);
+  const auto is_result = [](const OpAnswer& answer) {
+    const auto* const result = std::get_if<OpResult>(&answer);
+    return result != nullptr && !result->error;
+  };
+  const bool are_results = std::all_of(reply.answers.begin(), reply.answers.end(), is_result);
+  if (request.bundle && !are_results) unbundle(request, id);
+  Request some{request.to, true, {}, 0};
+  if (request.bundle) {
+    Bundle& bundle = *request.bundle;
+    for (std::size_t i = 0; i < reply.places.size(); ++i) {
+      if (bundle.ended[reply.places[i]]) continue;  // nobody of ours says it twice
+      end_in_bundle(bundle, reply.places[i], std::get<OpResult>(std::move(reply.answers[i])));
+    }
+    reply.answers.clear();
+    if (bundle.open == 0) {
+      timers_.erase({bundle.deadline, bundle.timer});
+      bundles_.erase(bundle.timer);
+      requests_.erase(id);
+    }
+  } else {
+    for (const std::uint16_t place : reply.places) {
+      some.parts.push_back(std::exchange(request.parts[place], 0));
+      const auto part = parts_.find(some.parts.back());
+      if (part == parts_.end()) continue;
+      part->second.state = State::walking;  // it is in flight no more
+      request.open -= 1;
+    }
+    if (request.open == 0) requests_.erase(id);
+  }
+  on_answer(now, some, std::move(reply));
 }
 
 void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {

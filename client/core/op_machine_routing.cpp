@@ -161,7 +161,7 @@ void OpMachine::send_alone(Now now, const Ready& ready) {
   Part& part = parts_.at(ready.part);
   ClientRequestMessage message = ReportRequest{};
   if (const auto* operation = std::get_if<Operation>(&part.what)) {
-    message = OpRequest{*operation, stamp(part)};
+    message = OpRequest{*operation, stamp(part), cache_.view_mark_at(part.position)};
   }
   if (const auto* scan = std::get_if<Scan>(&part.what)) message = ScanRequest{*scan};
   const auto* report = std::get_if<Report>(&part.what);
@@ -185,6 +185,7 @@ void OpMachine::send_batches(Now now, std::vector<Ready>&& ready) {
       if (bytes > limits_.batch_bytes_max && !parts.empty()) break;
       message.operations.push_back(operation);
       message.stamps.push_back(stamp(part));
+      message.known.push_back(cache_.view_mark_at(part.position));
       parts.push_back(first->part);
     }
     const bool has_stamps = std::any_of(message.stamps.begin(), message.stamps.end(),

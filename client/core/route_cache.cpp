@@ -23,6 +23,11 @@ const View* RouteCache::find(Position position) const {
   return entry == views_.end() ? nullptr : &entry->second.view;
 }
 
+std::uint64_t RouteCache::view_mark_at(Position position) const {
+  const View* const view = find(position);
+  return view == nullptr ? 0 : mark_of(*view);
+}
+
 const View* RouteCache::preceding(Position position) const {
   if (views_.empty()) return nullptr;
   auto entry = views_.lower_bound(position);

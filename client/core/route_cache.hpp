@@ -29,6 +29,9 @@ class RouteCache {
   // The view whose arc holds `position`; nullptr if none is known. Valid until the next change.
   const View* find(Position position) const;
 
+  // The mark of the view whose arc holds `position`; 0 if none is known.
+  std::uint64_t view_mark_at(Position position) const;
+
   // The known view whose arc's end precedes `position` most closely: its primary has the nearest
   // fingers. nullptr only if the cache is empty.
   const View* preceding(Position position) const;

@@ -38,6 +38,35 @@ void add_mark(std::vector<ArcMark>& marks, const ArcMark& mark) {
   }
 }
 
+std::size_t answers_of(const ClientReplyMessage& reply) {
+  const auto* const batch = std::get_if<BatchReply>(&reply);
+  return batch == nullptr ? 1 : batch->answers.size();
+}
+std::size_t operations_of(const ClientRequestMessage& request) {
+  const auto* const batch = std::get_if<BatchRequest>(&request);
+  return batch == nullptr ? 1 : batch->operations.size();
+}
+
+// Of a batch what is not pending, and of that, where the holes are now. Both lists rise.
+void keep_answered(BatchReply& batch, std::vector<std::pair<std::uint32_t, Position>>& holes,
+                   const std::vector<std::pair<std::uint64_t, std::uint32_t>>& pending) {
+  std::vector<OpAnswer> answers;
+  auto waits = pending.begin();
+  auto hole = holes.begin();
+  for (std::uint32_t i = 0; i < batch.answers.size(); ++i) {
+    const bool is_pending = waits != pending.end() && waits->second == i;
+    if (is_pending) ++waits;
+    if (is_pending) continue;
+    if (hole != holes.end() && hole->first == i) {
+      hole->first = static_cast<std::uint32_t>(answers.size());
+      ++hole;
+    }
+    batch.places.push_back(static_cast<std::uint16_t>(i));
+    answers.push_back(std::move(batch.answers[i]));
+  }
+  batch.answers = std::move(answers);
+}
+
 }  // namespace
 
 // Requests.
@@ -47,7 +76,7 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
                                                    DeskOutbox& out) {
   if (std::holds_alternative<ReportRequest>(request)) {
     const std::uint64_t gather = open_gather(asker);
-    out.notes.push_back(ReportWanted{index_, open_part(gather, {})});
+    out.notes.push_back(ReportWanted{index_, open_part(gather)});
     return std::nullopt;
   }
   if (shards_ > 1 && shard_.ring() != nullptr) {
@@ -57,20 +86,15 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
       return std::nullopt;
     }
     if (!to.empty() && to.front() != index_) {
-      send(to.front(), open_part(open_gather(asker), {}), std::move(request), asker.is_alone, out);
+      const std::uint64_t part = open_part(open_gather(asker), {}, operations_of(request));
+      send(to.front(), part, std::move(request), asker.is_alone, out);
       return std::nullopt;
     }
   }
   Performance performance{{}};
   ClientReplyMessage reply = perform(now, request, performance, out);
   if (performance.holes.empty() && performance.pending.empty()) return reply;
-  Await whole{asker, std::move(reply), std::move(performance.holes), performance.bounds,
-              performance.bytes};
-  if (performance.pending.empty()) {
-    finish(std::move(whole), out);
-  } else {
-    await(std::move(whole), performance);
-  }
+  tell(asker, std::move(reply), std::move(performance), out);
   return std::nullopt;
 }
 
@@ -92,32 +116,33 @@ Shard::Executed Desk::try_execute(Now now, const Ticket& asker, const Operation&
 // One errand for each shard that has a part in it, this one included.
 void Desk::cut(const Ticket& asker, BatchRequest&& request, const std::vector<std::uint32_t>& to,
                DeskOutbox& out) {
-  BatchReply reply;
-  reply.answers.resize(request.operations.size());
-  const std::uint64_t gather = open_gather(asker, std::move(reply));
+  const std::uint64_t gather = open_gather(asker);
   std::vector<BatchRequest> requests(shards_);
-  std::vector<std::vector<std::uint32_t>> slots(shards_);
-  for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
+  std::vector<std::vector<std::uint16_t>> places(shards_);
+  for (std::size_t i = 0; i < request.operations.size(); ++i) {
     gathers_.at(gather).is_read.push_back(!is_write(request.operations[i]));
     requests[to[i]].operations.push_back(std::move(request.operations[i]));
     if (!request.stamps.empty()) requests[to[i]].stamps.push_back(request.stamps[i]);
-    slots[to[i]].push_back(i);
+    if (!request.known.empty()) requests[to[i]].known.push_back(request.known[i]);
+    places[to[i]].push_back(static_cast<std::uint16_t>(i));
   }
   for (std::uint32_t desk = 0; desk < shards_; ++desk) {
-    if (slots[desk].empty()) continue;
-    send(desk, open_part(gather, std::move(slots[desk])), std::move(requests[desk]), asker.is_alone,
-         out);
+    if (places[desk].empty()) continue;
+    const std::size_t count = places[desk].size();
+    const std::uint64_t part = open_part(gather, std::move(places[desk]), count);
+    send(desk, part, std::move(requests[desk]), asker.is_alone, out);
   }
 }
 
-std::uint64_t Desk::open_gather(const Ticket& asker, ClientReplyMessage&& reply) {
-  gathers_.emplace(++last_number_, Gather{asker, std::move(reply)});
+std::uint64_t Desk::open_gather(const Ticket& asker) {
+  gathers_.emplace(++last_number_, Gather{asker});
   return last_number_;
 }
 
-std::uint64_t Desk::open_part(std::uint64_t gather, std::vector<std::uint32_t>&& slots) {
+std::uint64_t Desk::open_part(std::uint64_t gather, std::vector<std::uint16_t>&& places,
+                              std::size_t open) {
   gathers_.at(gather).missing += 1;
-  parts_.emplace(++last_number_, Part{gather, std::move(slots)});
+  parts_.emplace(++last_number_, Part{gather, std::move(places), open});
   return last_number_;
 }
 
@@ -154,10 +179,29 @@ void Desk::send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& r
 void Desk::on(Now now, Errand&& errand, DeskOutbox& out) {
   Performance performance{errand.is_alone ? Bounds{} : beside_others};
   ClientReplyMessage reply = perform(now, errand.request, performance, out);
-  Await whole{std::pair(errand.from, errand.number), std::move(reply), std::move(performance.holes),
-              performance.bounds, performance.bytes};
-  if (performance.pending.empty()) return finish(std::move(whole), out);
-  await(std::move(whole), performance);
+  tell(std::pair(errand.from, errand.number), std::move(reply), std::move(performance), out);
+}
+
+// What is known of the reply, now; what is pending, later. A single operation is one or the other.
+void Desk::tell(Asker asker, ClientReplyMessage&& reply, Performance&& performance,
+                DeskOutbox& out) {
+  const Ticket* const ticket = std::get_if<Ticket>(&asker);
+  if (ticket != nullptr && !performance.holes.empty()) {
+    asker = std::pair(index_, open_part(open_gather(*ticket), {}, answers_of(reply)));
+  }
+  Await whole{asker, std::move(reply), std::move(performance.holes), performance.bounds,
+              performance.bytes};
+  if (performance.pending.empty()) return finish(std::move(whole), true, out);
+  auto* const batch = std::get_if<BatchReply>(&whole.reply);
+  if (batch == nullptr) return await(std::move(whole), performance);
+  Await rest{asker, BatchReply{}, {}, performance.bounds, performance.bytes};
+  keep_answered(*batch, whole.holes, performance.pending);
+  if (batch->answers.empty()) {
+    rest.reply = std::move(*batch);  // it may tell of views
+  } else {
+    finish(std::move(whole), false, out);
+  }
+  await(std::move(rest), performance);
 }
 
 // Operations that wait for a majority.
@@ -181,6 +225,18 @@ void Desk::take_answers(DeskOutbox& out) {
     }
   }
   out.news.erase(kept, out.news.end());
+  for (const std::uint64_t number : answered_) {
+    const auto found = awaits_.find(number);
+    Await& whole = found->second;
+    if (whole.missing == 0) {
+      Await last = std::move(whole);
+      awaits_.erase(found);
+      finish(std::move(last), true, out);
+    } else {
+      finish({whole.asker, std::exchange(whole.reply, BatchReply{}), {}, {}}, false, out);
+    }
+  }
+  answered_.clear();
 }
 
 void Desk::on_answer(Answered&& answered, DeskOutbox& out) {
@@ -200,32 +256,31 @@ void Desk::on_answer(Answered&& answered, DeskOutbox& out) {
     if (answered.result.error) whole.reply = ErrorReply{*answered.result.error};
   } else {
     auto& batch = std::get<BatchReply>(whole.reply);
-    batch.answers[slot->second.index] = std::move(answered.result);
+    if (batch.answers.empty()) answered_.push_back(slot->second.await);
+    batch.places.push_back(static_cast<std::uint16_t>(slot->second.index));
+    batch.answers.push_back(std::move(answered.result));
     if (answered.mark) add_mark(batch.marks, *answered.mark);
   }
+  const bool is_batch = std::holds_alternative<BatchReply>(whole.reply);
   slots_.erase(slot);
-  if (--whole.missing > 0) return;
+  if (--whole.missing > 0 || is_batch) return;
   Await done = std::move(whole);
   awaits_.erase(found);
-  finish(std::move(done), out);
+  finish(std::move(done), true, out);
 }
 
-// Where nobody here serves, the front has the last word.
-void Desk::finish(Await&& await, DeskOutbox& out) {
-  std::uint32_t desk = index_;
-  std::uint64_t number = 0;
-  if (const auto* errand = std::get_if<1>(&await.asker)) {
-    std::tie(desk, number) = *errand;
-  } else if (await.holes.empty()) {
-    out.replies.push_back(SendReply{std::get<Ticket>(await.asker), std::move(await.reply)});
+// Where nobody here serves, the front has the last word. `is_last`: nothing of it is pending.
+void Desk::finish(Await&& await, bool is_last, DeskOutbox& out) {
+  if (const auto* ticket = std::get_if<Ticket>(&await.asker)) {
+    out.replies.push_back(SendReply{*ticket, std::move(await.reply), is_last});
     return;
-  } else {
-    number = open_part(open_gather(std::get<Ticket>(await.asker)), {});
   }
+  const auto& [desk, number] = std::get<1>(await.asker);
+  ErrandDone done{number, std::move(await.reply)};
   if (await.holes.empty()) {
-    out.errands.push_back(ToDesk{desk, ErrandDone{number, std::move(await.reply)}});
+    out.errands.push_back(ToDesk{desk, std::move(done)});
   } else {
-    out.notes.push_back(Unserved{desk, {number, std::move(await.reply)}, std::move(await.holes)});
+    out.notes.push_back(Unserved{desk, std::move(done), std::move(await.holes)});
   }
 }
 
@@ -234,32 +289,34 @@ void Desk::on(Now, ErrandDone&& done, DeskOutbox& out) {
   HOPRING_CHECK(part != parts_.end());
   const auto found = gathers_.find(part->second.gather);
   Gather& gather = found->second;
-  if (part->second.slots.empty()) {
-    gather.reply = std::move(done.reply);
-  } else {
-    put_in(gather, part->second, std::get<BatchReply>(std::move(done.reply)));
+  const bool was_cut = !part->second.places.empty();
+  if (was_cut) put_in_place(gather, part->second, std::get<BatchReply>(done.reply));
+  part->second.open -= answers_of(done.reply);
+  if (part->second.open == 0) {
+    parts_.erase(part);
+    gather.missing -= 1;
   }
-  parts_.erase(part);
-  if (--gather.missing > 0) return;
-  out.replies.push_back(SendReply{gather.asker, std::move(gather.reply)});
-  gathers_.erase(found);
+  const bool is_last = gather.missing == 0;
+  out.replies.push_back(SendReply{gather.asker, std::move(done.reply), is_last});
+  if (is_last) gathers_.erase(found);
 }
 
 // Each part keeps to the bound; together they may exceed it. What was only read can be read again.
-void Desk::put_in(Gather& gather, const Part& part, BatchReply&& given) {
-  auto& whole = std::get<BatchReply>(gather.reply);
+void Desk::put_in_place(Gather& gather, const Part& part, BatchReply& given) {
+  if (given.places.empty()) {
+    given.places = part.places;
+  } else {
+    for (std::uint16_t& place : given.places) place = part.places[place];
+  }
   for (std::size_t i = 0; i < given.answers.size(); ++i) {
-    const std::uint32_t slot = part.slots[i];
     const std::size_t bytes = value_bytes(given.answers[i]);
-    if (bytes > 0 && gather.is_read[slot] && gather.bytes > batch_reply_bytes_max) {
-      whole.answers[slot] = error_result(OpError::overloaded);
+    const bool was_read = gather.is_read[given.places[i]];
+    if (bytes > 0 && was_read && gather.bytes > batch_reply_bytes_max) {
+      given.answers[i] = error_result(OpError::overloaded);
     } else {
-      whole.answers[slot] = std::move(given.answers[i]);
       gather.bytes += bytes;
     }
   }
-  for (const View& view : given.views) add_view(whole.views, view);
-  for (const ArcMark& mark : given.marks) add_mark(whole.marks, mark);
 }
 
 // What this shard serves.
@@ -312,7 +369,7 @@ ClientReplyMessage Desk::perform_each(Now now, const OpRequest& request, Perform
     const bool is_long = value_bytes(reply.answer) > performance.bounds.value;
     if (is_long) reply.answer = error_result(OpError::overloaded);
   }
-  if (in.view != nullptr) reply.view = *in.view;
+  if (in.view != nullptr && mark_of(*in.view) != request.known) reply.view = *in.view;
   reply.mark = in.mark;
   return reply;
 }
@@ -329,6 +386,9 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
                                       Performance& performance, DeskOutbox& out) {
   BatchReply reply;
   reply.answers.reserve(request.operations.size());
+  if (shard_.ring() != nullptr && shard_.ring()->replicas > 1) {
+    performance.pending.reserve(request.operations.size());
+  }
   std::size_t& bytes = performance.bytes;
   for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
     if (i % keys_expected_max == 0) expect(std::span(request.operations).subspan(i));
@@ -341,7 +401,9 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
     const std::optional<Stamp> stamp = request.stamps.empty() ? std::nullopt : request.stamps[i];
     const Asked asked{request.operations[i], stamp, i, &in};
     const Shard::Executed executed = execute(now, asked, sink, performance, out);
-    if (in.view != nullptr) add_view(reply.views, *in.view);
+    const bool is_known =
+        in.view == nullptr || (!request.known.empty() && mark_of(*in.view) == request.known[i]);
+    if (!is_known) add_view(reply.views, *in.view);
     if (in.mark) add_mark(reply.marks, *in.mark);
     OpAnswer& answer = reply.answers.emplace_back(std::move(sink.result));
     if (executed != Shard::Executed::answered) continue;

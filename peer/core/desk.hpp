@@ -2,8 +2,10 @@
 
 // Where the clients' requests of one shard's thread come in. What the shard serves is executed at
 // once; the rest becomes errands to the desks of the shards that serve it, and a batch that several
-// serve is cut, and its answers are put together again. Where nobody here serves, the front says
-// where to go.
+// serve is cut. Where nobody here serves, the front says where to go.
+//
+// The operations of a batch do not wait for each other's answers: what a turn has answered of it is
+// one reply.
 //
 // The operations of one batch on one key are executed in their order; those on different keys may
 // be executed by different threads, at different times.
@@ -59,7 +61,7 @@ class Desk {
   Desk(Shard& shard, std::uint32_t index, std::uint32_t shards)
       : shard_(shard), index_(index), shards_(shards) {}
 
-  // The reply, or nullopt: it comes as SendReply{asker}.
+  // The reply, or nullopt: it comes as SendReply{asker}, or as several.
   std::optional<ClientReplyMessage> on_request(Now now, const Ticket& asker,
                                                ClientRequestMessage&& request, DeskOutbox& out);
 
@@ -85,8 +87,7 @@ class Desk {
   // A request whose answer is not complete.
   struct Gather {
     Ticket asker;
-    ClientReplyMessage reply;
-    std::vector<bool> is_read = {};  // of a batch: for each operation
+    std::vector<bool> is_read = {};  // of a batch that was cut: for each operation
     std::size_t missing = 0;         // parts
     std::size_t bytes = 0;           // of values, of a batch
   };
@@ -99,13 +100,15 @@ class Desk {
 
   struct Part {
     std::uint64_t gather = 0;
-    std::vector<std::uint32_t> slots;  // of the batch's answers; empty: it is the whole reply
+    std::vector<std::uint16_t> places;  // in the batch that was cut; empty: it was not
+    std::size_t open = 1;               // operations that have no answer yet
   };
+  using Asker = std::variant<Ticket, std::pair<std::uint32_t, std::uint64_t>>;  // or desk, errand
 
   // A request of which some operations are pending in this shard.
   struct Await {
-    std::variant<Ticket, std::pair<std::uint32_t, std::uint64_t>> asker;  // or desk, errand
-    ClientReplyMessage reply;
+    Asker asker;
+    ClientReplyMessage reply;  // of a batch: what this turn has answered
     Holes holes;
     Bounds bounds;
     std::size_t bytes = 0;  // of values, of a batch
@@ -113,7 +116,7 @@ class Desk {
   };
   struct Slot {
     std::uint64_t await = 0;
-    std::uint32_t index = 0;  // among the reply's answers
+    std::uint32_t index = 0;  // among the batch's operations
   };
   // What is being performed.
   struct Performance {
@@ -123,15 +126,18 @@ class Desk {
     std::size_t bytes = 0;                                              // of values, of a batch
   };
 
+  void tell(Asker asker, ClientReplyMessage&& reply, Performance&& performance, DeskOutbox& out);
   void await(Await&& waiting, const Performance& performance);
   void on_answer(Answered&& answered, DeskOutbox& out);
-  void finish(Await&& await, DeskOutbox& out);
-  std::uint64_t open_gather(const Ticket& asker, ClientReplyMessage&& reply = ErrorReply{});
-  std::uint64_t open_part(std::uint64_t gather, std::vector<std::uint32_t>&& slots);
+  void finish(Await&& await, bool is_last, DeskOutbox& out);
+  std::uint64_t open_gather(const Ticket& asker);
+  // `open`: of operations. REQUIRES: not 0.
+  std::uint64_t open_part(std::uint64_t gather, std::vector<std::uint16_t>&& places = {},
+                          std::size_t open = 1);
   std::vector<std::uint32_t> shards_of(const ClientRequestMessage& request) const;
   void send(std::uint32_t to, std::uint64_t number, ClientRequestMessage&& request, bool is_alone,
             DeskOutbox& out);
-  void put_in(Gather& gather, const Part& part, BatchReply&& given);
+  void put_in_place(Gather& gather, const Part& part, BatchReply& given);
   void cut(const Ticket& asker, BatchRequest&& request, const std::vector<std::uint32_t>& to,
            DeskOutbox& out);
   void tell_of_write(Now now, DeskOutbox& out);
@@ -174,6 +180,7 @@ class Desk {
   // Each write of an arc with several copies passes here: no allocation for each.
   boost::unordered_flat_map<std::uint64_t, Await> awaits_;
   boost::unordered_flat_map<std::uint64_t, Slot> slots_;  // by waiter
+  std::vector<std::uint64_t> answered_;  // awaits of batches of which this turn has answered some
 };
 
 }  // namespace hopring

@@ -53,6 +53,7 @@ struct Ticket {
 struct SendReply {
   Ticket to;
   ClientReplyMessage reply;
+  bool is_last = true;  // else more answers to the same batch come
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };

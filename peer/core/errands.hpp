@@ -20,7 +20,7 @@ struct Errand {
   ClientRequestMessage request;
   bool is_alone = true;  // else its values are bounded by those of Desk::beside_others
 };
-// And its end.
+// And its end; of a batch, the end of some of its operations.
 struct ErrandDone {
   std::uint64_t number = 0;
   ClientReplyMessage reply;

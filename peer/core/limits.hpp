@@ -37,11 +37,12 @@ struct Limits {
   std::size_t write_queue_bytes_max = std::size_t{72} << 20;  // to a peer; beyond: too slow, closed
   // Above this a client's next requests wait until it has read its replies.
   std::size_t client_replies_bytes_mark = std::size_t{1} << 20;
-  // What came over a connection and waits for another thread counts for its bytes and so many more,
-  // by what may be answered (see errand_value_bytes_max). Above the mark the connection is not
-  // read: 64 small requests of one client, 4 batches, or 2 scans.
+  // What came over a connection and waits, for another thread or for a majority, counts for its
+  // bytes and so many more, by what may be answered (see errand_value_bytes_max). Above the mark
+  // the connection is not read: 64 small reads of one client, 1,000 writes, 4 batches, or 2 scans.
   std::size_t waiting_bytes_each = std::size_t{16} << 10;
-  std::size_t waiting_bytes_of_batch = std::size_t{256} << 10;
+  std::size_t waiting_bytes_of_write = std::size_t{1} << 10;    // that is answered without a value
+  std::size_t waiting_bytes_of_batch = std::size_t{256} << 10;  // at most
   std::size_t waiting_bytes_of_scan = std::size_t{512} << 10;
   std::size_t waiting_bytes_mark = std::size_t{1} << 20;
   std::size_t dialling_messages_max = 256;  // more to one peer are dropped until it answers

@@ -21,11 +21,24 @@ using boost::system::error_code;
 
 namespace {
 
+std::size_t answer_bytes_of(const Operation& operation, const Limits& limits) {
+  const bool may_give_a_value =
+      std::holds_alternative<Get>(operation) || std::holds_alternative<CompareAndSet>(operation);
+  return may_give_a_value ? limits.waiting_bytes_each : limits.waiting_bytes_of_write;
+}
+
 // What it counts for, for the sake of its answer, while it waits.
 std::size_t answer_bytes_of(const WireMessage& message, const Limits& limits) {
   const auto* const request = std::get_if<ClientRequestMessage>(&message);
   if (request == nullptr) return limits.waiting_bytes_each;
-  if (std::holds_alternative<BatchRequest>(*request)) return limits.waiting_bytes_of_batch;
+  if (const auto* one = std::get_if<OpRequest>(request)) {
+    return answer_bytes_of(one->operation, limits);
+  }
+  if (const auto* batch = std::get_if<BatchRequest>(request)) {
+    std::size_t bytes = 0;
+    for (const Operation& each : batch->operations) bytes += answer_bytes_of(each, limits);
+    return std::min(bytes, limits.waiting_bytes_of_batch);
+  }
   if (std::holds_alternative<ScanRequest>(*request)) return limits.waiting_bytes_of_scan;
   return limits.waiting_bytes_each;
 }
@@ -54,7 +67,7 @@ class Visitors::Visitor final : public Connection::Owner {
 
   void reply(const SendReply& reply) {
     connection_->send(reply.reply, reply.to.request);
-    done(reply.to);
+    if (reply.is_last) done(reply.to);
   }
   void done(const Ticket& ticket);
   void on_ended(Now now, resp::RingKeyspace::Ended&& ended);

@@ -125,14 +125,8 @@ Token RingKeyspace::started(const Call& call, bool is_read) {
 }
 
 std::optional<OpResult> RingKeyspace::start(Now now, const Call& call, Operation&& operation) {
-  const bool reads = is_read(operation);
-  const Token token = started(call, reads);
-  const Time deadline = now.monotonic + operation_timeout;
-  if (reads) {
-    machine_.start_in_turn(now, token, std::move(operation), deadline);
-  } else {
-    machine_.start(now, token, std::move(operation), deadline);
-  }
+  const Token token = started(call, is_read(operation));
+  machine_.start_in_turn(now, token, std::move(operation), now.monotonic + operation_timeout);
   settle(now);
   if (started_.contains(token.value) || ended_.empty() || ended_.back().call != call) {
     return std::nullopt;

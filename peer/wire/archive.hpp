@@ -261,7 +261,7 @@ class BasicInArchive {
     value = byte == 1;
   }
 
-  void load(std::string& value) { value = take(load_varint()); }
+  void load(std::string& value) { value = std::string(take(load_varint())); }
   void load(std::monostate&) {}
 
   template <wire::Number T>
@@ -304,6 +304,10 @@ class BasicInArchive {
       values.resize(count);
       load_each(values);
     } else {
+      // No more than the bytes that are left would fill, so that (3) holds.
+      if constexpr (requires { values.reserve(count); }) {
+        values.reserve(std::min(count, 1 + left_.size() / sizeof(Element)));
+      }
       for (std::size_t i = 0; i < count && ok_; ++i) {
         Element element{};
         load(element);

@@ -159,9 +159,9 @@ bool is_well_formed(const HeartbeatAnswers& message) {
 }
 
 bool is_well_formed(const BatchRequest& message) {
-  const bool has_stamps = !message.stamps.empty();
-  return message.operations.size() <= batch_operations_max &&
-         (!has_stamps || message.stamps.size() == message.operations.size());
+  const std::size_t count = message.operations.size();
+  const auto fits = [&](std::size_t each) { return each == 0 || each == count; };
+  return count <= batch_operations_max && fits(message.stamps.size()) && fits(message.known.size());
 }
 
 bool is_well_formed(const ScanRequest& message) {
@@ -173,9 +173,11 @@ bool is_well_formed(const OpReply& message) {
 }
 
 bool is_well_formed(const BatchReply& message) {
+  const std::size_t places = message.places.size();
   return each_well_formed(message.answers, batch_operations_max) &&
          each_well_formed(message.views, batch_operations_max) &&
-         message.marks.size() <= batch_operations_max;
+         message.marks.size() <= batch_operations_max &&
+         (places == 0 || places == message.answers.size());
 }
 
 bool is_well_formed(const ScanReply& message) {

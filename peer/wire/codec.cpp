@@ -58,42 +58,4 @@ boost::system::result<WireMessage, WireError> decode(const Frame& frame) {
   return decoded;
 }
 
-// What OpReply, OpAnswer and OpResult put around the result, in the order of their serialize().
-template <class WriteResult>
-void OpReplyEncoder::write_frame(WriteResult write_result) {
-  constexpr std::uint16_t kind = kind_of<OpReply>;
-  const std::size_t frame = begin_frame(frame_version_of(kind), kind, request_id_, out_);
-  OutArchive archive(out_);
-  archive& static_cast<std::uint8_t>(wire::index_in<OpResult, OpAnswer>);
-  write_result(archive);
-  archive& view_& std::optional<ArcMark>();
-  end_frame(frame, out_);
-}
-
-void OpReplyEncoder::on_outcome(Outcome outcome) {
-  write_frame([&](OutArchive& archive) {
-    OpResult result;
-    result.outcome = outcome;
-    archive& result;
-  });
-}
-
-void OpReplyEncoder::on_error(OpError error) {
-  write_frame([&](OutArchive& archive) {
-    OpResult result;
-    result.error = error;
-    archive& result;
-  });
-}
-
-void OpReplyEncoder::on_value(Outcome outcome, ValueType type, std::string_view bytes,
-                              std::int64_t expiry_ms) {
-  write_frame([&](OutArchive& archive) {
-    const bool has_value = true;
-    archive& std::optional<OpError>() & outcome& has_value& type;
-    archive.save_bytes(bytes);
-    archive& expiry_ms;
-  });
-}
-
 }  // namespace hopring

@@ -4,9 +4,7 @@
 
 #include <boost/system/result.hpp>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/check.hpp"
 #include "peer/wire/archive.hpp"
@@ -44,30 +42,5 @@ void encode(const ClientReplyMessage& message, std::uint64_t request_id, std::st
 
 // The message in a frame that a FrameReader gave. Takes memory in proportion to the frame.
 boost::system::result<WireMessage, WireError> decode(const Frame& frame);
-
-// Encodes the result of one operation straight into a connection's buffer, so that a value is
-// copied once. The frame that it appends is the one that encode(OpReply{OpResult{..}, view}) would
-// append.
-//
-// `view`: told along where the connection has not been told yet. REQUIRES: `out` is touched by
-// nobody else until the result has come; `view`, if there is one, is well-formed.
-class OpReplyEncoder final : public ResultSink {
- public:
-  OpReplyEncoder(std::uint64_t request_id, const std::optional<View>& view, std::string& out)
-      : request_id_(request_id), view_(view), out_(out) {}
-
-  void on_outcome(Outcome outcome) override;
-  void on_value(Outcome outcome, ValueType type, std::string_view bytes,
-                std::int64_t expiry_ms) override;
-  void on_error(OpError error) override;
-
- private:
-  template <class WriteResult>
-  void write_frame(WriteResult write_result);
-
-  std::uint64_t request_id_;
-  const std::optional<View>& view_;
-  std::string& out_;
-};
 
 }  // namespace hopring

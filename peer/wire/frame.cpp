@@ -75,22 +75,30 @@ void end_frame(std::size_t begin, std::string& out) {
 
 std::span<char> FrameReader::prepare(std::size_t size) {
   if (begin_ == end_) begin_ = end_ = 0;
-  if (end_ == 0 && buffer_.size() > 4 * size) buffer_ = std::vector<char>();
-  if (buffer_.size() - end_ < size) make_room(size);
-  return {buffer_.data() + end_, size};
+  if (end_ == 0 && capacity_ > 4 * size) {
+    buffer_.reset();
+    capacity_ = 0;
+  }
+  if (capacity_ - end_ < size) make_room(size);
+  return {buffer_.get() + end_, size};
 }
 
 void FrameReader::make_room(std::size_t size) {
-  std::copy(buffer_.data() + begin_, buffer_.data() + end_, buffer_.data());
-  end_ -= begin_;
+  const std::size_t received = end_ - begin_;
+  if (capacity_ - received >= size) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, received);
+  } else {
+    capacity_ = std::max(received + size, 2 * received);
+    auto larger = std::make_unique_for_overwrite<char[]>(capacity_);
+    if (received > 0) std::memcpy(larger.get(), buffer_.get() + begin_, received);
+    buffer_ = std::move(larger);
+  }
   begin_ = 0;
-  if (buffer_.size() - end_ >= size) return;
-  buffer_.reserve(std::max(end_ + size, 2 * end_));
-  buffer_.resize(buffer_.capacity());
+  end_ = received;
 }
 
 void FrameReader::commit(std::size_t size) {
-  HOPRING_CHECK(size <= buffer_.size() - end_);
+  HOPRING_CHECK(size <= capacity_ - end_);
   end_ += size;
 }
 
@@ -102,7 +110,7 @@ void FrameReader::take(std::size_t size) {
 std::optional<Frame> FrameReader::next() {
   const std::size_t received = end_ - begin_;
   if (error_ || received < length_bytes) return std::nullopt;
-  const char* frame = buffer_.data() + begin_;
+  const char* frame = buffer_.get() + begin_;
   const std::size_t size = length_bytes + read<std::uint32_t>(frame);
   if (size > frame_bytes_max_) return fail(WireError::frame_too_long);
   if (size < frame_header_bytes) return fail(WireError::frame_too_short);

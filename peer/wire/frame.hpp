@@ -19,11 +19,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "storage/operation/value.hpp"
 
@@ -114,20 +114,21 @@ class FrameReader {
   std::optional<WireError> error() const { return error_; }
 
   // For who reads no frames: all that was received and not taken; until prepare().
-  std::string_view received() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  std::string_view received() const { return {buffer_.get() + begin_, end_ - begin_}; }
   // REQUIRES: no more than that.
   void take(std::size_t size);
 
   // Bytes that the buffer takes.
-  std::size_t memory() const { return buffer_.capacity(); }
+  std::size_t memory() const { return capacity_; }
 
  private:
   std::optional<Frame> fail(WireError error);
   void make_room(std::size_t size);
 
   std::size_t frame_bytes_max_;
-  std::vector<char> buffer_;
-  std::size_t begin_ = 0;  // begin_ <= end_ <= buffer_.size(); between them lies what was received
+  std::unique_ptr<char[]> buffer_;  // not cleared: it is read where it has been filled
+  std::size_t capacity_ = 0;
+  std::size_t begin_ = 0;  // begin_ <= end_ <= capacity_; between them lies what was received
   std::size_t end_ = 0;
   std::optional<WireError> error_;
 };

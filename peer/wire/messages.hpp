@@ -20,9 +20,9 @@
 namespace hopring {
 
 // 1: positions were by SipHash, so that the two cannot form one ring. 2: by KeyedHash. 3: writes
-// are stamped.
-inline constexpr std::uint16_t protocol_version_lowest = 5;
-inline constexpr std::uint16_t protocol_version_highest = 5;
+// are stamped. 6: requests name the views that they go by.
+inline constexpr std::uint16_t protocol_version_lowest = 6;
+inline constexpr std::uint16_t protocol_version_highest = 6;
 
 enum class Role : std::uint8_t { peer, client };
 inline constexpr std::uint8_t role_max = static_cast<std::uint8_t>(Role::client);
@@ -73,10 +73,11 @@ inline constexpr std::uint8_t hello_verdict_max =
 struct OpRequest {
   Operation operation;
   std::optional<Stamp> stamp = {};  // of a write, where arcs have several copies
+  std::uint64_t known = 0;          // mark_of() the view that the client goes by; 0: none
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& operation& stamp;
+    archive& operation& stamp& known;
   }
   friend bool operator==(const OpRequest&, const OpRequest&) = default;
 };
@@ -86,10 +87,11 @@ inline constexpr std::size_t batch_operations_max = 1000;
 struct BatchRequest {
   std::vector<Operation> operations;              // executed in order, each for itself
   std::vector<std::optional<Stamp>> stamps = {};  // none, or one for each operation
+  std::vector<std::uint64_t> known = {};          // likewise
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& operations& stamps;
+    archive& operations& stamps& known;
   }
   friend bool operator==(const BatchRequest&, const BatchRequest&) = default;
 };
@@ -138,13 +140,13 @@ struct Redirect {
   friend bool operator==(const Redirect&, const Redirect&) = default;
 };
 
-// An operation's result comes with the view of the arc that it was executed in, if the client
-// cannot have known it, so that its next operation there takes one hop.
+// An operation's result comes with the view of the arc that it was executed in, unless the client
+// goes by it already, so that its next operation there takes one hop.
 using OpAnswer = std::variant<OpResult, Redirect>;
 
 struct OpReply {
   OpAnswer answer;
-  std::optional<View> view;          // set when this connection has not been told this view yet
+  std::optional<View> view;          // where the request has not named it
   std::optional<ArcMark> mark = {};  // of a write that was stamped: for the stamps of later ones
 
   template <class Archive>
@@ -154,14 +156,18 @@ struct OpReply {
   friend bool operator==(const OpReply&, const OpReply&) = default;
 };
 
+// Of one request there may be several: no operation waits for others. Each operation is answered
+// once.
 struct BatchReply {
-  std::vector<OpAnswer> answers;    // one for each operation, in the request's order
+  std::vector<OpAnswer> answers;
   std::vector<View> views;          // as in OpReply
   std::vector<ArcMark> marks = {};  // likewise, of each arc the newest
+  // Whose answers they are: places among the request's operations. None: they are of all of them.
+  std::vector<std::uint16_t> places = {};
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& answers& views& marks;
+    archive& answers& views& marks& places;
   }
   friend bool operator==(const BatchReply&, const BatchReply&) = default;
 };

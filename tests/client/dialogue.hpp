@@ -33,11 +33,24 @@ struct Dialogue {
   Time deadline{5s};
   RingConfig ring = ring_config(1);
   OpMachine machine;
+  std::vector<std::uint64_t> named;  // by the last effects' requests, out of which they are taken
 
   ClientOutbox effects() {
     ClientOutbox out;
     machine.swap_outbox(out);
     machine.audit();
+    named.clear();
+    for (ClientEffect& each : out) {
+      auto* const sent = std::get_if<SendRequest>(&each);
+      if (sent == nullptr) continue;
+      if (auto* const one = std::get_if<OpRequest>(&sent->message)) {
+        named.push_back(std::exchange(one->known, {}));
+      }
+      if (auto* const batch = std::get_if<BatchRequest>(&sent->message)) {
+        named.insert(named.end(), batch->known.begin(), batch->known.end());
+        batch->known.clear();
+      }
+    }
     return out;
   }
   ClientOutbox start(std::uint64_t token, const Operation& operation) {

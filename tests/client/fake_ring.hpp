@@ -257,8 +257,7 @@ class FakeDriver {
     n -= dials_.size();
     if (n < requests_.size()) {
       const SendRequest request = take(requests_, n);
-      replies_.emplace_back(request.to, std::pair(request.id, answer(request)));
-      return;
+      return add_reply(request, answer(request));
     }
     auto reply = take(replies_, n - requests_.size());
     machine_.on_reply(now, reply.first, reply.second.first, std::move(reply.second.second));
@@ -293,6 +292,24 @@ class FakeDriver {
       if (stamp && is_executed) reply.marks.push_back(ring_.mark_of(batch.operations[i]));
     }
     return reply;
+  }
+
+  // That to a batch may come in two parts, in any order.
+  void add_reply(const SendRequest& request, ClientReplyMessage&& reply) {
+    auto* const batch = std::get_if<BatchReply>(&reply);
+    if (batch != nullptr && batch->answers.size() > 1 && rng_.chance(1, 2)) {
+      BatchReply parts[2];
+      for (std::size_t i = 0; i < batch->answers.size(); ++i) {
+        // Each has one.
+        BatchReply& part = parts[i < 2 ? i : rng_.below(2)];
+        part.answers.push_back(std::move(batch->answers[i]));
+        part.places.push_back(static_cast<std::uint16_t>(i));
+      }
+      parts[0].marks = std::move(batch->marks);
+      replies_.emplace_back(request.to, std::pair(request.id, std::move(parts[0])));
+      reply = std::move(parts[1]);
+    }
+    replies_.emplace_back(request.to, std::pair(request.id, std::move(reply)));
   }
 
   template <class Each>

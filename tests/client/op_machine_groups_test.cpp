@@ -40,6 +40,20 @@ BOOST_AUTO_TEST_CASE(a_cold_batch_goes_to_one_contact_and_from_there_to_whom_it_
              finish(1, std::vector<OpResult>{OpResult{}, OpResult{}}));
 }
 
+// Goal: a peer that serves an arc need not tell of it who knows it, and tells all others.
+BOOST_AUTO_TEST_CASE(requests_name_the_views_that_they_go_by) {
+  start(9, get_a);
+  connected(anyone_at(peer(1)), peer(1));
+  BOOST_TEST((named == std::vector<std::uint64_t>{0}));
+  View view = arc_of("a", 3, peer(1));
+  view.term = 7;
+  reply(peer(1), 1, OpReply{found("x"), view});
+  start(1, put_a);
+  BOOST_TEST((named == std::vector<std::uint64_t>{mark_of(view)}));
+  batch(2, {put_b, get_a});
+  BOOST_TEST((named == std::vector<std::uint64_t>{0, mark_of(view)}));
+}
+
 BOOST_AUTO_TEST_CASE(every_operation_of_a_batch_ends_for_itself) {
   warm(whole_ring(3, peer(1)));
   batch(1, {put_a, get_a});
@@ -85,6 +99,62 @@ BOOST_AUTO_TEST_CASE(reads_of_one_turn_that_go_to_one_peer_travel_together) {
   BOOST_TEST(end_turn().empty());
   BOOST_TEST(reply(peer(1), 2, BatchReply{{found("x"), found("y")}, {}}) ==
              (ClientOutbox{Finish{Token{1}, found("x")}, Finish{Token{2}, found("y")}}));
+}
+
+// Replies in parts.
+
+namespace {
+BatchReply some(std::vector<std::uint16_t> places, std::vector<OpAnswer> answers) {
+  return BatchReply{std::move(answers), {}, {}, std::move(places)};
+}
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(each_operation_of_a_turn_ends_when_its_own_answer_comes) {
+  warm(whole_ring(3, peer(1)));
+  for (std::uint64_t token = 1; token <= 3; ++token) read(token, token == 2 ? put_a : get_a);
+  end_turn();
+  BOOST_TEST(reply(peer(1), 2, some({2}, {found("x")})) == finish(3, found("x")));
+  BOOST_TEST(machine.in_flight() == 2u);
+  BOOST_TEST(reply(peer(1), 2, some({2}, {found("y")})).empty(), "nothing ends twice");
+  BOOST_TEST(reply(peer(1), 2, some({1, 0}, {OpResult{}, found("z")})) ==
+             (ClientOutbox{Finish{Token{2}, OpResult{}}, Finish{Token{1}, found("z")}}));
+  BOOST_TEST(machine.in_flight() == 0u);
+  BOOST_TEST(reply(peer(1), 2, some({0}, {found("z")})).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_needs_more_than_its_result_keeps_nothing_back) {
+  warm(whole_ring(3, peer(1)));
+  for (std::uint64_t token = 1; token <= 3; ++token) read(token, get_a);
+  end_turn();
+  BOOST_TEST(reply(peer(1), 2, some({1}, {failed(OpError::moving)})).empty());
+  BOOST_TEST(machine.in_flight() == 3u);
+  BOOST_TEST(reply(peer(1), 2, some({2}, {found("x")})) == finish(3, found("x")));
+  BOOST_TEST(timer() == send(peer(1), 3, OpRequest{get_a}));  // the one that was refused
+  BOOST_TEST(reply(peer(1), 2, some({0, 1}, {found("y"), found("late")})) == finish(1, found("y")));
+  BOOST_TEST(reply(peer(1), 3, plain(found("z"))) == finish(2, found("z")));
+  BOOST_TEST(machine.in_flight() == 0u);
+}
+
+// Goal: what has ended is not sent again with the rest.
+BOOST_AUTO_TEST_CASE(what_a_lost_link_leaves_open_goes_on) {
+  warm(whole_ring(3, peer(1)));
+  read(1, get_a);
+  read(2, Get{"b"});
+  end_turn();
+  reply(peer(1), 2, some({0}, {found("x")}));
+  ClientOutbox out = down(peer(1), LinkDown::lost);
+  while (out.empty()) out = timer();
+  BOOST_TEST(out == (ClientOutbox{Connect{peer(1)}}));
+  BOOST_TEST(connected(peer(1), peer(1)) == send(peer(1), 3, OpRequest{Get{"b"}}));
+}
+
+BOOST_AUTO_TEST_CASE(answers_to_what_was_not_asked_cost_the_link) {
+  warm(whole_ring(3, peer(1)));
+  read(1, get_a);
+  end_turn();
+  const ClientOutbox out = reply(peer(1), 2, some({1}, {found("x")}));
+  BOOST_REQUIRE(!out.empty());
+  BOOST_TEST((out[0] == ClientEffect{Disconnect{peer(1)}}));
 }
 
 BOOST_AUTO_TEST_CASE(another_input_ends_the_turn) {

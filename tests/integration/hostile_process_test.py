@@ -17,7 +17,7 @@ VALUE_BYTES_MAX = 16 << 20
 RESIDENT_MAX_KIB = 300 << 10
 IDLE_CONNECTIONS = 2000
 SERVED_WITHIN_S = 1
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 
 
 def frame(kind: int, request: int, body: bytes, version: int = PROTOCOL_VERSION) -> bytes:
@@ -32,7 +32,9 @@ def hello(role: int = ROLE_CLIENT, lowest: int = PROTOCOL_VERSION,
 
 
 def get(key: bytes, request: int) -> bytes:
-    return frame(OP_REQUEST, request, b"\0" + bytes([len(key)]) + key + b"\0")
+    unstamped, knows_no_view = b"\0", bytes(8)
+    return frame(OP_REQUEST, request,
+                 b"\0" + bytes([len(key)]) + key + unstamped + knows_no_view)
 
 
 class Guest(ring.Connection):
@@ -117,11 +119,11 @@ class HostileTest(ring.RingTest):
             "noise": b"\x40\0\0\0" + bytes(range(64)),
             "a second hello": hello(),
             "an unlisted kind": frame(0x7777, 1, b""),
-            "another version": frame(OP_REQUEST, 1, b"\0\1k\0", version=9),
+            "another version": frame(OP_REQUEST, 1, b"\0\1k" + bytes(9), version=9),
             "an empty body": frame(OP_REQUEST, 1, b""),
-            "an alternative that is not listed": frame(OP_REQUEST, 1, b"\x63\1k\0"),
+            "an alternative that is not listed": frame(OP_REQUEST, 1, b"\x63\1k" + bytes(9)),
             "a string longer than its frame": frame(OP_REQUEST, 1, b"\0\xff\xff\xff\x0fk"),
-            "bytes left over": frame(OP_REQUEST, 1, b"\0\1k\0x"),
+            "bytes left over": frame(OP_REQUEST, 1, b"\0\1k" + bytes(9) + b"x"),
             "a frame of 4 GiB": struct.pack("<IBBHQ", 0xffffffff, 1, 0, OP_REQUEST, 1),
             "a frame shorter than its header": struct.pack("<I", 3) + bytes(3),
             "what only peers may say": frame(0x17, 0, bytes(4)),

@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <set>
 
 #include "peer/net/driver.hpp"
 #include "tests/peer/net_support.hpp"
@@ -148,13 +149,19 @@ BOOST_FIXTURE_TEST_CASE(threads_serve_each_others_clients, Fixture) {
     const auto received = client.received().size();
     BOOST_REQUIRE(loop.until([&] { return client.received().size() == received + 100; }));
     client.send_message(ClientRequestMessage(gets), 2);
-    BOOST_REQUIRE(loop.until([&] { return client.received().back().request_id == 2; }));
-    const auto* reply = client.last<ClientReplyMessage, BatchReply>();
-    BOOST_REQUIRE(reply != nullptr);
-    for (int i = 0; i < 100; ++i) {
-      const auto& result = std::get<OpResult>(reply->answers[static_cast<std::size_t>(i)]);
-      BOOST_TEST(result.value.value().bytes == "vkey" + std::to_string(round * 100 + i));
+    BOOST_REQUIRE(loop.until([&] { return client.received().size() == received + 102; }));
+    std::set<std::uint16_t> places;
+    for (std::size_t r = received + 100; r < received + 102; ++r) {  // one of each thread
+      const auto& family = std::get<ClientReplyMessage>(client.received()[r].message);
+      const auto& reply = std::get<BatchReply>(family);
+      BOOST_REQUIRE(reply.answers.size() == reply.places.size());
+      for (std::size_t i = 0; i < reply.answers.size(); ++i) {
+        BOOST_TEST(places.insert(reply.places[i]).second);
+        const std::string& key = key_of(gets.operations[reply.places[i]]);
+        BOOST_TEST(std::get<OpResult>(reply.answers[i]).value.value().bytes == "v" + key);
+      }
     }
+    BOOST_TEST(places.size() == 100u);
     client.send_message(ReportRequest{}, 3);
     BOOST_REQUIRE(loop.until([&] { return client.received().back().request_id == 3; }));
     const auto* report = client.last<ClientReplyMessage, ReportReply>();

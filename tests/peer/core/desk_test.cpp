@@ -78,10 +78,28 @@ struct DeskFixture {
     return Put{std::move(key), Value{ValueType::string, std::move(value)}, {}};
   }
   static const OpResult& result(const OpAnswer& answer) { return std::get<OpResult>(answer); }
-  const BatchReply& batch_reply() {
-    BOOST_REQUIRE(replies.size() == 1u);
-    BOOST_TEST((replies[0].to == asker));
-    return std::get<BatchReply>(replies[0].reply);
+  // All replies to a batch of `count` operations, put together.
+  BatchReply batch_reply(std::size_t count) {
+    BatchReply whole;
+    whole.answers.resize(count);
+    std::vector<bool> has_answer(count);
+    for (std::size_t r = 0; r < replies.size(); ++r) {
+      BOOST_TEST((replies[r].to == asker));
+      BOOST_TEST(replies[r].is_last == (r + 1 == replies.size()));
+      auto each = std::get<BatchReply>(std::move(replies[r].reply));
+      const bool is_of_all = each.places.empty();
+      BOOST_REQUIRE(each.answers.size() == (is_of_all ? count : each.places.size()));
+      for (std::size_t i = 0; i < each.answers.size(); ++i) {
+        const std::size_t place = is_of_all ? i : each.places[i];
+        BOOST_TEST(!has_answer.at(place));
+        has_answer[place] = true;
+        whole.answers[place] = std::move(each.answers[i]);
+      }
+      whole.views.insert(whole.views.end(), each.views.begin(), each.views.end());
+      whole.marks.insert(whole.marks.end(), each.marks.begin(), each.marks.end());
+    }
+    BOOST_TEST(std::count(has_answer.begin(), has_answer.end(), true) == std::ssize(has_answer));
+    return whole;
   }
   void check_nothing_waits() {
     for (const Desk& desk : desks) BOOST_TEST(desk.waiting() == 0u);
@@ -156,21 +174,26 @@ BOOST_AUTO_TEST_CASE(an_operation_that_was_tried_and_waits_is_answered_later) {
 
 // Where arcs may have several copies a write waits until it is committed: here at once, since this
 // peer is the only member.
-BOOST_AUTO_TEST_CASE(a_batch_of_which_parts_wait_is_answered_when_the_last_one_is) {
+BOOST_AUTO_TEST_CASE(what_has_its_answer_is_told_while_the_rest_of_the_batch_waits) {
   ring.replicas = 3;
   GroupOutbox news;
   for (Shard& shard : shards) shard.on(now, EnterRing{ring}, news);
   serve_three_cells();
   ask(0, BatchRequest{{put(key_in(0)), Get{key_in(0)}, put(key_in(1)), Get{key_in(3)}}});
   deliver();
-  BOOST_TEST(replies.empty());
+  BOOST_REQUIRE(replies.size() == 2u);  // what each of the shards serves
+  BOOST_TEST((std::get<BatchReply>(replies[0].reply).places == std::vector<std::uint16_t>{2}));
+  BOOST_TEST((std::get<BatchReply>(replies[1].reply).places == std::vector<std::uint16_t>{0, 1}));
+  BOOST_TEST(!replies[1].is_last);
   BOOST_REQUIRE(notes.size() == 1u);
-  const auto& unserved = std::get<Unserved>(notes[0]);
+  auto& unserved = std::get<Unserved>(notes[0]);
   BOOST_REQUIRE(unserved.holes.size() == 1u);
+  auto& answers = std::get<BatchReply>(unserved.done.reply).answers;
+  answers.at(unserved.holes[0].first) = Redirect{};
   on_way.push_back(ToDesk{unserved.desk, unserved.done});
   deliver();
-  const BatchReply& reply = batch_reply();
-  BOOST_REQUIRE(reply.answers.size() == 4u);
+  const BatchReply reply = batch_reply(4);
+  BOOST_TEST(std::holds_alternative<Redirect>(reply.answers[3]));
   BOOST_TEST((result(reply.answers[0]) == OpResult{}));
   BOOST_TEST(result(reply.answers[1]).value.value().bytes == "v");
   BOOST_TEST((result(reply.answers[2]) == OpResult{}));
@@ -195,7 +218,7 @@ BOOST_AUTO_TEST_CASE(reads_by_majority_are_answered_when_they_are_confirmed) {
     replies.clear();
     ask(desk, BatchRequest{{Get{key_in(1)}, put(key_in(1)), Get{key_in(0)}, Get{key_in(1)}}});
     deliver();
-    BOOST_TEST(result(batch_reply().answers[3]).value.value().bytes == "v");
+    BOOST_TEST(result(batch_reply(4).answers[3]).value.value().bytes == "v");
     replies.clear();
     Scan scan;
     scan.cursor.position = advance(equal_arc(1, cells).begin, 1);
@@ -218,8 +241,7 @@ BOOST_AUTO_TEST_CASE(a_batch_over_several_shards_is_cut_and_put_together_in_its_
   }
   BOOST_TEST(!ask(1, batch).has_value());
   deliver();
-  const BatchReply& reply = batch_reply();
-  BOOST_REQUIRE(reply.answers.size() == 60u);
+  const BatchReply reply = batch_reply(60);
   for (std::size_t i = 1; i < 60; i += 2) {
     BOOST_TEST(result(reply.answers[i]).value.value().bytes == "v" + key_of(batch.operations[i]));
   }
@@ -232,7 +254,7 @@ BOOST_AUTO_TEST_CASE(positions_that_are_not_served_go_to_the_front_as_holes) {
   serve_three_cells();
   ask(0, BatchRequest{{put(key_in(0)), put(key_in(3)), put(key_in(1)), put(key_in(3, 1))}});
   deliver();
-  BOOST_TEST(replies.empty());
+  BOOST_REQUIRE(replies.size() == 1u);  // of the shard that serves all that it was asked for
   BOOST_REQUIRE(notes.size() == 1u);
   auto& unserved = std::get<Unserved>(notes[0]);
   BOOST_TEST(unserved.desk == 0u);
@@ -243,12 +265,28 @@ BOOST_AUTO_TEST_CASE(positions_that_are_not_served_go_to_the_front_as_holes) {
   }
   on_way.push_back(ToDesk{0, std::move(unserved.done)});
   deliver();
-  const BatchReply& reply = batch_reply();
+  const BatchReply reply = batch_reply(4);
   BOOST_TEST((result(reply.answers[0]) == OpResult{}));
   BOOST_TEST(std::holds_alternative<Redirect>(reply.answers[1]));
   BOOST_TEST((result(reply.answers[2]) == OpResult{}));
   BOOST_TEST(std::holds_alternative<Redirect>(reply.answers[3]));
   check_nothing_waits();
+}
+
+// Goal: a peer that serves an arc tells of it who does not know, and nobody else.
+BOOST_AUTO_TEST_CASE(a_view_that_the_request_names_is_not_told_again) {
+  serve_three_cells();
+  const View view{equal_arc(0, cells), {1, 0, 1}, 0, {self}};
+  const View other{equal_arc(0, cells), {1, 0, 2}, 0, {self}};
+  const std::uint64_t marks[] = {0, mark_of(other), mark_of(view)};
+  for (const std::uint64_t known : marks) {
+    const auto one = ask(0, OpRequest{put(key_in(0)), {}, known});
+    BOOST_TEST(std::get<OpReply>(one.value()).view.has_value() == (known != mark_of(view)));
+    const auto batch =
+        ask(0, BatchRequest{{put(key_in(0)), Get{key_in(0)}}, {}, {known, mark_of(view)}});
+    const auto& views = std::get<BatchReply>(batch.value()).views;
+    BOOST_TEST(views.size() == (known != mark_of(view) ? 1u : 0u));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_scan_goes_to_the_shard_of_its_cursor) {
@@ -354,7 +392,8 @@ BOOST_AUTO_TEST_CASE(beside_others_a_batch_brings_fewer_bytes_of_another_shard) 
   ask(0, batch);
   deliver();
   std::size_t brought = 0;
-  for (const OpAnswer& answer : batch_reply().answers) brought += result(answer).value ? 1u : 0u;
+  const BatchReply reply = batch_reply(batch.operations.size());
+  for (const OpAnswer& answer : reply.answers) brought += result(answer).value ? 1u : 0u;
   BOOST_TEST(brought == fit);
   check_nothing_waits();
 }
@@ -376,7 +415,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_into_a_batchs_reply_is_overloaded) {
   deliver();
   std::size_t bytes = 0;
   std::size_t refused = 0;
-  const BatchReply& reply = batch_reply();
+  const BatchReply reply = batch_reply(gets.operations.size());
   for (const OpAnswer& answer : reply.answers) {
     if (result(answer).value) bytes += result(answer).value->bytes.size();
     if (result(answer).error) {

@@ -68,11 +68,16 @@ struct Fixture {
   }
   // The front says where the key of the last cell is.
   void redirect() {
+    keyspace.end_turn(now);
     BOOST_REQUIRE(out.notes.size() == 1u);
     auto unserved = std::get<Unserved>(std::move(out.notes[0]));
     out.notes.clear();
     const View view{equal_arc(cells - 1, cells), {1, 0, 1}, 0, {other}};
-    std::get<OpReply>(unserved.done.reply).answer = Redirect{view, {}};
+    if (auto* batch = std::get_if<BatchReply>(&unserved.done.reply)) {
+      batch->answers[unserved.holes.at(0).first] = Redirect{view, {}};
+    } else {
+      std::get<OpReply>(unserved.done.reply).answer = Redirect{view, {}};
+    }
     desk.on(now, std::move(unserved.done), out);
     deliver();
   }

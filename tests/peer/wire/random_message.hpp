@@ -133,6 +133,10 @@ class RandomArchive {
     if constexpr (requires { object.key; }) object.key += 'k';
     if constexpr (std::is_same_v<T, BatchRequest>) {
       if (!object.stamps.empty()) object.stamps.resize(object.operations.size());
+      if (!object.known.empty()) object.known.resize(object.operations.size());
+    }
+    if constexpr (std::is_same_v<T, BatchReply>) {
+      if (!object.places.empty()) object.places.resize(object.answers.size());
     }
     if constexpr (std::is_same_v<T, Record>) object.expiry_ms &= 0xffffffff;
     if constexpr (requires { object.sent; }) object.sent &= 0xffffffff;
