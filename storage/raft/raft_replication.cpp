@@ -162,8 +162,9 @@ void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox&
       previous <= log_.base_index() ||
       (previous <= log_.last_index() && log_.term_at(previous) == message.previous_term);
   if (answer.matches) {
-    verified_ = std::max(verified_, previous + message.entries.size());
+    const std::uint64_t upto = previous + message.entries.size();
     take(std::move(message.entries));
+    verified_ = std::max(verified_, upto);
     commit_to(std::min(message.committed, verified_));
     answer.index = std::max(verified_, committed_);
   } else {
@@ -196,6 +197,7 @@ void Raft::take(std::vector<SharedEntry>&& entries) {
     if (entry->index <= log_.last_index()) {
       if (log_.term_at(entry->index) == entry->term) continue;
       log_.truncate(entry->index - 1);
+      verified_ = std::min(verified_, log_.last_index());  // a primary that contradicts itself
       while (rosters_.back().index >= entry->index) rosters_.pop_back();
     }
     push(std::move(entry));

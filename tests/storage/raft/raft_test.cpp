@@ -106,6 +106,18 @@ BOOST_AUTO_TEST_CASE(a_primary_that_has_resigned_frees_its_members_from_their_pr
   BOOST_TEST(member.ask<VoteAnswer>(3, vote, 1s).granted);
 }
 
+// Goal: whatever a peer says, no promise of ours breaks. No primary takes back what it has sent.
+BOOST_AUTO_TEST_CASE(a_primary_that_contradicts_itself_commits_no_more_than_there_is) {
+  Member member(1, PlantedBug::none, {5, 0, 0, first_three()});
+  AppendEntries append{group, 5, 1, 0, 0, 0, 0, {}};
+  append.entries = {put_at(1, 5, "a"), put_at(2, 5, "b"), put_at(3, 5, "c")};
+  BOOST_TEST(member.ask<AppendEntriesAnswer>(2, append).index == 3u);
+  append.committed = 3;
+  append.entries = {put_at(1, 4, "other")};
+  BOOST_TEST(member.ask<AppendEntriesAnswer>(2, append).index == 1u);
+  BOOST_TEST(member.raft.committed() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(entries_of_a_primary_of_an_earlier_term_are_refused) {
   const auto takes = [](PlantedBug bug) {
     Member member(1, bug, {5, 0, 0, first_three()});
