@@ -16,6 +16,7 @@ std::string objection_to(std::uint64_t seed, PlantedBug bug) {
   if (child == 0) {
     const auto figures = soak({.seed = seed, .bug = bug});
     std::string first = figures.violations.empty() ? "" : figures.violations.front();
+    if (bug == PlantedBug::none && first.empty()) first = figures.is_void_because;
     first = first.substr(0, first.find('\n')).substr(0, 1000);  // a history has many lines
     _exit(write(ends[1], first.data(), first.size()) == static_cast<ssize_t>(first.size()) ? 0 : 1);
   }
@@ -23,7 +24,10 @@ std::string objection_to(std::uint64_t seed, PlantedBug bug) {
   char text[1000];
   const ssize_t count = child > 0 ? read(ends[0], text, sizeof text) : 0;
   close(ends[0]);
-  if (child > 0) waitpid(child, nullptr, 0);
+  int status = 0;
+  if (child > 0) waitpid(child, &status, 0);
+  const bool has_ended = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (bug == PlantedBug::none && !has_ended) return "its process did not end as it should";
   return std::string(text, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
 }
 
