@@ -98,9 +98,9 @@ std::optional<Arc> ArcDirectory::moving_part(const Arc& arc) const {
   return std::nullopt;
 }
 
-std::uint64_t ArcDirectory::keys() const {
+std::uint64_t ArcDirectory::keys_of_sole_copies() const {
   std::uint64_t keys = 0;
-  for (const ArcEntry& each : entries_) keys += each.keys;
+  for (const ArcEntry& each : entries_) keys += each.copies > 1 ? 0 : each.keys;
   return keys;
 }
 

@@ -63,7 +63,8 @@ class ArcDirectory {
   const std::vector<ArcEntry>& copies() const noexcept { return copies_; }
   const ArcEntry* copy_holding(Position position) const;
 
-  std::uint64_t keys() const;
+  // Of arcs that are served here and of which nobody else has a copy.
+  std::uint64_t keys_of_sole_copies() const;
   // Moves, learners and kept copies of all shards. 0: nothing here depends on another peer.
   std::size_t transfers() const;
   void set_transfers(std::uint32_t shard, std::size_t count);

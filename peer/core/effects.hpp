@@ -72,7 +72,7 @@ struct BecameReady {
 // leave() is done: exit. `not_handed_over` is empty if every arc has found another peer.
 struct Left {
   std::vector<View> not_handed_over;
-  std::uint64_t records_lost = 0;
+  std::uint64_t records_lost = 0;  // of those whose only copy is here
 };
 
 // The peer cannot go on (nobody at --join in time, a stranger ring): say why and exit.

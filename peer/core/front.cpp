@@ -465,9 +465,9 @@ void Front::become_ready(Outbox& out) {
   out.push_back(BecameReady{std::max<std::size_t>(membership_->peers_estimated(directory_), 1)});
 }
 
-// What it still has is lost with it.
+// What nobody else has is lost with it; members of the other arcs elect another primary.
 void Front::be_gone(Outbox& out) {
-  Left left{{}, directory_.keys()};
+  Left left{{}, directory_.keys_of_sole_copies()};
   for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
   state_ = State::gone;
   out.push_back(std::move(left));

@@ -14,6 +14,8 @@ constexpr auto arrival_patience =
     10s;                             // a promised arc that has not come by then is not waited for
 constexpr auto refusal_memory = 2s;  // a peer that refused an arc is passed over this long
 constexpr auto hand_over_pause = 20ms;  // between looks for arcs that can be handed over
+// A leaver that hears of nobody's load for so long, as one that leads every arc, gives to members.
+constexpr auto loads_patience = 2s;
 constexpr auto passing_patience = 10s;  // a copy that its primary has not taken by then is kept
 constexpr auto passing_pause = 500ms;   // leaving: before primaries are asked again
 
@@ -382,7 +384,11 @@ std::optional<PeerRef> Membership::taker(Now now, const View& view) const {
     if (is_member(view, each) || !crowds(view.members, self_, each)) return each;
     if (!first) first = each;
   }
-  return first;
+  if (first || now.monotonic - last_progress_ < loads_patience) return first;
+  for (const PeerRef& each : view.members) {
+    if (each != self_ && !refused_.contains(each)) return each;
+  }
+  return std::nullopt;
 }
 
 // Their primaries find somebody else for them, in their own time.

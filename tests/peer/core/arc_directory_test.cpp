@@ -52,7 +52,9 @@ BOOST_AUTO_TEST_CASE(sizes_may_come_in_any_order_and_of_arcs_that_are_gone) {
   arcs.erase(Position{31});
   arcs.set_size({Position{30}, 9, 900});
   arcs.set_size({Position{40}, 5, 500});
-  BOOST_TEST(arcs.keys() == 7u);
+  BOOST_TEST(arcs.keys_of_sole_copies() == 7u);
+  arcs.set_size({Position{40}, 5, 500, 2});
+  BOOST_TEST(arcs.keys_of_sole_copies() == 2u);
   BOOST_TEST(arcs.load().bytes == 700u);
   BOOST_TEST(arcs.load().arcs == 2u);
 }

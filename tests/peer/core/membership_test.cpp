@@ -232,6 +232,24 @@ BOOST_AUTO_TEST_CASE(who_leaves_hands_over_to_hosts_without_a_member) {
   for (const GiveArc& each : gifts) BOOST_TEST(each.may_crowd);
 }
 
+// Goal: nobody who leaves waits for loads that nobody tells: who leads every arc asks only itself.
+BOOST_AUTO_TEST_CASE(who_leaves_and_hears_of_no_load_hands_over_to_members) {
+  lead(1000, {self, b1, c1});
+  lead(2000, {self, c1, b1});
+  RingMember ring(self, Limits{}, Rng(1));
+  ring.sync(now, {});
+  RingEvents events;
+  std::vector<GiveArc> gifts;
+  membership.leave(now);
+  membership.on_deadline(now, ring, arcs, gifts, out, events);
+  BOOST_TEST(gifts.empty());
+  now.monotonic = now.monotonic + 2s;
+  membership.on_move_ended(now, b1, false);  // refused
+  membership.on_deadline(now, ring, arcs, gifts, out, events);
+  BOOST_REQUIRE(gifts.size() == 2u);
+  for (const GiveArc& each : gifts) BOOST_TEST(each.to == c1);
+}
+
 // Goal: what a leaver hands over has not to be moved again.
 BOOST_AUTO_TEST_CASE(who_leaves_hands_the_largest_arcs_over_first_each_to_who_is_lightest_then) {
   RingMember ring(self, Limits{}, Rng(2));
