@@ -20,7 +20,7 @@
 namespace hopring {
 
 // 1: positions were by SipHash, so that the two cannot form one ring. 2: by KeyedHash. 3: writes
-// are stamped. 6: requests name the views that they go by.
+// are stamped. 6: requests name the views that they go by, and batches are answered in parts.
 inline constexpr std::uint16_t protocol_version_lowest = 6;
 inline constexpr std::uint16_t protocol_version_highest = 6;
 
