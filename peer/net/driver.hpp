@@ -7,6 +7,8 @@
 //
 // Thread rule: the thread that runs the io_context; but for post_notes().
 
+#include <unistd.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -39,7 +41,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
     std::uint64_t resident_bytes_max = 0;  // of the process, tables and all; 0: no limit
     bool may_flush = false;  // --allow-flush: RESP clients may erase all keys of the ring
     LogLevel log_level = LogLevel::info;
-    std::FILE* log = stderr;
+    int log = STDERR_FILENO;            // a descriptor
     std::FILE* announcements = stdout;  // the `ready` line
   };
 

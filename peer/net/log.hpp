@@ -5,8 +5,20 @@
 //   2026-11-22T22:00:00.123Z info at=127.0.0.1:7000 event=ready peers=1
 //
 // docs/operations.md lists the events. What a stranger can cause at will is logged at `debug` only.
+//
+// A peer does not wait for whoever reads its log: lines for which there is no room, as in a pipe
+// whose reader has stopped, are dropped, and counted before the next one that is written:
+//
+//   2026-11-22T22:00:09.456Z warning at=127.0.0.1:7000 event=log_lines_dropped lines=17
+//
+// Where several processes write to one pipe, another one can take the room between the look and the
+// write; then the line waits after all.
+//
+// Thread rule: any.
 
-#include <cstdio>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,8 +36,13 @@ std::string to_string(WallTime time);
 
 class Log {
  public:
-  // Lines of `lowest` and above go to `file`, which must outlive the log.
-  Log(LogLevel lowest, const Endpoint& self, std::FILE* file)
+  // Of a line, with its end; what is longer is cut. So a line and the note of dropped ones before
+  // it are at most PIPE_BUF: they fit where poll() has seen room, and do not mix with others'
+  // lines.
+  static constexpr std::size_t line_bytes_max = 2048;
+
+  // Lines of `lowest` and above go to the descriptor `file`, which must outlive the log.
+  Log(LogLevel lowest, const Endpoint& self, int file)
       : lowest_(lowest), self_(to_string(self)), file_(file) {}
 
   // Ask before a text is put together that would be thrown away.
@@ -35,9 +52,12 @@ class Log {
   void write(LogLevel level, std::string_view text);
 
  private:
+  std::string line(LogLevel level, std::string_view text) const;
+
   LogLevel lowest_;
   std::string self_;
-  std::FILE* file_;
+  int file_;
+  std::atomic<std::uint64_t> dropped_{0};  // since the last line that was written
 };
 
 }  // namespace hopring

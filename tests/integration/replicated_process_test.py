@@ -107,6 +107,31 @@ class ReplicatedProcessTest(ring.RingTest):
         self.healthy()
         self.check_keys()
 
+    def full_pipe(self) -> int:
+        """The writing end of a pipe that nobody reads."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        os.set_blocking(writer, False)
+        try:
+            while True:
+                os.write(writer, b"-" * 4096)
+        except BlockingIOError:
+            os.set_blocking(writer, True)  # as the peer finds it
+        return writer
+
+    def test_a_peer_whose_log_nobody_reads_serves_as_others_do(self) -> None:
+        mute = ring.Peer(self.bin_dir, "--join", self.peers[0].address, "--log-level", "debug",
+                         log=self.full_pipe())
+        self.peers.append(mute)
+        seen = self.healthy(at=mute)
+        self.assertEqual(len(seen["peers"]), self.PEERS + 1)
+        self.assertTrue(all(each["copies"] > 0 for each in seen["peers"]), seen)
+        self.check_keys(at=mute)
+        self.assertEqual(mute.leave(), 0)
+        self.healthy()
+        self.check_keys()
+
     def test_every_peer_leaves_in_turn_and_the_last_one_holds_everything(self) -> None:
         while len(self.peers) > 1:
             leaver = self.peers.pop(0)

@@ -24,14 +24,15 @@ def threads_of(index: int) -> list[str]:
 
 class Peer:
     """One hopring-peer process. Stopped by its own process id. `within`: the words before its own,
-    of a program that becomes the peer."""
+    of a program that becomes the peer. `log`: a descriptor, where its log goes instead."""
 
-    def __init__(self, bin_dir: Path, *options: str, within: Sequence[str] = ()) -> None:
+    def __init__(self, bin_dir: Path, *options: str, within: Sequence[str] = (),
+                 log: int | None = None) -> None:
         self.log = tempfile.TemporaryFile()
         listen = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(
             [*within, bin_dir / "hopring-peer", *listen, *options],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log if log is None else log, text=True)
         line = self.process.stdout.readline().rstrip("\n")
         match = READY.match(line)
         if not match:

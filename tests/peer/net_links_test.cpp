@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <boost/asio/write.hpp>
 #include <boost/test/unit_test.hpp>
 
@@ -55,7 +57,7 @@ struct Fixture {
 
   Limits limits;
   Loop loop;
-  Log log{LogLevel::error, Endpoint{}, stderr};
+  Log log{LogLevel::error, Endpoint{}, STDERR_FILENO};
   std::unique_ptr<ListeningPeer> listening = std::make_unique<ListeningPeer>(loop, limits);
   Dialler dialler;
   Links links{loop.io, dialler, limits, log};

@@ -2,6 +2,8 @@
 
 // What the tests of sockets share: a bare other end, and a loop that runs until something holds.
 
+#include <unistd.h>
+
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -266,7 +268,7 @@ struct ListeningPeer {
 
   Limits limits_;
   FakePeer peer;
-  Log log{LogLevel::error, Endpoint{}, stderr};
+  Log log{LogLevel::error, Endpoint{}, STDERR_FILENO};
   Visitors visitors;
   Listener listener;
 };
