@@ -1,5 +1,5 @@
-"""Rings of real processes under load, while peers are killed, replaced and paused: what clients see
-is linearizable (hopring-history records and judges it). Run by CTest.
+"""Rings of real processes under load, while peers are killed, replaced, paused and starved: what
+clients see is linearizable (hopring-history records and judges it). Run by CTest.
 
 HOPRING_HISTORY_SECONDS: how long the load lasts, 60 by default.
 """
@@ -20,6 +20,10 @@ SEED = 1
 BETWEEN_FAULTS_S = 3
 # Longer than a lease.
 PAUSE_S = 2
+# A peer that gets a tenth of a core: it runs for so long in each period.
+STARVED_S = 3
+STARVED_PERIOD_S = 0.1
+STARVED_SHARE = 0.1
 HEALED_WITHIN_S = 30
 # The longest that any operation may have waited: an outage of its arc, and time for a machine that
 # is busy with all peers of the ring, and with other tests.
@@ -54,7 +58,16 @@ class HistoryProcessTest(ring.RingTest):
         os.kill(victim.process.pid, signal.SIGCONT)
         self.healthy()
 
-    def test_clients_see_one_order_of_each_key_through_kills_and_pauses(self) -> None:
+    def starve(self, victim: ring.Peer) -> None:
+        end = time.monotonic() + STARVED_S
+        while time.monotonic() < end:
+            os.kill(victim.process.pid, signal.SIGSTOP)
+            time.sleep(STARVED_PERIOD_S * (1 - STARVED_SHARE))
+            os.kill(victim.process.pid, signal.SIGCONT)
+            time.sleep(STARVED_PERIOD_S * STARVED_SHARE)
+        self.healthy()
+
+    def test_clients_see_one_order_of_each_key_through_kills_pauses_and_starving(self) -> None:
         rng = random.Random(SEED)
         self.healthy()
         load = self.start_load(SECONDS)
@@ -65,18 +78,19 @@ class HistoryProcessTest(ring.RingTest):
         while time.monotonic() < end:
             next_fault = time.monotonic() + BETWEEN_FAULTS_S
             victim = rng.choice(self.peers)
-            if faults % 3 == 2:
-                self.pause(victim)
-            else:
-                self.kill_and_replace(victim)
+            FAULTS[faults % len(FAULTS)](self, victim)
             faults += 1
             time.sleep(max(0.0, next_fault - time.monotonic()))
         told, _ = load.communicate(timeout=ring.PATIENCE_S)
         print(f"{faults} faults\n{told}")
         self.assertEqual(load.returncode, 0, told)
-        self.assertGreater(faults, 3)
+        self.assertGreater(faults, len(FAULTS))
         waited = re.search(r"longest wait (\d+) ms", told)
         self.assertLessEqual(int(waited.group(1)), WAIT_MAX_MS, told)
+
+
+FAULTS = (HistoryProcessTest.kill_and_replace, HistoryProcessTest.pause,
+          HistoryProcessTest.kill_and_replace, HistoryProcessTest.starve)
 
 
 if __name__ == "__main__":
