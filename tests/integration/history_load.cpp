@@ -2,7 +2,8 @@
 // by hopring::sim::HistoryChecker. Whoever runs it kills, pauses and cuts meanwhile.
 //
 // Each client is a thread with a map, and so connections, of its own. Keys change every epoch, so
-// that no history becomes long; at the end every key that was ever used is read once more.
+// that no history becomes long; at the end every key that was ever used is read once more. Nobody
+// may have used them before: another run on the same ring takes another seed.
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -93,7 +94,8 @@ class Client {
 
  private:
   std::string key_of(long round, std::uint64_t i) const {
-    return "history-" + std::to_string(round) + "-" + std::to_string(i);
+    return "history-" + std::to_string(options_.seed) + "-" + std::to_string(round) + "-" +
+           std::to_string(i);
   }
   std::string new_value() { return std::to_string(number_) + "." + std::to_string(++last_value_); }
 
