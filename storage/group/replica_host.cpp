@@ -317,10 +317,17 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, AppendsTogether&& messag
   for (AppendEntriesAnswer& each : message.answers) on_raft(now, from, each, out);
 }
 
-void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox&) {
+// Copies on their way to it do not wait for transfer_timeout: others may take its place.
+void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox& out) {
   for (const auto& replica : replicas_) {
     if (replica->raft().primary() == peer) replica->on_primary_gone(now);
   }
+  for (const Job& job : jobs_) {
+    for (const auto& copy : job.copies) {
+      if (copy->to() == peer && !copy->is_over()) copy->give_up();
+    }
+  }
+  advance_jobs(now, out);
 }
 
 void ReplicaHost::ask_whether_member(Now now, Position end, const View& served, GroupOutbox& out) {

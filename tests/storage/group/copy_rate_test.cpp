@@ -164,6 +164,25 @@ BOOST_AUTO_TEST_CASE(a_copy_of_which_nothing_is_acknowledged_is_given_up_at_any_
   }
 }
 
+// Goal: the place of a newcomer that has died is free again at once. Method: it dies before it has
+// heard of the copy, or with a part of it.
+BOOST_AUTO_TEST_CASE(a_copy_to_a_peer_that_is_gone_is_given_up_at_once) {
+  for (const Duration copied_for : {Duration{0ms}, Duration{100ms}}) {
+    TwoPeers peers(rate);
+    peers.b_hears = copied_for > 0ms;
+    peers.begin_copy(0, 1);
+    peers.run_for(copied_for);
+    BOOST_REQUIRE(peers.ended.empty());
+    GroupOutbox out;
+    peers.a.on_peer_gone(peers.now, peers.other, out);
+    peers.perform(true, out);
+    BOOST_REQUIRE(peers.ended.size() == 1u);
+    BOOST_TEST(!peers.ended.front().done);
+    BOOST_TEST((peers.ended.front().to == peers.other));
+    BOOST_TEST(peers.a.counters().copies_given_up == 1u);
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
