@@ -16,10 +16,11 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
     return false;
   if (offer.group != named_by_view || offer.transfer.end != view.arc.end) return false;
   if (from == self_) return false;
-  // What is led here of an older generation must be cut first: see drop().
+  // What is led here must be cut first: of the same generation by its split, of an older one by
+  // drop(). Else a copy would stand in the place of what is served.
   const auto is_across = [&](const auto& each) {
-    return each->raft().is_primary() && supersedes(offer.group, each->raft().group()) &&
-           each->arc().end != view.arc.end && overlaps(each->arc(), view.arc);
+    return each->raft().is_primary() && each->arc().end != view.arc.end &&
+           overlaps(each->arc(), view.arc);
   };
   if (std::any_of(replicas_.begin(), replicas_.end(), is_across)) return false;
   // What it replaces makes room for it: its records, and if it is unfinished what it was promised.
@@ -87,14 +88,17 @@ bool ReplicaHost::begin_taking(Now now, const OfferCopy& offer, GroupOutbox& out
     end_superseded(GroupName(present->raft().group()), out);
     present = nullptr;
   }
-  Replica* whole = whole_of(offer.group);
-  if (present == nullptr && whole != nullptr && whole->has_vote_below(arc.end)) {
-    add(vote_below(now, *whole, arc.end));
-    present = named(offer.group);
-  }
   ArcRecords records(pool_, hash_, arc);
   if (present == nullptr) {
-    add(Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now));
+    Replica* whole = whole_of(offer.group);
+    std::unique_ptr<Replica> fresh;
+    if (whole != nullptr && whole->has_vote_below(arc.end)) {
+      fresh = vote_below(now, *whole, arc.end);
+      if (!fresh->begin_again(now, offer, std::move(records))) return false;
+    } else {
+      fresh = Replica::coming(options_, self_, offer, std::move(records), rng_.fork(), now);
+    }
+    add(std::move(fresh));
     return true;
   }
   std::unique_ptr<Replica> below;

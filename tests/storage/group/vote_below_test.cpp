@@ -140,4 +140,39 @@ BOOST_AUTO_TEST_CASE(who_had_the_lower_half_and_has_lost_it_is_admitted_anew) {
   BOOST_TEST(hosts.answers(half));
 }
 
+// What offers it is an order of which nobody who leads the whole knows: it stands in the place of
+// nothing that is served.
+BOOST_AUTO_TEST_CASE(no_half_of_an_arc_is_taken_while_the_whole_is_led_here) {
+  Hosts hosts(3);
+  hosts.fill({peer(1), peer(2), peer(3)});
+  for (const std::uint64_t generation : {1, 2}) {
+    View view = hosts.copy(1)->view();
+    view.arc.end = half;
+    view.number.generation = generation;
+    OfferCopy offer = hosts.copy(1)->offer({half, 77});
+    offer.group = group_of(view);
+    offer.view = view;
+    offer.index += 5;
+    hosts.turn(1, [&](GroupOutbox& out) {
+      hosts.hosts.at(1)->on_message(hosts.now(), peer(2), GroupMessage(offer), out);
+      BOOST_TEST((sent<OfferAnswer>(out) == std::vector{OfferAnswer{offer.transfer, false}}));
+    });
+    BOOST_TEST(hosts.copy(1, half) == nullptr);
+    BOOST_TEST(hosts.count_of(1) == keys);
+  }
+}
+
+// It would stand in the place of a part of the whole when this member leads that.
+BOOST_AUTO_TEST_CASE(a_late_offer_of_a_half_that_is_refused_leaves_no_vote_behind) {
+  CutOff hosts;
+  OfferCopy offer = hosts.copy(1, half)->offer({half, 77});
+  offer.index = offer.index_term = offer.term = 1;
+  hosts.turn(3, [&](GroupOutbox& out) {
+    hosts.hosts.at(3)->on_message(hosts.now(), peer(1), GroupMessage(offer), out);
+    BOOST_TEST((sent<OfferAnswer>(out) == std::vector{OfferAnswer{offer.transfer, false}}));
+  });
+  BOOST_TEST(hosts.copy(3, half) == nullptr);
+  BOOST_TEST((hosts.copy(3, whole_ring().end)->arc() == whole_ring()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
