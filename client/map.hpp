@@ -141,7 +141,8 @@ class Map {
   }
 
   // For `hopring ring repair` (docs/operations.md): `at` is to serve an arc that has lost the
-  // majority of its members. What only those had, or newer writes, may be lost.
+  // majority of its members. What only those had, or newer writes, may be lost. It looks first for
+  // some two seconds whether another peer serves the arc.
   Result<Repaired> repair(const PeerRef& at, const Repair& repair,
                           const CallOptions& options = {}) {
     return run(detail::repair_call(at, repair), options.timeout);
@@ -212,6 +213,11 @@ class Map {
   auto async_report(const std::optional<PeerRef>& of, Token&& token,
                     const CallOptions& options = {}) {
     return start(detail::report_call(of), options.timeout, std::forward<Token>(token));
+  }
+  template <class Token>
+  auto async_repair(const PeerRef& at, const Repair& repair, Token&& token,
+                    const CallOptions& options = {}) {
+    return start(detail::repair_call(at, repair), options.timeout, std::forward<Token>(token));
   }
 
   // How many operations have been answered by the first peer that was asked, by the second and so

@@ -5,7 +5,9 @@
 namespace hopring::sim {
 namespace {
 
-constexpr auto deadline = std::chrono::seconds(3);
+// A peer looks for two seconds whether the arc is served, and waits a second for one that is
+// silent.
+constexpr auto deadline = std::chrono::seconds(10);
 
 std::vector<Endpoint> endpoints_of(const World& world) {
   std::vector<Endpoint> endpoints;
@@ -18,6 +20,7 @@ std::vector<Endpoint> endpoints_of(const World& world) {
 Repairer::Repairer(World& world) : world_(world), client_(world.start_client(endpoints_of(world))) {
   world_.on_finish(client_, [this](Finish&& finish) {
     const auto& result = std::get<RepairResult>(finish.result);
+    open_.erase(finish.token.value);
     if (result.error || result.repaired.refused) {
       ++refused_;
       last_refusal_ = result.error ? std::string(name(*result.error))
@@ -55,7 +58,10 @@ void Repairer::look(const std::set<ProcessId>& silent) {
   const Now now = world_.clock(client_);
   for (const RepairStep& each : plan.steps) {
     if (std::find(plan_.steps.begin(), plan_.steps.end(), each) == plan_.steps.end()) continue;
+    const auto is_same = [&](std::uint64_t token) { return asked_[token - 1] == each; };
+    if (std::any_of(open_.begin(), open_.end(), is_same)) continue;
     asked_.push_back(each);
+    open_.insert(token_ + 1);
     world_.client(client_).start_repair(now, Token{++token_}, each.at, each.repair,
                                         now.monotonic + deadline);
     world_.perform(client_);

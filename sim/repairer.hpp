@@ -39,6 +39,7 @@ class Repairer {
   ProcessId client_;
   std::uint64_t token_ = 0;
   std::vector<RepairStep> asked_;  // by token, from 1 on
+  std::set<std::uint64_t> open_;   // the tokens of those that have not been answered
   std::vector<RepairStep> done_;
   std::size_t refused_ = 0;
   std::string last_refusal_;

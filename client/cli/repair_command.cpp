@@ -1,8 +1,10 @@
 #include "client/cli/repair_command.hpp"
 
 #include <algorithm>
+#include <boost/asio/use_future.hpp>
 #include <boost/json/array.hpp>
 #include <cstdio>
+#include <future>
 #include <thread>
 
 #include "client/cli/output.hpp"
@@ -16,6 +18,10 @@ namespace {
 
 // Between two looks. What both say is no arc that moves.
 constexpr std::chrono::milliseconds look_pause{500};
+// A peer looks for two seconds whether the arc is served, and waits a second for each that is
+// silent.
+constexpr std::chrono::seconds repair_timeout{15};
+constexpr std::size_t steps_together_max = 32;  // half of what one peer looks after at a time
 
 struct Look {
   Survey survey;
@@ -88,8 +94,8 @@ void warn_of_silent(const Survey& survey) {
 }
 
 // False: the peer has refused, or its answer is not known.
-bool carry_out(Context& context, const RepairStep& step) {
-  const auto repaired = context.map.repair(step.at, step.repair);
+bool tell_outcome(const Context& context, const RepairStep& step,
+                  const Result<Repaired>& repaired) {
   if (repaired && !repaired->refused) {
     print_step(context, step, "repaired");
     return true;
@@ -100,6 +106,24 @@ bool carry_out(Context& context, const RepairStep& step) {
   std::fprintf(stderr, "hopring: %s: %s: %s\n", to_string(step.at.endpoint).c_str(),
                name_of(step.repair.arc).c_str(), why.c_str());
   return false;
+}
+
+// Together: each peer takes its time.
+bool carry_out(Context& context, const std::vector<RepairStep>& steps) {
+  bool all_done = true;
+  for (std::size_t begun = 0; begun < steps.size(); begun += steps_together_max) {
+    const std::size_t count = std::min(steps.size() - begun, steps_together_max);
+    std::vector<std::future<Result<Repaired>>> asked;
+    for (std::size_t i = 0; i < count; ++i) {
+      const RepairStep& step = steps[begun + i];
+      asked.push_back(context.map.async_repair(step.at, step.repair, boost::asio::use_future,
+                                               CallOptions{repair_timeout}));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      all_done = tell_outcome(context, steps[begun + i], asked[i].get()) && all_done;
+    }
+  }
+  return all_done;
 }
 
 ExitCode end(const Context& context, const Look& last, bool all_done) {
@@ -134,9 +158,11 @@ ExitCode carry_out_all(Context& context, Look seen, std::chrono::seconds patienc
   bool all_done = true;
   RepairPlan before;
   for (;;) {
+    std::vector<RepairStep> agreed;
     for (const RepairStep& each : seen.plan.steps) {
-      if (is_in(before, each)) all_done = carry_out(context, each) && all_done;
+      if (is_in(before, each)) agreed.push_back(each);
     }
+    all_done = carry_out(context, agreed) && all_done;
     if (seen.is_healthy || read_clocks().monotonic >= end_at) break;
     before = std::move(seen.plan);
     std::this_thread::sleep_for(look_pause);

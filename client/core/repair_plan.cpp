@@ -151,7 +151,8 @@ class Planner {
     } else if (piece.copy) {
       const CopyReport& copy = *piece.copy->report;
       plan_.steps.push_back({piece.copy->at->self,
-                             Repair{piece.arc, generation_after(piece.arc), group_of(copy.view)},
+                             Repair{piece.arc, generation_after(piece.arc), group_of(copy.view),
+                                    copy.last_term, copy.last_index},
                              copy});
     } else {
       plan_.steps.push_back({reports_[next_empty_++ % reports_.size()].self,
@@ -193,7 +194,7 @@ std::string_view text_of(RepairRefusal refusal) {
     case RepairRefusal::no_arc:
       return "no arc of this ring can be like that";
     case RepairRefusal::served:
-      return "it is served there, or has heard of its primary lately";
+      return "it is served, or has heard of its primary lately";
     case RepairRefusal::outdated:
       return "it knows a later generation of it";
     case RepairRefusal::no_copy:
@@ -202,6 +203,8 @@ std::string_view text_of(RepairRefusal refusal) {
       return "it has a copy of it that would be lost";
     case RepairRefusal::unusable:
       return "its copy was of no use, and has been dropped";
+    case RepairRefusal::changed:
+      return "its copy is not what it was when it was seen";
   }
   return "";
 }

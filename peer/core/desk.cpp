@@ -79,7 +79,13 @@ std::optional<ClientReplyMessage> Desk::on_request(Now now, const Ticket& asker,
     out.notes.push_back(ReportWanted{index_, open_part(gather)});
     return std::nullopt;
   }
-  if (shards_ > 1 && shard_.ring() != nullptr) {
+  const RingConfig* const ring = shard_.ring();
+  const auto* const repair = std::get_if<RepairRequest>(&request);
+  if (repair != nullptr && ring != nullptr && ring->replicas > 1) {
+    out.notes.push_back(RepairWanted{index_, open_part(open_gather(asker)), repair->repair});
+    return std::nullopt;
+  }
+  if (shards_ > 1 && ring != nullptr) {
     const std::vector<std::uint32_t> to = shards_of(request);
     if (std::adjacent_find(to.begin(), to.end(), std::not_equal_to<>()) != to.end()) {
       cut(asker, std::get<BatchRequest>(std::move(request)), to, out);
@@ -146,7 +152,7 @@ std::uint64_t Desk::open_part(std::uint64_t gather, std::vector<std::uint16_t>&&
   return last_number_;
 }
 
-// Of each of its operations; of a scan, the one where it goes on; of a repair, the arc's.
+// Of each of its operations; of a scan, the one where it goes on.
 std::vector<std::uint32_t> Desk::shards_of(const ClientRequestMessage& request) const {
   const RingConfig& ring = *shard_.ring();
   std::vector<std::uint32_t> shards;
@@ -160,8 +166,6 @@ std::vector<std::uint32_t> Desk::shards_of(const ClientRequestMessage& request) 
     add_operation(op->operation);
   } else if (const auto* scan = std::get_if<ScanRequest>(&request)) {
     add(scan->scan.cursor.position);
-  } else if (const auto* repair = std::get_if<RepairRequest>(&request)) {
-    add(repair->repair.arc.end);
   } else if (const auto* batch = std::get_if<BatchRequest>(&request)) {
     shards.reserve(batch->operations.size());
     for (const Operation& each : batch->operations) add_operation(each);
@@ -442,6 +446,7 @@ void Desk::tell_of_write(Now now, DeskOutbox& out) {
   out.notes.push_back(WriteCame{});
 }
 
+// Where arcs have several copies, as an errand of the front.
 ClientReplyMessage Desk::perform_each(Now now, const RepairRequest& request, Performance&,
                                       DeskOutbox& out) {
   if (shard_.ring() == nullptr) return ErrorReply{OpError::unavailable};

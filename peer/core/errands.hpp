@@ -44,6 +44,12 @@ struct ReportWanted {
 };
 // Desk -> front: the first write has come; it was refused with `moving`. See TakeWrites.
 struct WriteCame {};
-using FrontNote = std::variant<Unserved, ReportWanted, WriteCame>;
+// Desk -> front: an arc is to be repaired, unless somebody in the ring serves it; end the errand.
+struct RepairWanted {
+  std::uint32_t desk = 0;
+  std::uint64_t number = 0;
+  Repair repair;
+};
+using FrontNote = std::variant<Unserved, ReportWanted, WriteCame, RepairWanted>;
 
 }  // namespace hopring

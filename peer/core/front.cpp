@@ -165,6 +165,7 @@ void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Out
   passing_.clear();
   mending_.clear();
   burst_ = {};
+  end_repairs();
   command_all(LeaveRing{});
   member_ = RingMember(options_.self, options_.limits, rng_.fork());
   member_.sync(now, {});
@@ -285,6 +286,7 @@ void Front::on_deadline(Now now, Outbox& out) {
       place_copies(now, out);
       seek_primaries(now, out);
     }
+    if (next_look() <= now.monotonic) look_again(now, out);
     if (member_.next_deadline() <= now.monotonic) member_.on_deadline(now, out, events_);
     if (membership_->next_deadline() <= now.monotonic) {
       std::vector<GiveArc> gifts;
@@ -299,7 +301,8 @@ Time Front::next_deadline() const {
   if (state_ == State::gone || state_ == State::idle) return Time::never();
   Time next = std::min({join_deadline_, next_dial_, fresh_until_});
   if (!ring_) return next;
-  return std::min({next, next_placement_, member_.next_deadline(), membership_->next_deadline()});
+  next = std::min({next, next_placement_, next_look()});
+  return std::min({next, member_.next_deadline(), membership_->next_deadline()});
 }
 
 bool Front::looks_at_sizes(Now now) const {
@@ -522,8 +525,9 @@ void Front::on_event(Now, const LoseArc& event, Outbox& out) {
   command(event.lost.end, DropArc{event.lost, event.winner.number});
 }
 
-void Front::on_event(Now now, const LookupDone& event, Outbox&) {
+void Front::on_event(Now now, const LookupDone& event, Outbox& out) {
   if (event.token == membership_lookup) return membership_->on_lookup(now, event);
+  if (take_look(now, event, out)) return;
   const auto sought = sought_.find(event.token);
   if (sought == sought_.end()) return;
   const Position end = sought->second;
@@ -540,60 +544,6 @@ void Front::on_event(Now, const PeerDied& event, Outbox& out) {
   }
   membership_->on_gone(event.peer);
   command_all(PeerGone{event.peer});
-}
-
-// Clients.
-
-// The arc of a peer that is silent may be served by nobody; that of a dead one turns up elsewhere
-// or is claimed in a moment.
-Redirect Front::elsewhere(Position position) const {
-  Redirect redirect;
-  redirect.hints = member_.closest(position);
-  // It has been served, or will be: by a shard that has not said so yet.
-  if (directory_.holding(position) != nullptr) {
-    redirect.nobody = OpError::moving;
-    return redirect;
-  }
-  if (const ArcEntry* copy = directory_.copy_holding(position)) {
-    redirect.view = copy->view;
-    return redirect;
-  }
-  for (const ChordNode& node : member_.nodes()) {
-    if (ring_->replicas > 1) break;
-    for (const View& view : node.successors().entries()) {
-      const PeerRef& primary = primary_of(view);
-      if (member_.health().is_routable(primary)) break;
-      if (!contains(view.arc, position)) continue;
-      redirect.nobody = member_.health().is_dead(primary) ? OpError::moving : OpError::unavailable;
-      return redirect;
-    }
-  }
-  const View* view = member_.known_view(position);
-  const auto is_routable = [&](const PeerRef& peer) { return member_.health().is_routable(peer); };
-  if (view != nullptr && std::any_of(view->members.begin(), view->members.end(), is_routable)) {
-    redirect.view = *view;
-  }
-  if (redirect.view || !redirect.hints.empty()) return redirect;
-  hint_at_members(position, redirect);
-  if (redirect.hints.empty()) redirect.nobody = OpError::unavailable;
-  return redirect;
-}
-
-ToDesk Front::answer(Unserved&& note) const {
-  for (const auto& [index, position] : note.holes) {
-    OpAnswer answer =
-        ring_ ? OpAnswer(elsewhere(position)) : OpAnswer(error_result(OpError::unavailable));
-    if (auto* op = std::get_if<OpReply>(&note.done.reply)) {
-      op->answer = std::move(answer);
-    } else if (auto* batch = std::get_if<BatchReply>(&note.done.reply)) {
-      batch->answers[index] = std::move(answer);
-    } else if (auto* redirect = std::get_if<Redirect>(&answer)) {
-      std::get<ScanReply>(note.done.reply).answer = std::move(*redirect);
-    } else {
-      note.done.reply = ErrorReply{OpError::unavailable};
-    }
-  }
-  return ToDesk{note.desk, std::move(note.done)};
 }
 
 }  // namespace hopring

@@ -7,6 +7,7 @@
 // Sans-IO: every input carries `now`; effects are left in `out`, commands in commands(). Thread
 // rule: belongs to one thread.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -71,6 +72,15 @@ class Front {
   // Puts in where the client should go.
   ToDesk answer(Unserved&& note) const;
 
+  // Looks whether somebody serves the arc, twice, with repair_pause in between. If nobody does, its
+  // shard is to repair it. More than repairs_max at a time are `overloaded`.
+  static constexpr std::size_t repairs_max = 64;  // each asks a few peers
+  static constexpr std::chrono::seconds repair_pause{2};
+  void on_repair(Now now, RepairWanted&& wanted, Outbox& out);
+
+  // What desks are to do or to hear. The caller takes it away after every input.
+  std::vector<ToDesk>& errands() noexcept { return errands_; }
+
   std::uint32_t shard_of(Position position) const;
 
  private:
@@ -118,6 +128,15 @@ class Front {
   void on_each(Now now, CopyKept&& news, Outbox& out);
   void on_each(Now now, ArcFollowed&& news, Outbox& out);
   void on_each(Now now, Answered&& news, Outbox& out);
+  struct RepairLook;
+  void look_on(Now now, RepairLook& look, Outbox& out);
+  bool take_look(Now now, const LookupDone& event, Outbox& out);
+  void look_again(Now now, Outbox& out);
+  Time next_look() const;
+  ToDesk hand_on(const RepairWanted& wanted) const;
+  void end_repair(std::uint64_t lookup, ToDesk&& errand);
+  void end_repairs();
+  std::vector<Position> places_in(const Arc& arc) const;
   void tell_of_repair(const ArcOpened& news, Outbox& out) const;
   bool is_later_generation(const View& view, const Arc& served) const;
   void place_copies(Now now, Outbox& out);
@@ -162,6 +181,17 @@ class Front {
   Time meets_until_{};
   RingEvents events_;  // reused; empty between inputs
   std::vector<ToShard> commands_;
+  std::vector<ToDesk> errands_;
+  // An arc that is to be repaired, while it is looked whether somebody serves it.
+  struct RepairLook {
+    RepairWanted wanted;
+    std::vector<Position> places;  // where it is looked
+    std::size_t looked = 0;        // in this round, at so many of them
+    std::uint64_t lookup = 0;      // the token of the one that is under way, or was the last
+    bool is_second = false;
+    Time again_at = Time::never();  // then the second round begins
+  };
+  std::vector<RepairLook> repairs_;    // at most repairs_max
   std::vector<ShardStatus> statuses_;  // of each shard, the last one, without its arcs
   // Arcs that members are being changed of since one of them has asked to pass its copy on: who.
   std::map<Position, PeerRef> passing_;

@@ -41,7 +41,7 @@ struct Peer::Parts {
   void settle(Now now, Outbox& out);
   void deliver(Now now, Front::ToShard&& command, Outbox&);
   void deliver(Now now, ShardNews&& news, Outbox& out) { front.on_news(now, std::move(news), out); }
-  void deliver(Now now, FrontNote&& note, Outbox&);
+  void deliver(Now now, FrontNote&& note, Outbox& out);
   void deliver(Now now, ToDesk&& to, Outbox&);
 
   Front front;
@@ -205,6 +205,8 @@ void Peer::Parts::settle(Now now, Outbox& out) {
   const auto post_commands = [&] {
     for (Front::ToShard& each : front.commands()) post(now, std::move(each));
     front.commands().clear();
+    for (ToDesk& each : front.errands()) post(now, std::move(each));
+    front.errands().clear();
   };
   post_commands();
   while (!on_way.empty() && on_way.front().due <= now.monotonic) {
@@ -221,12 +223,14 @@ void Peer::Parts::deliver(Now now, Front::ToShard&& command, Outbox&) {
   post_all(now, command.shard, from);
 }
 
-void Peer::Parts::deliver(Now now, FrontNote&& note, Outbox&) {
+void Peer::Parts::deliver(Now now, FrontNote&& note, Outbox& out) {
   if (auto* unserved = std::get_if<Unserved>(&note)) {
     post(now, front.answer(std::move(*unserved)));
   } else if (const auto* wanted = std::get_if<ReportWanted>(&note)) {
     look_at_sizes(now);
     post(now, ToDesk{wanted->desk, ErrandDone{wanted->number, front.report()}});
+  } else if (auto* repair = std::get_if<RepairWanted>(&note)) {
+    front.on_repair(now, std::move(*repair), out);
   } else {
     front.on_write();
   }

@@ -84,6 +84,13 @@ void Driver::send_commands() {
     commands_[each.shard].push_back(std::move(each.command));
   }
   front_.commands().clear();
+  for (ToDesk& each : front_.errands()) {
+    std::vector<ToDesk> to;
+    Worker& desk = *workers_[each.desk];
+    to.push_back(std::move(each));
+    desk.post_errands(std::move(to));
+  }
+  front_.errands().clear();
   for (std::uint32_t i = 0; i < commands_.size(); ++i) {
     if (commands_[i].empty() && dealt_[i].empty()) continue;
     workers_[i]->post_commands(std::exchange(commands_[i], {}), std::exchange(dealt_[i], {}));
@@ -154,6 +161,8 @@ void Driver::on_note(FrontNote&& note) {
       to.push_back(ToDesk{wanted.desk, ErrandDone{wanted.number, front_.report()}});
       workers_[wanted.desk]->post_errands(std::move(to));
     });
+  } else if (auto* repair = std::get_if<RepairWanted>(&note)) {
+    feed([&](Now now, Outbox& out) { front_.on_repair(now, std::move(*repair), out); });
   } else {
     feed([this](Now, Outbox&) { front_.on_write(); });
   }

@@ -16,10 +16,13 @@ struct Repair {
   Arc arc;
   std::uint64_t generation = 0;  // above all that is known of the arc
   std::optional<GroupName> copy;
+  // Of the copy: where its order ended when it was seen (CopyReport).
+  std::uint64_t last_term = 0;
+  std::uint64_t last_index = 0;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& arc& generation& copy;
+    archive& arc& generation& copy& last_term& last_index;
   }
   friend bool operator==(const Repair&, const Repair&) = default;
 };
@@ -30,14 +33,15 @@ inline constexpr std::uint64_t generation_max = std::uint64_t{1} << 48;
 enum class RepairRefusal : std::uint8_t {
   one_copy,  // the ring keeps one copy of each arc: its peers take over by themselves
   no_arc,    // no arc of this ring can be like that
-  served,    // the arc, or a part of it, is served here, or its primary has been heard of lately
+  served,    // the arc, or a part of it, is served, or its primary has been heard of lately
   outdated,  // what is here of it is of that generation, or of a later one
   no_copy,   // there is no such copy here, or it is not complete
   has_copy,  // there is a copy here: the arc must not begin empty
   unusable,  // what stands in the copy's order makes no sense here: it has been dropped
+  changed,   // the copy's order does not end where it was seen to end
 };
 inline constexpr std::uint8_t repair_refusal_max =
-    static_cast<std::uint8_t>(RepairRefusal::unusable);
+    static_cast<std::uint8_t>(RepairRefusal::changed);
 
 struct Repaired {
   std::optional<RepairRefusal> refused;

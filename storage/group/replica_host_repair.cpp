@@ -19,8 +19,12 @@ std::optional<RepairRefusal> ReplicaHost::refusal(Now now, const Repair& repair)
   }
   const bool has_source =
       source != nullptr && source->is_complete() && covers(source->arc(), repair.arc);
-  if (repair.copy && !has_source) return RepairRefusal::no_copy;
-  return std::nullopt;
+  if (!repair.copy) return std::nullopt;
+  if (!has_source) return RepairRefusal::no_copy;
+  const Raft& raft = source->raft();
+  const bool is_as_seen =
+      raft.last_term() == repair.last_term && raft.last_index() == repair.last_index;
+  return is_as_seen ? std::nullopt : std::optional(RepairRefusal::changed);
 }
 
 Repaired ReplicaHost::repair(Now now, const Repair& repair, GroupOutbox& out) {

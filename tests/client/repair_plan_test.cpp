@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(the_only_copy_goes_on_under_the_next_generation) {
   const CopyReport copy = has(1, upper, 9);
   const RepairStep step = only_step();
   BOOST_TEST((step.at == peer(1)));
-  BOOST_TEST((step.repair == Repair{upper, 2, group_of(copy.view)}));
+  BOOST_TEST((step.repair == Repair{upper, 2, group_of(copy.view), 1, 9}));
   BOOST_TEST((step.copy == copy));
 }
 

@@ -203,6 +203,43 @@ BOOST_AUTO_TEST_CASE(an_arc_of_which_no_copy_is_left_begins_empty) {
   BOOST_TEST(absent > 0u);
 }
 
+// Goal: nobody who asks for it destroys what is served, nor what is about to be served again.
+// Method: every peer is asked to begin every cell anew, and halves of cells, of which most have
+// none; at rest, and just after one has crashed.
+BOOST_AUTO_TEST_CASE(no_request_begins_an_arc_anew_that_others_serve) {
+  Ring ring(2, 6);
+  const auto ask_all = [&] {
+    const ProcessId liar = ring.world.start_client({ring.world.endpoint(ring.peers[0])});
+    std::size_t refused = 0;
+    ring.world.on_finish(liar, [&](Finish&& finish) {
+      const auto& result = std::get<RepairResult>(finish.result);
+      refused += !result.error && result.repaired.refused ? 1 : 0;
+    });
+    std::uint64_t token = 0;
+    for (const ProcessId id : ring.world.alive_peers()) {
+      for (std::uint32_t cells : {8u, 16u}) {
+        for (std::uint32_t i = 0; i < cells; ++i) {
+          const Now now = ring.world.clock(liar);
+          const Repair repair{equal_arc(i, cells), 2, std::nullopt};
+          ring.world.client(liar).start_repair(now, Token{++token}, ring.world.peer(id).self(),
+                                               repair, now.monotonic + 10s);
+        }
+      }
+    }
+    ring.world.perform(liar);
+    ring.world.run_for(11s);
+    BOOST_TEST(refused == token);
+    ring.world.on_finish(liar, [](Finish&&) {});
+  };
+  ask_all();
+  ring.world.crash(ring.peers[2]);
+  ask_all();
+  BOOST_TEST(ring.becomes_healthy());
+  ring.read_all();
+  ring.run();
+  for (std::size_t i = 0; i < keys; ++i) BOOST_TEST(ring.is_there(i), key(i));
+}
+
 BOOST_AUTO_TEST_CASE(a_ring_that_is_whole_or_that_heals_by_itself_is_left_alone) {
   Ring ring(1, 6);
   Repairer repairer(ring.world);

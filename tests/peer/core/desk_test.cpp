@@ -311,16 +311,24 @@ BOOST_AUTO_TEST_CASE(a_report_is_the_fronts) {
   check_nothing_waits();
 }
 
-BOOST_AUTO_TEST_CASE(a_repair_is_an_errand_to_the_shard_of_the_arc) {
-  const auto refusal = [&](const Arc& arc) {
-    replies.clear();
-    const auto reply = ask(0, RepairRequest{{arc, 2, std::nullopt}});
-    deliver();
-    const auto& told = reply ? *reply : replies.at(0).reply;
-    return std::get<RepairReply>(told).repaired.refused;
-  };
-  BOOST_TEST((refusal(equal_arc(0, cells)) == RepairRefusal::one_copy));
-  BOOST_TEST((refusal(equal_arc(1, cells)) == RepairRefusal::one_copy));
+BOOST_AUTO_TEST_CASE(where_arcs_have_one_copy_a_repair_is_refused_at_once) {
+  const auto reply = ask(0, RepairRequest{{equal_arc(1, cells), 2, std::nullopt}});
+  BOOST_TEST((std::get<RepairReply>(reply.value()).repaired.refused == RepairRefusal::one_copy));
+}
+
+BOOST_AUTO_TEST_CASE(a_repair_is_the_fronts_and_then_an_errand_to_the_shard_of_the_arc) {
+  ring.replicas = 3;
+  GroupOutbox news;
+  for (Shard& shard : shards) shard.on(now, EnterRing{ring}, news);
+  const Repair repair{equal_arc(1, cells), 2, std::nullopt};
+  BOOST_TEST(!ask(0, RepairRequest{repair}).has_value());
+  BOOST_TEST(on_way.empty());
+  const auto wanted = std::get<RepairWanted>(notes.at(0));
+  BOOST_TEST((wanted.repair == repair));
+  on_way.push_back(ToDesk{1, Errand{wanted.desk, wanted.number, RepairRequest{repair}}});
+  deliver();
+  BOOST_TEST(!std::get<RepairReply>(replies.at(0).reply).repaired.refused.has_value());
+  BOOST_TEST(shards[1].replicas()->replicas().size() == 1u);
   check_nothing_waits();
 }
 

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "peer/core/front.hpp"
 #include "tests/peer/core/core_support.hpp"
 
 namespace hopring {
@@ -240,6 +241,59 @@ BOOST_AUTO_TEST_CASE(a_joiner_that_has_a_copy_is_in_the_ring_and_one_to_which_it
     BOOST_TEST(all_of<Failed>(out).empty());
     BOOST_TEST(all_of<BecameReady>(out).size() == (comes ? 1u : 0u));
   }
+}
+
+// Goal: no repair destroys what is served elsewhere, whoever asks for it, and however late.
+// Method: the peer has nothing of the arc; another one answers for it, never, at once or in time.
+BOOST_AUTO_TEST_CASE(an_arc_is_repaired_only_if_nobody_serves_it_for_two_seconds) {
+  enum class Served { never, at_once, at_last };
+  for (const Served served : {Served::never, Served::at_once, Served::at_last}) {
+    options.ring.replicas = 3;
+    start({b.endpoint});
+    subject->on_connected(now, anyone_at(b), b, options.ring, out);
+    const View view{equal_arc(1, options.ring.nodes_per_peer), {1, 0, 1}, 0, {b, c}};
+    const auto answer_lookups = [&](bool is_served) {
+      for (const auto& [to, ask] : sent<FindArc>(std::exchange(out, {}))) {
+        RingMessage answer = Closer{ask.nonce, {}};
+        if (is_served && contains(view.arc, ask.position)) {
+          ArcFound found;
+          found.nonce = ask.nonce;
+          found.view = view;
+          answer = found;
+        }
+        subject->on_message(now, b, std::move(answer), out);
+      }
+    };
+    answer_lookups(false);
+    subject->on_request(now, {1, ++requests, 0}, RepairRequest{{view.arc, 2, std::nullopt}}, out);
+    for (int i = 0; i < 10; ++i) answer_lookups(served == Served::at_once);
+    BOOST_TEST(subject->replies().empty() == (served != Served::at_once));
+    for (int i = 0; i < 30; ++i) {
+      pass(100ms);
+      answer_lookups(served == Served::at_last && i >= 10);
+    }
+    const auto replies = std::exchange(subject->replies(), {});
+    BOOST_REQUIRE(replies.size() == 1u);
+    const Repaired repaired = std::get<RepairReply>(replies.front().reply).repaired;
+    BOOST_TEST((repaired.refused == RepairRefusal::served) == (served != Served::never));
+    BOOST_TEST(subject->served().size() == (served == Served::never ? 1u : 0u));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(so_many_repairs_are_looked_after_at_a_time) {
+  options.ring.replicas = 3;
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, options.ring, out);
+  const Repair repair{equal_arc(1, options.ring.nodes_per_peer), 2, std::nullopt};
+  for (std::size_t i = 0; i <= Front::repairs_max; ++i) {
+    BOOST_TEST(subject->replies().empty());
+    subject->on_request(now, {1, ++requests, 0}, RepairRequest{repair}, out);
+  }
+  const auto replies = std::exchange(subject->replies(), {});
+  BOOST_REQUIRE(replies.size() == 1u);
+  BOOST_TEST(std::get<ErrorReply>(replies.front().reply).error == OpError::overloaded);
+  pass(10s);
+  BOOST_TEST(subject->replies().size() == Front::repairs_max, "each is answered");
 }
 
 BOOST_AUTO_TEST_CASE(contacts_of_different_rings_are_an_error) {

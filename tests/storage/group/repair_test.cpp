@@ -34,6 +34,19 @@ struct Three : Hosts {
       if (n != survivor) hosts.erase(n);
     }
   }
+
+  // Names the end of the copy's order as it is now, unless the case names another.
+  Repaired repair(std::uint16_t n, Repair how) {
+    const Replica* here = hosts.at(n)->find(how.arc.end);
+    if (how.copy && here != nullptr && how.last_index == 0) {
+      how.last_term = here->raft().last_term();
+      how.last_index = here->raft().last_index();
+    }
+    return Hosts::repair(n, how);
+  }
+  std::optional<RepairRefusal> refusal(std::uint16_t n, const Repair& how) {
+    return repair(n, how).refused;
+  }
 };
 
 constexpr Duration orphaned = 4s;  // beyond orphan_after, whoever was heard last
@@ -134,6 +147,24 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_to_the_copy_is_refused) {
   BOOST_TEST(!refusal(2, repair_of(whole_ring())).has_value());
   BOOST_TEST((refusal(2, repair_of(whole_ring())) == RepairRefusal::served), "a second time");
   BOOST_TEST((refusal(2, repair_of(lower, first_group, 3)) == RepairRefusal::served));
+}
+
+// The request was long under way: meanwhile the arc was served again, and lost once more.
+BOOST_AUTO_TEST_CASE(a_copy_that_is_not_what_was_seen_is_refused_and_kept) {
+  Repair seen = repair_of(whole_ring());
+  seen.last_term = copy(2)->raft().last_term();
+  seen.last_index = copy(2)->raft().last_index();
+  write(1, put_string("later", "word"));
+  run_for(1s);
+  crash_but(2);
+  run_for(orphaned);
+  BOOST_TEST((refusal(2, seen) == RepairRefusal::changed));
+  BOOST_TEST(copy(2)->size() == keys + 1);
+  ++seen.last_index;
+  ++seen.last_term;
+  BOOST_TEST((refusal(2, seen) == RepairRefusal::changed));
+  --seen.last_term;
+  BOOST_TEST(!refusal(2, seen).has_value());
 }
 
 // A result that is remembered is told again; what is not is neither executed nor denied.
