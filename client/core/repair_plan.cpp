@@ -93,8 +93,13 @@ class Planner {
         if (each.is_complete && is_better) piece.copy = Copy{&report, &each};
       }
     }
+    const bool is_left_out = std::any_of(reports_.begin(), reports_.end(), [](const auto& report) {
+      return report.copies_left_out > 0;
+    });
     if (!piece.why_not && piece.copy && may_be_elected(arc)) {
       piece.why_not = NoRepair::has_majority;
+    } else if (!piece.why_not && is_left_out) {
+      piece.why_not = NoRepair::left_out;
     }
     return piece;
   }
@@ -215,6 +220,8 @@ std::string_view text_of(NoRepair why) {
       return "a copy has heard of a primary lately: it may come back by itself";
     case NoRepair::has_majority:
       return "a majority of its members answers: they should elect a primary by themselves";
+    case NoRepair::left_out:
+      return "a peer has more copies than it can report: one of these may be newer";
   }
   return "";
 }

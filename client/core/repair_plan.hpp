@@ -27,6 +27,7 @@ struct RepairStep {
 enum class NoRepair : std::uint8_t {
   not_given_up,  // a copy has heard of a primary lately, or is on its way
   has_majority,  // copies at peers that answer are a majority of the members
+  left_out,      // a peer has more copies than it could report: one of them may be of this part
 };
 
 struct RepairPlan {

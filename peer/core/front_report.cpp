@@ -25,6 +25,7 @@ ReportReply Front::report() const {
     const std::size_t count = std::min(status.copies.size(), room);
     reply.copies.insert(reply.copies.end(), status.copies.begin(),
                         status.copies.begin() + static_cast<std::ptrdiff_t>(count));
+    reply.copies_left_out += status.copies_left_out + status.copies.size() - count;
   }
   reply.counters = {{"arcs_taken_over", arcs_taken_over_},
                     {"settled", membership_->settled() ? 1u : 0u},

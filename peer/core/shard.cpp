@@ -197,7 +197,10 @@ void Shard::add_copies(Now now, ShardStatus& status) const {
       status.arcs.push_back({each->arc().end, each->size(), each->bytes()});
       status.arcs.back().is_orphan = is_orphan;
     }
-    if (status.copies.size() == copies_reported_max) continue;
+    if (status.copies.size() == copies_reported_max) {
+      ++status.copies_left_out;
+      continue;
+    }
     const Raft::Ballot ballot = each->raft().ballot();
     status.copies.push_back({each->view(), each->size(), each->is_complete(), ballot.stands,
                              is_orphan, ballot.last_term, ballot.last_index, ballot.begun_at,

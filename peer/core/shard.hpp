@@ -119,9 +119,10 @@ struct ShardNews {
 struct ShardStatus {
   std::uint32_t shard = 0;
   std::uint64_t ring_id = 0;
-  std::vector<ArcSize> arcs;       // in ring order; and then the copies
-  std::vector<CopyReport> copies;  // at most copies_reported_max
-  std::size_t transfers = 0;       // moves, learners and kept copies: see GroupHost
+  std::vector<ArcSize> arcs;        // in ring order; and then the copies
+  std::vector<CopyReport> copies;   // at most copies_reported_max
+  std::size_t copies_left_out = 0;  // beside those
+  std::size_t transfers = 0;        // moves, learners and kept copies: see GroupHost
   GroupCounters counters;
   std::size_t table_bytes = 0;
   std::uint64_t room = ~std::uint64_t{0};  // see PeerLoad; of rings of several copies

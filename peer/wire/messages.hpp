@@ -211,14 +211,15 @@ struct ReportReply {
   PeerRef self;
   RingConfig ring;
   PeerLoad load;
-  std::vector<ArcReport> arcs;     // its primary arcs
-  std::vector<CopyReport> copies;  // of arcs that it does not serve; at most copies_reported_max
-  std::vector<PeerRef> known;      // other peers that it has heard of and not found dead
-  std::vector<Counter> counters;   // docs/operations.md says what each counts
+  std::vector<ArcReport> arcs;        // its primary arcs
+  std::vector<CopyReport> copies;     // of arcs that it does not serve; at most copies_reported_max
+  std::vector<PeerRef> known;         // other peers that it has heard of and not found dead
+  std::vector<Counter> counters;      // docs/operations.md says what each counts
+  std::uint64_t copies_left_out = 0;  // copies beside those: the list is full
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& self& ring& load& arcs& copies& known& counters;
+    archive& self& ring& load& arcs& copies& known& counters& copies_left_out;
   }
   friend bool operator==(const ReportReply&, const ReportReply&) = default;
 };

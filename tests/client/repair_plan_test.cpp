@@ -105,6 +105,16 @@ BOOST_AUTO_TEST_CASE(a_copy_that_is_not_complete_is_of_no_use) {
   BOOST_TEST(!step.repair.copy.has_value());
 }
 
+// Whatever the others have: the one that is not named may be the newest, or the only one.
+BOOST_AUTO_TEST_CASE(nothing_is_repaired_while_a_peer_could_not_report_all_its_copies) {
+  reports[3].copies_left_out = 1;
+  BOOST_TEST((only_left() == NoRepair::left_out));
+  has(1, whole, 90);
+  BOOST_TEST((only_left() == NoRepair::left_out));
+  serves(2, whole);
+  BOOST_TEST(plan().left.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_of_a_later_generation_goes_before_a_longer_one) {
   has(1, whole, 900, 9);
   CopyReport& repaired = has(2, whole, 3);

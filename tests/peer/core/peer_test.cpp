@@ -296,6 +296,24 @@ BOOST_AUTO_TEST_CASE(so_many_repairs_are_looked_after_at_a_time) {
   BOOST_TEST(subject->replies().size() == Front::repairs_max, "each is answered");
 }
 
+BOOST_AUTO_TEST_CASE(copies_that_a_report_has_no_room_for_are_counted) {
+  options.shards = 2;
+  options.ring.replicas = 3;
+  Front front(options, Rng(1));
+  front.start(now, out);
+  ShardStatus status;
+  status.ring_id = front.ring()->ring_id;
+  status.copies.resize(copies_reported_max - 1);
+  front.on_status(status);
+  BOOST_TEST(front.report().copies_left_out == 0u);
+  status.shard = 1;
+  status.copies.resize(3);
+  status.copies_left_out = 5;
+  front.on_status(status);
+  BOOST_TEST(front.report().copies.size() == copies_reported_max);
+  BOOST_TEST(front.report().copies_left_out == 7u);
+}
+
 BOOST_AUTO_TEST_CASE(contacts_of_different_rings_are_an_error) {
   start({b.endpoint, c.endpoint});
   subject->on_connected(now, anyone_at(b), b, ring_of(8), out);
