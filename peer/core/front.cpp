@@ -293,6 +293,9 @@ void Front::on_deadline(Now now, Outbox& out) {
       membership_->on_deadline(now, member_, directory_, gifts, out, events_);
       for (const GiveArc& each : gifts) command(each.part, each);
     }
+    // One that is to lead nothing, as by its weight, has nothing to wait for but its copies.
+    const bool has_copies = state_ == State::joining && !directory_.copies().empty();
+    if (has_copies && membership_->is_nothing_due(now)) end_joining(now, out);
   }
   settle(now, out);
 }

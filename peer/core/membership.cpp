@@ -78,6 +78,7 @@ void Membership::on_lookup(Now now, const LookupDone& done) {
   if (lookups_open_ > 0) --lookups_open_;
   if (done.found) {
     balancer_.on_sample(now.monotonic, primary_of(done.found->view), done.found->load);
+    if (!due_at_) due_at_ = now.monotonic;
   }
   if (lookups_open_ == 0) next_step_ = now.monotonic;
 }
@@ -256,6 +257,7 @@ void Membership::on(Now now, const PeerRef& from, const WantArcAnswer& message) 
   const Measure measure = want->second.measure;
   wants_.erase(want);
   balancer_.on_load(now.monotonic, from, message.load);
+  if (message.verdict != WantArcAnswer::Verdict::nothing) due_at_ = now.monotonic;
   switch (message.verdict) {
     case WantArcAnswer::Verdict::coming:
       coming_.push_back({now.monotonic + arrival_patience, measure, message.end, from});
@@ -276,7 +278,7 @@ void Membership::on_came(Now now, Position end, Measure measure) {
     return each.end == end && (each.measure == measure || measure == Measure::lead);
   });
   came_ = true;
-  next_step_ = now.monotonic;
+  due_at_ = next_step_ = now.monotonic;
 }
 
 bool Membership::waits_for(Position end) const {

@@ -84,6 +84,11 @@ class Membership {
 
   std::size_t peers_estimated(const ArcDirectory& arcs) const;
   bool settled() const noexcept { return settled_; }
+  // Others have been looked at, and for two rounds none of them had anything for this peer, nor was
+  // busy.
+  bool is_nothing_due(Now now) const {
+    return due_at_ && coming_.empty() && *due_at_ + 2 * limits_.balance_interval <= now.monotonic;
+  }
 
  private:
   void begin_round(Now now, RingMember& ring, const ArcDirectory& arcs, Outbox& out,
@@ -132,6 +137,9 @@ class Membership {
   Rng rng_;
   Balancer balancer_;
   std::size_t lookups_open_ = 0;
+  // When something was last promised, came, or might have been if nobody had been busy; else when
+  // the others were looked at first.
+  std::optional<Time> due_at_;
   bool came_ = false;     // arcs have come since the last look
   bool settled_ = false;  // the last look found nothing to ask for
   Time next_round_{};

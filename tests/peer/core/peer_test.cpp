@@ -243,6 +243,52 @@ BOOST_AUTO_TEST_CASE(a_joiner_that_has_a_copy_is_in_the_ring_and_one_to_which_it
   }
 }
 
+// Goal: a joiner that has copies, and is to lead nothing as long as nobody has too much, is not
+// made to wait for its join timeout.
+// Method: another peer leads everything, and says each time that it has nothing to give.
+BOOST_AUTO_TEST_CASE(a_joiner_to_which_nothing_is_due_is_ready_soon) {
+  options.ring.replicas = 3;
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, options.ring, out);
+  const View view{equal_arc(0, 4), {1, 0, 1}, 0, {b, options.self}};
+  const GroupName group = group_of(view);
+  const auto hear = [&](PeerMessage&& message) {
+    subject->on_message(now, b, std::move(message), out);
+  };
+  hear(GroupMessage(OfferCopy{{view.arc.end, 1},
+                              group,
+                              view,
+                              1,
+                              5,
+                              1,
+                              Roster{{Voter{b, 1}, Voter{options.self, 6}}, {}},
+                              100}));
+  hear(GroupMessage(CopyResults{{view.arc.end, 1}, 5, 0, 0, {}, true}));
+  hear(GroupMessage(Chunk{{view.arc.end, 1}, view.arc, 5, {}}));
+  bool is_ready = false;
+  for (Duration waited{}; waited < 15s; waited += 100ms) {
+    const Outbox said = std::exchange(out, {});
+    is_ready = is_ready || !all_of<BecameReady>(said).empty();
+    hear(GroupMessage(Heartbeats{1, {Heartbeat{group, 1, 6, 5, 0}}}));
+    for (const auto& [to, ask] : sent<FindArc>(said)) {
+      ArcFound found;
+      found.nonce = ask.nonce;
+      found.view = View{equal_arc(cell_of(ask.position, 4), 4), {1, 0, 1}, 0, {b}};
+      found.load.ring_parts = found.load.copy_parts = ring_parts_whole;
+      hear(RingMessage(found));
+    }
+    for (const auto& [to, want] : sent<WantArc>(said)) {
+      WantArcAnswer answer;
+      answer.nonce = want.nonce;
+      answer.load.ring_parts = answer.load.copy_parts = ring_parts_whole;
+      hear(RingMessage(answer));
+    }
+    pass(100ms);
+    BOOST_TEST((waited > 4s || !is_ready), "somebody may still have something for it");
+  }
+  BOOST_TEST(is_ready);
+}
+
 // Goal: no repair destroys what is served elsewhere, whoever asks for it, and however late.
 // Method: the peer has nothing of the arc; another one answers for it, never, at once or in time.
 BOOST_AUTO_TEST_CASE(an_arc_is_repaired_only_if_nobody_serves_it_for_two_seconds) {
