@@ -18,10 +18,11 @@
 namespace hopring::cli {
 namespace {
 
-// A ring in which an arc moves looks faulty between two reports; one that is, stays so.
-constexpr int looks_max = 5;
+// A ring in which an arc moves looks faulty between two reports, and one of whose peers has just
+// died until others have been elected; one that is, stays so.
+constexpr std::chrono::seconds faults_last{3};
 
-// --wait-healthy: between two looks, and how long it waits unless told.
+// Between two looks. --wait-healthy: how long it waits unless told.
 constexpr std::chrono::milliseconds look_pause{250};
 constexpr std::chrono::seconds progress_pause{3};
 constexpr unsigned wait_healthy_default_s = 60;
@@ -220,19 +221,19 @@ void print_progress(const Summary& summary) {
 Result<Survey> look(Context& context) {
   const bool waits = context.has("wait-healthy");
   const auto patience =
-      std::chrono::seconds(waits ? context.options["wait-healthy"].as<unsigned>() : 0);
+      waits ? std::chrono::seconds(context.options["wait-healthy"].as<unsigned>()) : faults_last;
   const Time end = read_clocks().monotonic + patience;
   Time next_progress = read_clocks().monotonic + progress_pause;
   auto seen = survey(context.map);
-  for (int looks = 1; seen; ++looks) {
+  while (seen) {
     const Summary summary = summarize(*seen);
     if (waits ? is_healthy(summary) : summary.faults.empty()) break;
-    if (waits ? read_clocks().monotonic >= end : looks >= looks_max) break;
+    if (read_clocks().monotonic >= end) break;
     if (waits && read_clocks().monotonic >= next_progress) {
       print_progress(summary);
       next_progress = next_progress + progress_pause;
     }
-    if (waits) std::this_thread::sleep_for(look_pause);
+    std::this_thread::sleep_for(look_pause);
     seen = survey(context.map);
   }
   return seen;

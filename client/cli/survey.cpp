@@ -49,6 +49,7 @@ class Surveyor {
     seen_.insert(first->self);
     take(std::move(*first));
     while (!frontier_.empty()) ask(std::exchange(frontier_, {}));
+    leave_out_replaced(survey_);
     std::sort(survey_.reports.begin(), survey_.reports.end(),
               [](const auto& a, const auto& b) { return a.self < b.self; });
     return std::move(survey_);
@@ -97,6 +98,14 @@ class Surveyor {
 };
 
 }  // namespace
+
+void leave_out_replaced(Survey& survey) {
+  std::erase_if(survey.silent_peers, [&](const auto& silent) {
+    return std::any_of(survey.reports.begin(), survey.reports.end(), [&](const auto& report) {
+      return report.self.endpoint == silent.first.endpoint;
+    });
+  });
+}
 
 Result<Survey> survey(Map& map, Ask whom) { return Surveyor(map, whom).run(); }
 

@@ -21,6 +21,9 @@ struct Survey {
 // those of which it may know that they are dead.
 enum class Ask : std::uint8_t { known, members };
 
+// Runs that have ended for certain are not silent: another run answers at their address.
+void leave_out_replaced(Survey& survey);
+
 // Fails only if nobody answers. Asks all peers that one round has named at the same time.
 Result<Survey> survey(Map& map, Ask whom = Ask::known);
 

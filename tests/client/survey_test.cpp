@@ -53,6 +53,16 @@ BOOST_AUTO_TEST_CASE(an_arc_that_two_hold_is_named) {
              "(0000000000000032, 00000000000003e7]");
 }
 
+BOOST_AUTO_TEST_CASE(a_peer_that_has_been_started_again_is_not_silent) {
+  Survey survey{{report_of(1, {first})}, {}};
+  PeerRef before = peer(1);
+  ++before.incarnation;
+  survey.silent_peers = {{before, Failure{}}, {peer(2), Failure{}}};
+  leave_out_replaced(survey);
+  BOOST_REQUIRE_EQUAL(survey.silent_peers.size(), 1u);
+  BOOST_TEST((survey.silent_peers[0].first == peer(2)));
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_counts_if_its_peer_answers_and_its_primary_counts_it) {
   std::vector<PeerReport> reports{report_of(1, {first, second}), report_of(2, {})};
   for (ArcReport& each : reports[0].arcs) {
