@@ -14,6 +14,7 @@ constexpr std::size_t settings = 4;  // usages that stand before a ring
 constexpr auto first_look = 1100ms;  // when the first peer takes writes
 constexpr auto join_pause = 20ms;
 constexpr auto operation_deadline = 5s;  // of an operation
+constexpr auto change_lasts = 3s;        // an arc that nobody serves for so long has lost something
 constexpr std::uint32_t nodes_each = 8;  // of a peer
 constexpr std::size_t faults_told = 4;   // of one command
 
@@ -288,24 +289,37 @@ void ScenarioRing::gone(const Arguments& arguments) {
 
 // Who has what.
 
-void ScenarioRing::call(const Arguments& arguments) {
-  const std::vector<std::string>& names = arguments[0].words;
-  const std::string& role = arguments[1].words[0];
-  if (role != "primary" && role != "members") return refuse("a role is primary or members");
-  const Position position = position_of(world_->ring_config().hash_key, arguments[2].words[0]);
+const View* ScenarioRing::served_at(Position position) const {
   const View* found = nullptr;
   for (const ProcessId id : world_->alive_peers()) {
     for (const View* view : world_->peer(id).served_now()) {
       if (contains(view->arc, position)) found = view;
     }
   }
-  if (found == nullptr) return refuse("nobody serves it");
+  return found;
+}
+
+void ScenarioRing::call(const Arguments& arguments) {
+  const std::vector<std::string>& names = arguments[0].words;
+  const std::string& role = arguments[1].words[0];
+  if (role != "primary" && role != "members") return refuse("a role is primary or members");
+  const Position position = position_of(world_->ring_config().hash_key, arguments[2].words[0]);
+  bool is_served = false;
   std::vector<ProcessId> some;
-  for (const ProcessId id : world_->ready_peers()) {
-    const PeerRef& self = world_->peer(id).self();
-    const bool is_it = role == "primary" ? primary_of(*found) == self : is_member(*found, self);
-    if (is_it) some.push_back(id);
-  }
+  const auto find_all = [&] {
+    some.clear();
+    const View* found = served_at(position);
+    is_served = found != nullptr;
+    for (const ProcessId id : world_->ready_peers()) {
+      const PeerRef& self = world_->peer(id).self();
+      const bool is_it = found != nullptr &&
+                         (role == "primary" ? primary_of(*found) == self : is_member(*found, self));
+      if (is_it) some.push_back(id);
+    }
+    return some.size() >= names.size();
+  };
+  run_until(change_lasts, find_all);
+  if (!is_served) return refuse("nobody serves it");
   if (some.size() < names.size()) return refuse("they are only " + std::to_string(some.size()));
   for (std::size_t i = 0; i < names.size(); ++i) named_[names[i]] = some[i];
 }

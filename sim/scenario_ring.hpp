@@ -15,7 +15,8 @@
 //   mend                       all ways are open
 //   run TIME                   time passes
 //   call NAMES the ROLES of KEY          the `primary`, or so many of the `members`, of the arc
-//                              that holds the key; they have these names from now on
+//                              that holds the key; they have these names from now on. An arc
+//                              that changes hands is waited for, three seconds at most
 //   put KEY VALUE              by a client that knows all peers; prints `done`, or the error
 //   put KEY VALUE at PEER within TIME    ... that knows this peer, and gives up after this time
 //   get KEY at PEER within TIME          prints `KEY = VALUE`, `KEY is absent` or the error
@@ -96,6 +97,7 @@ class ScenarioRing {
   void gone(const Arguments& arguments);
 
   void refuse(const std::string& why);
+  const View* served_at(Position position) const;
   void print(std::string line) { printed_.push_back(std::move(line)); }
   std::vector<ProcessId> alive(const Argument& argument);
   std::pair<std::vector<ProcessId>, std::vector<ProcessId>> two_sides(const Arguments& arguments);

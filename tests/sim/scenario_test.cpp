@@ -87,6 +87,10 @@ BOOST_AUTO_TEST_CASE(a_command_that_cannot_be_carried_out_is_told_with_its_line)
              at(2) + "`run 1s`: there are no peers yet\n");
 }
 
+BOOST_AUTO_TEST_CASE(who_has_an_arc_that_changes_hands_is_waited_for) {
+  BOOST_TEST(played(with("call a the primary of k\ncrash a\ncall b the primary of k\n")) == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_scenario_begins_with_its_seeds_and_ends_whole_and_mended) {
   BOOST_TEST(played("") == at(0) + "there are no commands\n");
   BOOST_TEST(played("peers 3\nwhole within 1s\n") ==
