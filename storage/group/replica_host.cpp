@@ -19,6 +19,11 @@ ByteBucket copy_budget(const GroupOptions& options) {
   return {options.copy_rate, std::max<std::uint64_t>(burst, options.chunk_bytes)};
 }
 
+bool names_all(const Roster& roster, const Members& members) {
+  return std::all_of(members.begin(), members.end(),
+                     [&](const PeerRef& each) { return find(roster, each) != nullptr; });
+}
+
 // What their logs take is given back.
 template <class IsDropped>
 void drop_if(std::vector<std::unique_ptr<Replica>>& replicas, std::size_t& log_bytes,
@@ -440,7 +445,7 @@ void ReplicaHost::advance_jobs(Now now, GroupOutbox& out) {
   }
 }
 
-// Would these members have a majority that answers? Else the arc would be lost by its own change.
+// Would these members have a majority that answers? Else the change would be taken back.
 bool ReplicaHost::can_decide(Now now, const Replica& replica, const Members& members) const {
   const auto answers = std::count_if(members.begin(), members.end(), [&](const PeerRef& each) {
     return each == self_ || replica.raft().has_copy(now, each);
@@ -492,12 +497,17 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     settle(now, *replica, out);
     replica = named(job.group);
   }
-  if (replica != nullptr && replica->leads() && !replica->can_change_members()) return false;
-  if (replica != nullptr && replica->leads() && job.primary && *job.primary != self_ &&
+  if (replica == nullptr || !replica->leads()) {
+    end_job(job, true, out);
+    return true;
+  }
+  if (!replica->can_change_members()) return false;
+  const bool is_done = names_all(replica->raft().roster(), job.members);
+  if (is_done && job.primary && *job.primary != self_ &&
       hopring::find(replica->raft().roster(), *job.primary) != nullptr) {
     return hand_over(now, job, *replica, out);
   }
-  end_job(job, true, out);
+  end_job(job, is_done, out);  // else it has been taken back
   return true;
 }
 

@@ -247,6 +247,19 @@ void Raft::change_members(Now now, const Members& next) {
   want_heartbeat();
 }
 
+// As long as it has not committed the joint roster nobody has gone on to the incoming one. Whoever
+// is elected, or commits, by the roster before, by the joint one or by this needs a majority of the
+// same voters. Not so where the joint roster is of an earlier term: a primary since may have
+// committed it, and what it gave to the incoming members may be in their orders alone (decision
+// 83).
+void Raft::take_back_members() {
+  const RosterAt& last = rosters_.back();
+  const bool is_own = last.index > committed_ && log_.term_at(last.index) == term_;
+  if (is_primary() && last.roster.is_joint() && is_own) {
+    propose(ChangeRoster{Roster{last.roster.voters, {}}});
+  }
+}
+
 void Raft::on_applied(std::uint64_t index) {
   HOPRING_CHECK(applied_ <= index && index <= committed_);
   applied_ = index;
@@ -384,9 +397,11 @@ void Raft::on_deadline(Now now, RaftOutbox& out) {
     return flush(now, out);
   }
   look_for_promises(now);
-  if (confirmed_at_ + options_->quorum_timeout <= now.monotonic) {
-    return follow(now, term_, std::nullopt);
+  if (has_lost_quorum(now)) {
+    take_back_members();
+    look_for_promises(now);
   }
+  if (has_lost_quorum(now)) return follow(now, term_, std::nullopt);
   for (Peer& each : peers_) {
     if (each.resend_at > now.monotonic) continue;
     each.probes = true;

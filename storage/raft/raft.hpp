@@ -9,7 +9,8 @@
 //     promise_duration, so that a primary with the promises of a majority can answer reads alone
 //     (6.4.1). Both also keep a member that hears nothing from disturbing the others.
 //   - joint consensus (4.3): any set of members may follow any other. A voter is named by its
-//     admission (roster.hpp).
+//     admission (roster.hpp). A primary takes a change back that is not agreed to, which Raft does
+//     not know (decision 83).
 //   - commit by counting copies only of entries of the own term (3.6.2); likewise the view is
 //     changed only by a primary that has committed one.
 //
@@ -136,8 +137,9 @@ class Raft {
   // May the members be changed now? By one change at a time, and by a primary that may_serve()
   // would trust but for its promises.
   bool can_change_members() const;
-  // Begins to replace the members by these; ends by itself. Those that are new should have been
-  // brought near first: add_learner(). REQUIRES: can_change_members(); 1 to members_max of them.
+  // Begins to replace the members by these; ends by itself, with the members so far if no majority
+  // of these agrees within quorum_timeout. Those that are new should have been brought near first:
+  // add_learner(). REQUIRES: can_change_members(); 1 to members_max of them.
   void change_members(Now now, const Members& next);
 
   // The primary sends entries to this peer, too, which does not vote. What it begins with it has
@@ -294,6 +296,7 @@ class Raft {
   void advance_commit();
   void commit_to(std::uint64_t index);
   void end_roster_change();
+  void take_back_members();
   void leave_view(Now now, RaftOutbox& out);
   void trim();
   // Has it answered a heartbeat, as this voter, that is not older than a promise lasts?
@@ -316,6 +319,9 @@ class Raft {
   template <class Holds>
   bool is_decided_by(Holds&& holds) const;
   void look_for_promises(Now now);
+  bool has_lost_quorum(Now now) const {
+    return confirmed_at_ + options_->quorum_timeout <= now.monotonic;
+  }
 
   const RaftOptions* options_;
   GroupName group_;

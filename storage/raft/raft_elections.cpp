@@ -23,6 +23,7 @@ void Raft::hear(Now now) {
 void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
   HOPRING_CHECK(term >= term_);
   if (term > term_) {
+    take_back_members();
     verified_ = committed_;
     voted_for_.reset();
   }

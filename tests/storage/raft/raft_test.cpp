@@ -196,6 +196,88 @@ BOOST_AUTO_TEST_CASE(what_the_members_so_far_have_promised_counts_until_those_to
   BOOST_TEST(!raft.is_primary());
 }
 
+// Goal: an arc whose majority lives outlasts a change to members of whom most are dead.
+// Method: of the first three the second answers, the third and the fourth, who is to come, do not.
+struct ChangeToTheDead {
+  ChangeToTheDead() {
+    raft.on_message(at(5s), peer(2), AppendEntriesAnswer{group, 2, 101, 100, true, 101}, out);
+    raft.on_applied(raft.committed());
+    answer_heartbeat(6s);
+    raft.change_members(at(6s), {peer(1), peer(3), peer(4)});
+    raft.flush(at(6s), out);
+    raft.on_message(at(6s), peer(2), AppendEntriesAnswer{group, 2, 101, 101, true, 102}, out);
+    BOOST_REQUIRE(raft.roster().is_joint());
+    BOOST_REQUIRE(raft.committed() == 101u);
+  }
+
+  void answer_heartbeat(Duration when) {
+    const HeartbeatAnswer answer{group, 2, 101, 101, true, true, 0, 100};
+    raft.on_heartbeat_answer(at(when), peer(2), answer, at(when).monotonic, out);
+  }
+
+  const Roster first{{{peer(1), 101}, {peer(2), 101}, {peer(3), 101}}, {}};
+  Member primary{1, PlantedBug::none, {1, 100, 1, first}};
+  Raft& raft = primary.raft;
+  RaftOutbox out = primary.lead(101);
+};
+
+BOOST_AUTO_TEST_CASE(a_change_to_members_that_do_not_answer_is_taken_back_and_the_arc_served) {
+  ChangeToTheDead change;
+  Raft& raft = change.raft;
+  change.answer_heartbeat(7400ms);
+  BOOST_TEST(!raft.may_serve(at(7400ms)));
+  raft.on_deadline(at(6s + RaftOptions{}.quorum_timeout), change.out);
+  BOOST_TEST(raft.is_primary());
+  BOOST_TEST((raft.roster() == change.first));
+  BOOST_TEST(!raft.can_change_members());
+  BOOST_TEST(!raft.sends_to(peer(4)));
+
+  raft.on_message(at(7500ms), peer(2), AppendEntriesAnswer{group, 2, 101, 102, true, 103},
+                  change.out);
+  BOOST_TEST(raft.committed() == 103u);
+  raft.on_applied(raft.committed());
+  BOOST_TEST(raft.may_serve(at(7500ms)));
+  BOOST_TEST(raft.can_change_members());
+}
+
+// It cannot tell, then, who will answer the next primary.
+BOOST_AUTO_TEST_CASE(a_primary_that_is_one_no_more_takes_its_change_back) {
+  for (const bool is_beaten : {false, true}) {
+    ChangeToTheDead change;
+    Raft& raft = change.raft;
+    if (is_beaten) {
+      raft.on_message(at(7s), peer(3),
+                      RequestVote{group, RequestVote::Kind::vote, 3, 101, 101, 2, 0, 0},
+                      change.out);
+    } else {
+      raft.on_deadline(at(6s + RaftOptions{}.quorum_timeout), change.out);
+    }
+    BOOST_TEST(!raft.is_primary());
+    BOOST_TEST((raft.roster() == change.first));
+    BOOST_TEST(raft.last_index() == 103u);
+    BOOST_TEST(raft.last_term() == 2u);
+  }
+}
+
+// Whoever led in between may have committed the change, and gone on with the members to come alone.
+BOOST_AUTO_TEST_CASE(a_change_of_an_earlier_term_is_not_taken_back) {
+  const Roster joint{first_three().voters, {{peer(1), 1}, {peer(3), 1}, {peer(4), 1}}};
+  Member member(1, PlantedBug::none, {1, 0, 0, first_three()});
+  RaftOutbox out;
+  const Entry change{1, 1, ChangeRoster{joint}};
+  member.raft.on_message(at(0s), peer(2), AppendEntries{group, 1, 1, 0, 0, 0, 0, {change}}, out);
+  member.raft.on_deadline(at(5s), out);
+  for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
+    for (const std::uint16_t n : {std::uint16_t{2}, std::uint16_t{3}}) {
+      member.raft.on_message(at(5s), peer(n), VoteAnswer{group, kind, 2, 1, true}, out);
+    }
+  }
+  BOOST_REQUIRE(member.raft.is_primary());
+  member.raft.on_deadline(at(5s + RaftOptions{}.quorum_timeout), out);
+  BOOST_TEST(!member.raft.is_primary());
+  BOOST_TEST(member.raft.roster().is_joint());
+}
+
 // The case of figure 3.7 of Ongaro's dissertation: an entry of an earlier term may stand at a
 // majority and still be taken back.
 BOOST_AUTO_TEST_CASE(an_entry_of_an_earlier_term_is_committed_only_with_one_of_the_own) {
