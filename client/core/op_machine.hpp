@@ -240,7 +240,7 @@ class OpMachine {
   PartId unbundle_one(const Request& request, RequestId id, std::size_t i);
   void unbundle(Request& request, RequestId id);
   void unbundle_all(const PeerRef* of);
-  void on_bundle(Request& request, RequestId id, BatchReply& reply);
+  void forget_bundle(Request& request);
   void end_in_bundle(Bundle& bundle, std::size_t i, OpResult&& result);
 
   // op_machine_routing.cpp: where it goes

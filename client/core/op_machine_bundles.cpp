@@ -104,6 +104,10 @@ void OpMachine::unbundle(Request& request, RequestId id) {
     request.parts.push_back(bundle.ended[i] ? PartId{0} : unbundle_one(request, id, i));
   }
   request.open = bundle.open;
+  forget_bundle(request);
+}
+
+void OpMachine::forget_bundle(Request& request) {
   timers_.erase({request.bundle->deadline, request.bundle->timer});
   bundles_.erase(request.bundle->timer);
   request.bundle.reset();
@@ -127,27 +131,6 @@ void OpMachine::end_in_bundle(Bundle& bundle, std::size_t i, OpResult&& result) 
   bundle.open -= 1;
   bundled_ -= 1;
   figures_.by_hops[0] += 1;
-}
-
-// Results end what they belong to; the others, and their answers, are left as those of a request of
-// parts.
-void OpMachine::on_bundle(Request& request, RequestId id, BatchReply& reply) {
-  Bundle& bundle = *request.bundle;
-  std::vector<OpAnswer> others;
-  for (std::size_t i = 0; i < reply.answers.size(); ++i) {
-    auto* const result = std::get_if<OpResult>(&reply.answers[i]);
-    if (result == nullptr || result->error) {
-      request.parts.push_back(unbundle_one(request, id, i));
-      others.push_back(std::move(reply.answers[i]));
-      continue;
-    }
-    end_in_bundle(bundle, i, std::move(*result));
-  }
-  timers_.erase({bundle.deadline, bundle.timer});
-  bundles_.erase(bundle.timer);
-  request.open = request.parts.size();
-  request.bundle.reset();
-  reply.answers = std::move(others);
 }
 
 }  // namespace hopring

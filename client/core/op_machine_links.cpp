@@ -1,6 +1,7 @@
 // What links bring: connections, replies, and their ends.
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/check.hpp"
@@ -137,18 +138,16 @@ void OpMachine::on_reply(Now now, const PeerRef& from, RequestId id, ClientReply
   if (!has_shape(found->second, reply)) {
     out_.emplace_back(Disconnect{from});
     drop_link(now, from, LinkDown::lost);
-  } else if (batch != nullptr && !batch->places.empty()) {
+  } else if (batch != nullptr && (found->second.bundle || !batch->places.empty())) {
+    if (batch->places.empty()) {  // of all of them
+      batch->places.resize(batch->answers.size());
+      std::iota(batch->places.begin(), batch->places.end(), std::uint16_t{0});
+    }
     on_some(now, id, std::move(*batch));
   } else {
     Request request = std::move(found->second);
     requests_.erase(found);
-    if (request.bundle) {
-      if (batch != nullptr) {
-        on_bundle(request, id, *batch);
-      } else {
-        unbundle(request, id);
-      }
-    }
+    if (request.bundle) unbundle(request, id);
     std::visit([&](auto& each) { on_answer(now, request, std::move(each)); }, reply);
   }
   flush(now);
@@ -193,8 +192,7 @@ void OpMachine::on_some(Now now, RequestId id, BatchReply&& reply) {
     }
     reply.answers.clear();
     if (bundle.open == 0) {
-      timers_.erase({bundle.deadline, bundle.timer});
-      bundles_.erase(bundle.timer);
+      forget_bundle(request);
       requests_.erase(id);
     }
   } else {
