@@ -3,6 +3,8 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "base/count.hpp"
+
 namespace hopring {
 
 std::string to_string(const PeerRef& peer) {
@@ -33,7 +35,12 @@ bool is_well_formed(const View& view) {
     if (view.members[i].incarnation == 0 || view.members[i].endpoint.port == 0) return false;
     if (std::count(view.members.begin(), view.members.end(), view.members[i]) != 1) return false;
   }
-  return view.number.generation > 0;
+  return view.number.generation > 0 && is_well_formed(view.number) &&
+         is_well_formed(view.taken_at) && is_count(view.term);
+}
+
+bool is_well_formed(const ViewNumber& number) {
+  return is_count(number.generation) && is_count(number.number);
 }
 
 namespace {

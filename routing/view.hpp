@@ -92,6 +92,7 @@ bool crowds(std::span<const PeerRef> members, const PeerRef& from, const PeerRef
 
 // Does a view that came from elsewhere keep the rules above?
 bool is_well_formed(const View& view);
+bool is_well_formed(const ViewNumber& number);
 
 // Which of two views that share a position holds there. Mostly the higher number, and of one number
 // the higher term; but a claim

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/count.hpp"
 
 namespace hopring {
 namespace {
@@ -151,17 +152,20 @@ class Planner {
   void flush() {
     if (!open_) return;
     const Piece piece = *std::exchange(open_, std::nullopt);
+    const std::uint64_t generation = generation_after(piece.arc);
     if (piece.why_not) {
       plan_.left.push_back({piece.arc, *piece.why_not});
+    } else if (!may_count_from(generation)) {
+      plan_.left.push_back({piece.arc, NoRepair::no_generation});
     } else if (piece.copy) {
       const CopyReport& copy = *piece.copy->report;
-      plan_.steps.push_back({piece.copy->at->self,
-                             Repair{piece.arc, generation_after(piece.arc), group_of(copy.view),
-                                    copy.last_term, copy.last_index},
-                             copy});
+      plan_.steps.push_back(
+          {piece.copy->at->self,
+           Repair{piece.arc, generation, group_of(copy.view), copy.last_term, copy.last_index},
+           copy});
     } else {
       plan_.steps.push_back({reports_[next_empty_++ % reports_.size()].self,
-                             Repair{piece.arc, generation_after(piece.arc), std::nullopt}});
+                             Repair{piece.arc, generation, std::nullopt}});
     }
   }
 
@@ -222,6 +226,8 @@ std::string_view text_of(NoRepair why) {
       return "a majority of its members answers: they should elect a primary by themselves";
     case NoRepair::left_out:
       return "a peer has more copies than it can report: one of these may be newer";
+    case NoRepair::no_generation:
+      return "a copy is of a generation after which there is none: whoever said so was no peer";
   }
   return "";
 }

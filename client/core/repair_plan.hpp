@@ -25,9 +25,10 @@ struct RepairStep {
 
 // Why nothing is to be done about a part of the ring that nobody serves.
 enum class NoRepair : std::uint8_t {
-  not_given_up,  // a copy has heard of a primary lately, or is on its way
-  has_majority,  // copies at peers that answer are a majority of the members
-  left_out,      // a peer has more copies than it could report: one of them may be of this part
+  not_given_up,   // a copy has heard of a primary lately, or is on its way
+  has_majority,   // copies at peers that answer are a majority of the members
+  left_out,       // a peer has more copies than it could report: one of them may be of this part
+  no_generation,  // there is none after those of the copies (base/count.hpp)
 };
 
 struct RepairPlan {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/count.hpp"
 #include "peer/core/membership.hpp"
 
 namespace hopring {
@@ -66,6 +67,7 @@ void Shard::on_each(Now now, OpenArc&& command, GroupOutbox& news) {
 void Shard::on_each(Now now, TakeOverArc&& command, GroupOutbox& news) {
   View& claim = command.claim;
   if (!host_ || host_->serves_part_of(claim.arc)) return;
+  if (!may_count_from(claim.number.generation)) return;
   if (host_->has_copy(claim.arc)) ++claim.number.generation;
   host_->open(now, claim, news);
 }

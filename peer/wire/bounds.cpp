@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/count.hpp"
+
 namespace hopring {
 namespace {
 
@@ -15,6 +17,12 @@ bool each_well_formed(const std::vector<Element>& elements, std::size_t size_max
 template <class T>
 bool is_absent_or_well_formed(const std::optional<T>& value) {
   return !value || is_well_formed(*value);
+}
+
+// Terms and indices.
+template <class... Numbers>
+bool are_counts(Numbers... numbers) {
+  return (is_count(numbers) && ...);
 }
 
 bool is_key(const std::string& key) { return !key.empty() && key.size() <= key_bytes_max; }
@@ -55,12 +63,13 @@ bool is_well_formed(const ScanStep& step) {
 }
 
 bool is_well_formed(const Entry& entry) {
-  return std::visit([](const auto& command) { return is_storable(command); }, entry.command);
+  return are_counts(entry.index, entry.term) &&
+         std::visit([](const auto& command) { return is_storable(command); }, entry.command);
 }
 
 bool is_well_formed(const RememberedResult& remembered) {
   const std::optional<Value>& value = remembered.result.value;
-  return is_well_formed(remembered.result) &&
+  return is_count(remembered.index) && is_well_formed(remembered.result) &&
          (!value || value->bytes.size() <= window_value_bytes_max);
 }
 
@@ -75,7 +84,7 @@ bool is_well_formed(const OpAnswer& answer) {
   return std::visit([](const auto& each) { return is_well_formed(each); }, answer);
 }
 
-bool is_well_formed(const Hint& hint) { return is_known(hint.peer); }
+bool is_well_formed(const Hint& hint) { return is_known(hint.peer) && is_well_formed(hint.number); }
 
 bool is_well_formed(const PeerLoad& load) {
   return load.ring_parts <= ring_parts_whole && load.copy_parts <= ring_parts_whole;
@@ -121,41 +130,93 @@ bool is_well_formed(const ArcNews& message) { return is_well_formed(message.view
 
 bool is_well_formed(const PassCopy& message) { return !message.to || is_known(*message.to); }
 
-bool is_well_formed(const OfferArc& message) { return is_well_formed(message.view); }
+bool is_well_formed(const OfferArc& message) {
+  return is_well_formed(message.view) && are_counts(message.term, message.index);
+}
 
 // How many there are is bounded by the frame.
 bool is_well_formed(const Chunk& message) {
-  return each_well_formed(message.records, message.records.size());
+  return is_count(message.index) && each_well_formed(message.records, message.records.size());
 }
 bool is_well_formed(const Append& message) {
-  return each_well_formed(message.entries, message.entries.size());
+  return is_count(message.previous) && each_well_formed(message.entries, message.entries.size());
 }
+
+bool is_well_formed(const AppendAnswer& message) { return is_count(message.index); }
 
 bool is_well_formed(const Serve& message) { return is_well_formed(message.view); }
 
+bool is_well_formed(const GroupName& group) { return is_count(group.generation); }
+
 bool is_well_formed(const OfferCopy& message) {
-  return is_well_formed(message.view) && is_well_formed(message.roster);
+  return is_well_formed(message.group) && is_well_formed(message.view) &&
+         are_counts(message.term, message.index, message.index_term) &&
+         is_well_formed(message.roster);
 }
 
 bool is_well_formed(const AppendEntries& message) {
-  return each_well_formed(message.entries, message.entries.size());
+  return is_well_formed(message.group) &&
+         are_counts(message.term, message.admitted, message.previous_index, message.previous_term,
+                    message.committed, message.held_by_all) &&
+         each_well_formed(message.entries, message.entries.size());
+}
+
+bool is_well_formed(const AppendEntriesAnswer& message) {
+  return is_well_formed(message.group) &&
+         are_counts(message.term, message.admitted, message.previous_index, message.index);
+}
+
+bool is_well_formed(const RequestVote& message) {
+  return is_well_formed(message.group) &&
+         are_counts(message.term, message.admitted, message.last_index, message.last_term,
+                    message.resigned_term);
+}
+
+bool is_well_formed(const VoteAnswer& message) {
+  return is_well_formed(message.group) && are_counts(message.term, message.admitted);
+}
+
+bool is_well_formed(const TakeLead& message) {
+  return is_well_formed(message.group) && is_count(message.term);
+}
+
+bool is_well_formed(const NoCopy& message) {
+  return is_well_formed(message.group) && are_counts(message.term, message.admitted);
+}
+
+bool is_well_formed(const NotMember& message) {
+  return is_well_formed(message.group) &&
+         (is_count(message.index) || message.index == superseded_index);
 }
 
 bool is_well_formed(const AppendsTogether& message) {
   return each_well_formed(message.appends, appends_together_max) &&
-         message.answers.size() <= appends_together_max;
+         each_well_formed(message.answers, appends_together_max);
 }
 
 bool is_well_formed(const CopyResults& message) {
-  return each_well_formed(message.results, window_results_max);
+  return are_counts(message.index, message.after, message.forgotten) &&
+         each_well_formed(message.results, window_results_max);
+}
+
+bool is_well_formed(const CopyResultsAnswer& message) { return is_count(message.after); }
+
+bool is_well_formed(const Heartbeat& heartbeat) {
+  return is_well_formed(heartbeat.group) &&
+         are_counts(heartbeat.term, heartbeat.admitted, heartbeat.committed);
+}
+
+bool is_well_formed(const HeartbeatAnswer& answer) {
+  return is_well_formed(answer.group) &&
+         are_counts(answer.term, answer.asked, answer.admitted, answer.index, answer.committed);
 }
 
 bool is_well_formed(const Heartbeats& message) {
-  return message.sent >= 0 && message.groups.size() <= heartbeats_max;
+  return message.sent >= 0 && each_well_formed(message.groups, heartbeats_max);
 }
 
 bool is_well_formed(const HeartbeatAnswers& message) {
-  return message.sent >= 0 && message.groups.size() <= heartbeats_max;
+  return message.sent >= 0 && each_well_formed(message.groups, heartbeats_max);
 }
 
 bool is_well_formed(const BatchRequest& message) {
@@ -194,7 +255,7 @@ bool is_well_formed(const ReportReply& message) {
 // Which arc a shard can serve depends on its ring.
 bool is_well_formed(const RepairRequest& message) {
   const std::uint64_t generation = message.repair.generation;
-  return generation > 1 && generation <= generation_max;
+  return generation > 1 && may_count_from(generation);
 }
 
 }  // namespace hopring

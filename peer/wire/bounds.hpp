@@ -1,8 +1,9 @@
 #pragma once
 
 // What a message must keep beyond its format: named bounds of lists, views with members, values as
-// long as their type says. The codec checks it on both sides: a message of ours that breaks it is
-// our bug, one that came in is malformed and closes the connection.
+// long as their type says, numbers that are counted on from (base/count.hpp). The codec checks
+// it on both sides: a message of ours that breaks it is our bug, one that came in is malformed and
+// closes the connection.
 //
 // Not here: what depends on the receiver's state (its own room judges it), and the bounds of a
 // client's key and value, since those are answered with an error (storage/operation, problem()).
@@ -20,6 +21,9 @@ bool is_well_formed(const Record& record);
 bool is_well_formed(const ScanStep& step);
 bool is_well_formed(const Entry& entry);
 inline bool is_well_formed(const SharedEntry& entry) { return is_well_formed(*entry); }
+bool is_well_formed(const GroupName& group);
+bool is_well_formed(const Heartbeat& heartbeat);
+bool is_well_formed(const HeartbeatAnswer& answer);
 bool is_well_formed(const RememberedResult& remembered);
 bool is_well_formed(const Redirect& redirect);
 bool is_well_formed(const OpResult& result);
@@ -41,11 +45,19 @@ bool is_well_formed(const PassCopy& message);
 bool is_well_formed(const OfferArc& message);
 bool is_well_formed(const Chunk& message);
 bool is_well_formed(const Append& message);
+bool is_well_formed(const AppendAnswer& message);
 bool is_well_formed(const Serve& message);
 bool is_well_formed(const OfferCopy& message);
 bool is_well_formed(const AppendEntries& message);
+bool is_well_formed(const AppendEntriesAnswer& message);
+bool is_well_formed(const RequestVote& message);
+bool is_well_formed(const VoteAnswer& message);
+bool is_well_formed(const TakeLead& message);
+bool is_well_formed(const NoCopy& message);
+bool is_well_formed(const NotMember& message);
 bool is_well_formed(const AppendsTogether& message);
 bool is_well_formed(const CopyResults& message);
+bool is_well_formed(const CopyResultsAnswer& message);
 bool is_well_formed(const Heartbeats& message);
 bool is_well_formed(const HeartbeatAnswers& message);
 bool is_well_formed(const BatchRequest& message);
@@ -76,25 +88,9 @@ inline constexpr bool is_always_well_formed<OfferAnswer> = true;
 template <>
 inline constexpr bool is_always_well_formed<ChunkAnswer> = true;
 template <>
-inline constexpr bool is_always_well_formed<AppendAnswer> = true;
-template <>
 inline constexpr bool is_always_well_formed<Serving> = true;
 template <>
 inline constexpr bool is_always_well_formed<Abandon> = true;
-template <>
-inline constexpr bool is_always_well_formed<AppendEntriesAnswer> = true;
-template <>
-inline constexpr bool is_always_well_formed<RequestVote> = true;
-template <>
-inline constexpr bool is_always_well_formed<VoteAnswer> = true;
-template <>
-inline constexpr bool is_always_well_formed<TakeLead> = true;
-template <>
-inline constexpr bool is_always_well_formed<NoCopy> = true;
-template <>
-inline constexpr bool is_always_well_formed<NotMember> = true;
-template <>
-inline constexpr bool is_always_well_formed<CopyResultsAnswer> = true;
 template <>
 inline constexpr bool is_always_well_formed<OpRequest> = true;  // judged by problem()
 template <>

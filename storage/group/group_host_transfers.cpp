@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/count.hpp"
 #include "storage/group/group_host.hpp"
 
 namespace hopring {
@@ -150,6 +151,10 @@ bool GroupHost::accepts(const PeerRef& from, const OfferArc& offer) const {
   const View& view = offer.view;
   if (!is_well_formed(view) || !is_straight(view.arc)) return false;
   if (primary_of(view) != from || from == self_ || view.arc.end != offer.transfer.end) return false;
+  const ViewNumber& number = view.number;
+  for (const std::uint64_t each : {number.number, offer.term, offer.index}) {
+    if (!may_count_from(each)) return false;
+  }
   const std::size_t bytes_max = options_.pool.bytes_max;
   if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
   if (learners_.size() >= options_.learners_max || serves_part_of(view.arc)) return false;

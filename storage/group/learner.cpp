@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/count.hpp"
 
 namespace hopring {
 namespace {
@@ -84,7 +85,8 @@ Learner::Verdict Learner::take(const Entry& entry) {
 Learner::Verdict Learner::take_change_of_view(const ChangeView& change) {
   const View& view = change.view;
   const bool names_me = view.members.size() == 1 && view.members.front() == self_;
-  if (missing_ || !names_me || view.arc != arc() || view.number <= offered_.number) {
+  const bool goes_on = view.number > offered_.number && may_count_from(view.number.number);
+  if (missing_ || !names_me || view.arc != arc() || !goes_on) {
     return Verdict::malformed;
   }
   next_view_ = view;

@@ -26,8 +26,6 @@ struct Repair {
   }
   friend bool operator==(const Repair&, const Repair&) = default;
 };
-// Nobody raises generations that often; a mistake must not use them up.
-inline constexpr std::uint64_t generation_max = std::uint64_t{1} << 48;
 
 // Nothing has happened, but for `unusable`.
 enum class RepairRefusal : std::uint8_t {

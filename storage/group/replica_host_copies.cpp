@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/count.hpp"
 #include "storage/group/replica_host.hpp"
 
 namespace hopring {
@@ -15,7 +16,8 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
   if (!is_well_formed(view) || !is_straight(view.arc) || !is_well_formed(offer.roster))
     return false;
   if (offer.group != named_by_view || offer.transfer.end != view.arc.end) return false;
-  if (from == self_) return false;
+  if (offer.index_term > offer.term || !may_count_from(offer.index)) return false;
+  if (!may_count_from(view.number.number) || from == self_) return false;
   // What is led here must be cut first: of the same generation by its split, of an older one by
   // drop(). Else a copy would stand in the place of what is served.
   const auto is_across = [&](const auto& each) {

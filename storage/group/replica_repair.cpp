@@ -20,6 +20,7 @@ std::unique_ptr<Replica> Replica::succeed(const Arc& part, std::uint64_t generat
   if (part.end != arc().end) static_cast<void>(records_.split_off(part.end));
   if (part.begin != arc().begin) records_ = records_.split_off(part.begin);
   Raft::Start start = raft_.start_of_copy();
+  start.term = start.index_term = 0;  // there they begin anew, wherever they have come to here
   start.roster = Roster{{Voter{self_, start.index + 1}}, {}};
   View view{part, {generation, self_.incarnation, 1}, 0, {self_}};
   auto successor = std::make_unique<Replica>(*options_, self_, std::move(view), std::move(start),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/count.hpp"
 
 namespace hopring {
 
@@ -38,9 +39,10 @@ bool Raft::is_voter_of(const Roster& roster) const {
 }
 
 // One that its last roster does not name may be the only one that has it, and is needed until it is
-// committed (4.2.2).
+// committed (4.2.2). Nor does it stand where terms have come to their end: others would not hear of
+// the next one.
 bool Raft::may_stand() const {
-  if (!is_complete_) return false;
+  if (!is_complete_ || !may_count_from(term_)) return false;
   for (auto each = rosters_.rbegin(); each != rosters_.rend(); ++each) {
     if (is_voter_of(each->roster)) return true;
     if (each->index <= committed_) return false;
@@ -350,6 +352,7 @@ bool Raft::install(Now now, const Start& start) {
       rosters_.erase(rosters_.begin());
   } else {
     log_ = RaftLog(start.index, start.index_term);
+    verified_ = std::min(verified_, log_.last_index());  // a primary that contradicts itself
     rosters_ = {{start.index, start.roster}};
   }
   applied_ = start.index;

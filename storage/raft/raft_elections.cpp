@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/count.hpp"
 #include "storage/raft/raft.hpp"
 
 namespace hopring {
@@ -68,7 +69,8 @@ bool Raft::has_votes() const {
 void Raft::ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out) const {
   if (is_primary() || to == self_) return;
   const Voter* self = find(roster(), self_);
-  out.push_back({to, RequestVote{group_, RequestVote::Kind::pre_vote, term_ + 1,
+  const std::uint64_t next = std::min(term_ + 1, count_max);
+  out.push_back({to, RequestVote{group_, RequestVote::Kind::pre_vote, next,
                                  self != nullptr ? self->admitted : 0, log_.last_index(),
                                  log_.last_term(), 0, now.monotonic.since_start.count()}});
 }

@@ -8,6 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/count.hpp"
 #include "routing/ring_config.hpp"
 #include "tests/client/client_support.hpp"
 
@@ -214,6 +215,14 @@ BOOST_AUTO_TEST_CASE(who_has_not_heard_of_its_admission_counts) {
   has(1, whole, 90).roster = roster({peer(1), peer(2), peer(7)});
   has(2, whole, 80).stands = false;
   BOOST_TEST((only_left() == NoRepair::has_majority));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_of_the_last_generation_is_not_repaired) {
+  CopyReport& copy = has(1, whole, 90);
+  copy.view.number.generation = count_max / 2 - 1;
+  BOOST_TEST(only_step().repair.generation == count_max / 2);
+  copy.view.number.generation = count_max / 2;
+  BOOST_TEST((only_left() == NoRepair::no_generation));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/count.hpp"
 #include "tests/peer/core/core_support.hpp"
 
 namespace hopring {
@@ -88,6 +89,17 @@ BOOST_AUTO_TEST_CASE(an_arc_of_a_new_ring_is_served_until_the_ring_is_left) {
 BOOST_AUTO_TEST_CASE(a_claim_without_a_copy_starts_empty) {
   enter();
   BOOST_TEST((tell(TakeOverArc{claim_of_cell(1)}) == GroupOutbox{ArcOpened{claim_of_cell(1)}}));
+}
+
+// Goal: a stranger that has named the last generation makes nobody say one that others take for
+// malformed.
+BOOST_AUTO_TEST_CASE(nothing_is_claimed_where_generations_have_come_to_their_end) {
+  enter();
+  View claim = claim_of_cell(1);
+  claim.number.generation = count_max / 2 + 1;
+  BOOST_TEST(tell(TakeOverArc{claim}).empty());
+  claim.number.generation = count_max / 2;
+  BOOST_TEST((tell(TakeOverArc{claim}) == GroupOutbox{ArcOpened{claim}}));
 }
 
 // Goal: the front's knowledge may lag; what has come in the meantime is not opened a second time.

@@ -238,8 +238,8 @@ BOOST_AUTO_TEST_CASE(batches_and_their_answers_end_at_their_named_bounds) {
   };
   BOOST_TEST(is_malformed(repair(1)));  // no repair begins the first one
   BOOST_TEST(!is_malformed(repair(2)));
-  BOOST_TEST(!is_malformed(repair(generation_max)));
-  BOOST_TEST(is_malformed(repair(generation_max + 1)));
+  BOOST_TEST(!is_malformed(repair(count_max / 2)));
+  BOOST_TEST(is_malformed(repair(count_max / 2 + 1)));
 
   ReportReply report;
   CopyReport copy{some_view()};

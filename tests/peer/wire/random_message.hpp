@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/count.hpp"
 #include "base/rng.hpp"
 #include "peer/wire/archive_types.hpp"
 #include "peer/wire/bounds.hpp"
@@ -82,6 +84,16 @@ class RandomArchive {
   void fill(View& view) {
     view.serialize(*this, 0);
     view.number.generation |= 1;
+    keep_counts({&view.term});
+  }
+
+  void fill(ViewNumber& number) {
+    number.serialize(*this, 0);
+    keep_counts({&number.generation, &number.number});
+  }
+
+  void keep_counts(std::initializer_list<std::uint64_t*> numbers) {
+    for (std::uint64_t* number : numbers) *number &= count_max - 1;
   }
 
   void fill(Members& members) {
@@ -99,6 +111,7 @@ class RandomArchive {
   void fill(Voter& voter) {
     voter.serialize(*this, 0);
     voter.admitted |= 1;
+    keep_counts({&voter.admitted});
   }
 
   void fill(PeerRef& peer) {
@@ -122,14 +135,37 @@ class RandomArchive {
 
   void fill(RememberedResult& remembered) {
     remembered.serialize(*this, 0);
+    keep_counts({&remembered.index});
     std::optional<Value>& value = remembered.result.value;
     const std::size_t longest = window_value_bytes_max;
     if (value && value->bytes.size() > longest) value->bytes.resize(longest);
   }
 
+  // The members that peer/wire/bounds.hpp holds to count_max.
+  template <class T>
+  void keep_counts_of(T& object) {
+    if constexpr (requires { object.generation; }) keep_counts({&object.generation});
+    if constexpr (requires { object.term; }) keep_counts({&object.term});
+    if constexpr (requires { object.index; }) keep_counts({&object.index});
+    if constexpr (requires { object.index_term; }) keep_counts({&object.index_term});
+    if constexpr (requires { object.admitted; }) keep_counts({&object.admitted});
+    if constexpr (requires { object.committed; }) keep_counts({&object.committed});
+    if constexpr (requires { object.previous_index; }) keep_counts({&object.previous_index});
+    if constexpr (requires { object.previous_term; }) keep_counts({&object.previous_term});
+    if constexpr (requires { object.held_by_all; }) keep_counts({&object.held_by_all});
+    if constexpr (requires { object.last_index; }) keep_counts({&object.last_index});
+    if constexpr (requires { object.last_term; }) keep_counts({&object.last_term});
+    if constexpr (requires { object.resigned_term; }) keep_counts({&object.resigned_term});
+    if constexpr (requires { object.after; }) keep_counts({&object.after});
+    if constexpr (requires { object.forgotten; }) keep_counts({&object.forgotten});
+    if constexpr (std::is_same_v<T, Append>) keep_counts({&object.previous});
+    if constexpr (std::is_same_v<T, HeartbeatAnswer>) keep_counts({&object.asked});
+  }
+
   template <class T>
   void fill(T& object) {
     object.serialize(*this, 0);
+    keep_counts_of(object);
     if constexpr (requires { object.key; }) object.key += 'k';
     if constexpr (std::is_same_v<T, BatchRequest>) {
       if (!object.stamps.empty()) object.stamps.resize(object.operations.size());

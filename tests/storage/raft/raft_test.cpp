@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "base/count.hpp"
 #include "raft_world.hpp"
 
 namespace hopring {
@@ -116,6 +117,60 @@ BOOST_AUTO_TEST_CASE(a_primary_that_contradicts_itself_commits_no_more_than_ther
   append.entries = {put_at(1, 4, "other")};
   BOOST_TEST(member.ask<AppendEntriesAnswer>(2, append).index == 1u);
   BOOST_TEST(member.raft.committed() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_that_contradicts_what_was_acknowledged_is_committed_as_far_as_it_is) {
+  Member member(1, PlantedBug::none, {5, 0, 0, first_three()});
+  AppendEntries append{group, 5, 1, 0, 0, 0, 0, {}};
+  append.entries = {put_at(1, 5, "a"), put_at(2, 5, "b"), put_at(3, 5, "c")};
+  BOOST_TEST(member.ask<AppendEntriesAnswer>(2, append).index == 3u);
+  BOOST_TEST(member.raft.install(at(1s), {5, 2, 4, first_three()}));
+  member.raft.on_heartbeat(at(1s), peer(2), {group, 5, 1, 3});
+  BOOST_TEST(member.raft.committed() == 2u);
+}
+
+// Goal: a stranger that names the last term there is aborts nobody, nor makes anybody say what
+// others must take for malformed.
+// Method: a member hears of terms near the bound in every way there is, and looks at its clock.
+BOOST_AUTO_TEST_CASE(nobody_stands_for_election_where_terms_have_come_to_their_end) {
+  const auto asks = [](std::uint64_t term) {
+    Member member(1, PlantedBug::none, {5, 0, 0, first_three()});
+    member.raft.on_heartbeat(at(0s), peer(2), {group, term, 1, 0});
+    RaftOutbox out;
+    for (Duration when = 5s; when < 15s; when += 5s) member.raft.on_deadline(at(when), out);
+    member.raft.stand_soon(at(20s), out);
+    member.raft.on_message(at(20s), peer(2), TakeLead{group, term}, out);
+    BOOST_TEST(member.raft.term() == term);
+    return !out.empty();
+  };
+  BOOST_TEST(asks(count_max / 2));
+  BOOST_TEST(!asks(count_max / 2 + 1));
+  BOOST_TEST(!asks(count_max));
+}
+
+BOOST_AUTO_TEST_CASE(a_primary_that_hears_of_the_last_term_follows_and_does_not_stand_again) {
+  const auto is_left_alone_by = [](RaftMessage message) {
+    Member member(1, PlantedBug::none, {1, 0, 0, first_three()});
+    RaftOutbox out = member.lead();
+    member.raft.on_message(at(5s), peer(2), std::move(message), out);
+    BOOST_TEST(member.raft.term() == count_max);
+    out.clear();
+    member.raft.on_deadline(at(30s), out);
+    return out.empty() && !member.raft.is_primary();
+  };
+  BOOST_TEST(is_left_alone_by(vote_for(count_max, count_max, count_max)));
+  BOOST_TEST(is_left_alone_by(VoteAnswer{group, RequestVote::Kind::vote, count_max, 1, false}));
+  BOOST_TEST(is_left_alone_by(AppendEntriesAnswer{group, count_max, 1, 0, true, count_max}));
+  BOOST_TEST(is_left_alone_by(AppendEntries{group, count_max, 1, 0, 0, 0, 0, {}}));
+}
+
+BOOST_AUTO_TEST_CASE(who_asks_in_the_last_term_whether_it_is_a_member_names_none_beyond) {
+  Member member(1, PlantedBug::none, {5, 0, 0, first_three()});
+  member.raft.on_heartbeat(at(0s), peer(2), {group, count_max, 1, 0});
+  RaftOutbox out;
+  member.raft.ask_whether_member(at(30s), peer(2), out);
+  BOOST_REQUIRE(out.size() == 1);
+  BOOST_TEST(std::get<RequestVote>(out.front().message).term == count_max);
 }
 
 BOOST_AUTO_TEST_CASE(entries_of_a_primary_of_an_earlier_term_are_refused) {
