@@ -133,6 +133,15 @@ bool Membership::has_refused(Now now, const PeerRef& peer) const {
   return refused != refused_.end() && refused->second > now.monotonic;
 }
 
+void Membership::remember_refusal(Now now, const PeerRef& peer) {
+  std::erase_if(refused_, [&](const auto& each) { return each.second <= now.monotonic; });
+  if (refused_.size() >= refused_max) {
+    const auto earlier = [](const auto& a, const auto& b) { return a.second < b.second; };
+    refused_.erase(std::min_element(refused_.begin(), refused_.end(), earlier));
+  }
+  refused_[peer] = now.monotonic + refusal_memory;
+}
+
 std::optional<PeerRef> Membership::draw(Now now, const std::vector<PeerRef>& choice) {
   if (choice.empty()) return std::nullopt;
   const PeerRef& one = choice[rng_.below(choice.size())];
@@ -346,7 +355,7 @@ void Membership::on_move_ended(Now now, const PeerRef& to, bool done) {
   if (done) {
     last_progress_ = now.monotonic;
   } else {
-    refused_[to] = now.monotonic + refusal_memory;
+    remember_refusal(now, to);
   }
   // What is refused at once is asked again after the pause.
   if (leaving_ && done) next_step_ = now.monotonic;
@@ -362,7 +371,6 @@ bool Membership::is_done_leaving(Now now, const ArcDirectory& arcs) const {
 
 void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts, Outbox& out) {
   pass_copies_on(now, arcs, out);
-  std::erase_if(refused_, [&](const auto& each) { return each.second <= now.monotonic; });
   while (arcs.moves() < giving_max) {
     const ArcEntry* largest = nullptr;
     for (const ArcEntry& each : arcs.entries()) {
@@ -382,13 +390,13 @@ void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gi
 std::optional<PeerRef> Membership::taker(Now now, const View& view) const {
   std::optional<PeerRef> first;
   for (const PeerRef& each : balancer_.lightest(now.monotonic)) {
-    if (each == self_ || refused_.contains(each)) continue;
+    if (each == self_ || has_refused(now, each)) continue;
     if (is_member(view, each) || !crowds(view.members, self_, each)) return each;
     if (!first) first = each;
   }
   if (first || now.monotonic - last_progress_ < loads_patience) return first;
   for (const PeerRef& each : view.members) {
-    if (each != self_ && !refused_.contains(each)) return each;
+    if (each != self_ && !has_refused(now, each)) return each;
   }
   return std::nullopt;
 }

@@ -34,6 +34,9 @@ class Membership {
   static constexpr std::size_t samples_a_round = 16;  // later ones
   static constexpr std::size_t coming_max = 4;        // arcs asked for and on their way at once
   static constexpr std::size_t giving_max = 8;        // arcs on their way to others at once
+  // Who have refused one and are remembered: as many as loads are. Beyond it the first of them is
+  // asked again early.
+  static constexpr std::size_t refused_max = Balancer::samples_max;
 
   Membership(const PeerRef& self, const Limits& limits, const RingConfig& ring,
              std::uint32_t weight, Rng rng);
@@ -119,6 +122,7 @@ class Membership {
   std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
                                  std::span<const PeerRef> staying) const;
   bool has_refused(Now now, const PeerRef& peer) const;
+  void remember_refusal(Now now, const PeerRef& peer);
   std::optional<PeerRef> draw(Now now, const std::vector<PeerRef>& choice);
   void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);
   bool ask_giver(Now now, const ArcDirectory& arcs, Measure measure, Outbox& out);

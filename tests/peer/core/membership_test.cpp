@@ -143,6 +143,26 @@ BOOST_AUTO_TEST_CASE(who_must_fit_has_room_and_has_not_just_refused) {
   BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
 }
 
+// Goal: strangers that ask for arcs under ever new names, and take none, cost no memory.
+BOOST_AUTO_TEST_CASE(of_those_that_have_refused_the_latest_are_remembered) {
+  const Members members{self, b1};
+  const auto has_refused = [&](const PeerRef& peer) {
+    must_fit = true;
+    return newcomers(members, members, {peer}).empty();
+  };
+  membership.on_move_ended(now, c1, false);
+  now.monotonic = now.monotonic + 1ms;
+  const auto stranger = [](std::size_t i) { return at_host(9, static_cast<std::uint16_t>(i + 1)); };
+  for (std::size_t i = 1; i < Membership::refused_max; ++i) {
+    membership.on_move_ended(now, stranger(i), false);
+  }
+  BOOST_TEST(has_refused(c1));
+  membership.on_move_ended(now, stranger(Membership::refused_max), false);
+  BOOST_TEST(!has_refused(c1));
+  BOOST_TEST(has_refused(stranger(1)));
+  BOOST_TEST(has_refused(stranger(Membership::refused_max)));
+}
+
 // Goal: who wants an arc does not keep another peer from getting the copy that it lacks.
 BOOST_AUTO_TEST_CASE(an_arc_that_lacks_a_copy_is_not_given) {
   for (const std::uint64_t end : {1000u, 2000u, 3000u}) {
