@@ -122,6 +122,7 @@ void GroupHost::lose(Position end, GroupOutbox& out) {
 bool GroupHost::split(Position end, Position at, GroupOutbox& out) {
   Group* group = served_ending_at(end);
   if (group == nullptr || !group->can_split(at)) return false;
+  if (served_.size() >= options_.arcs_max) return false;
   ++counters_.splits;
   cut(*group, at, out);
   return true;

@@ -158,6 +158,7 @@ bool GroupHost::accepts(const PeerRef& from, const OfferArc& offer) const {
   const std::size_t bytes_max = options_.pool.bytes_max;
   if (bytes_max != 0 && pool_.resident_bytes() + offer.bytes > bytes_max) return false;
   if (learners_.size() >= options_.learners_max || serves_part_of(view.arc)) return false;
+  if (served_.size() + learners_.size() >= options_.arcs_max) return false;
   for (const auto& learner : learners_) {
     if (overlaps(learner->arc(), view.arc)) return false;
   }

@@ -37,7 +37,8 @@ void Learner::heard(Now now) {
 Learner::Verdict Learner::on_message(Now now, const Chunk& message, GroupOutbox& out) {
   heard(now);
   const bool fits = missing_ && advance(message.interval.begin, 1) == *missing_;
-  if (fits && message.index >= index_) {
+  const bool has_room = newer_.size() < options_->newer_chunks_max;
+  if (fits && has_room && message.index >= index_) {
     if (const Verdict verdict = install(message); verdict != Verdict::fine) return verdict;
   }
   out.push_back(SendGroup{from_, ChunkAnswer{transfer_, missing_}});

@@ -52,6 +52,13 @@ struct GroupOptions {
   // Arcs that come to this shard at a time; one more offer is refused.
   std::size_t learners_max = 8;
 
+  // Arcs of this shard, whoever leads them: beyond it none is taken or cut. More than a peer of the
+  // largest rings has; each costs 2 KiB even if it holds nothing.
+  std::size_t arcs_max = std::size_t{1} << 16;
+  // Chunks of a copy that were read after the last entry that it has: beyond it a chunk is not
+  // taken, and so is read again. A few round trips' worth; each entry is compared with all of them.
+  std::size_t newer_chunks_max = 1024;
+
   // What has not been acknowledged is sent again.
   Duration resend_interval = std::chrono::milliseconds(100);
   // Writes are refused from the change of view until it is committed, and at most so long: then the

@@ -303,6 +303,7 @@ void Replica::on_chunk(Now now, const Chunk& chunk, GroupOutbox& out) {
   heard_at_ = now.monotonic;
   const bool fits = missing_ && advance(chunk.interval.begin, 1) == *missing_;
   if (!fits || !has_results_ || chunk.index < raft_.applied()) return;
+  if (newer_.size() >= options_->newer_chunks_max) return;
   copied_at_ = chunk.index;
   apply_committed(now, out);
   if (is_lost_) return;
@@ -506,7 +507,7 @@ void Replica::remember(const Entry& entry, const OpResult& result) {
 // in the whole has lost a copy: it may have had the half, too, and have voted there.
 void Replica::apply_split(Now now, const Entry& entry, Position at) {
   splits_at_.reset();
-  if (!is_complete() || !can_cut(arc(), at)) {
+  if (!is_complete() || !can_cut(arc(), at) || lower_halves_.size() == halves_max) {
     is_lost_ = true;
     return;
   }

@@ -244,6 +244,9 @@ class Replica {
   // Parts that have come without this one and are remembered: an arc is seldom cut so often before
   // a member hears of it. Further ones count as having come, so that no vote is left there.
   static constexpr std::size_t parts_come_max = 64;
+  // Nor does a member apply more cuts at once: whoever sends so many is no primary of ours, and the
+  // copy is of no use.
+  static constexpr std::size_t halves_max = parts_come_max;
 
   struct NewerChunk {
     Arc interval;

@@ -231,7 +231,8 @@ void ReplicaHost::take_lower_halves(Now now, Replica& replica, GroupOutbox& out)
   for (auto& half : halves) {
     Replica& lower = *half;
     // A copy of the half may have come already, while this one lagged behind, and be gone again.
-    if (replica.has_part_come(lower.arc().end)) continue;
+    // Nor does a member's shard take more than it may have: no peer of ours cuts so often.
+    if (replica.has_part_come(lower.arc().end) || replicas_.size() >= options_.arcs_max) continue;
     add(std::move(half));
     if (led) lower.stand_soon(now, out);
     settle(now, lower, out);
@@ -400,6 +401,7 @@ bool ReplicaHost::change(Now now, Position end, const Members& members,
 bool ReplicaHost::split(Now now, Position end, Position at, GroupOutbox& out) {
   Replica* replica = ending_at(end);
   if (replica == nullptr || is_changing(end) || !replica->can_split(at)) return false;
+  if (replicas_.size() >= options_.arcs_max) return false;
   replica->split(at);
   ++counters_.splits;
   replica->flush(now, out);

@@ -27,6 +27,7 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
   if (std::any_of(replicas_.begin(), replicas_.end(), is_across)) return false;
   // What it replaces makes room for it: its records, and if it is unfinished what it was promised.
   const Replica* const present = ending_at(view.arc.end);
+  if (present == nullptr && replicas_.size() >= options_.arcs_max) return false;
   std::uint64_t freed = 0;
   std::size_t unfinished = 0;
   if (present != nullptr) {
