@@ -47,7 +47,8 @@ RingConfig new_ring(const Config& config) {
 
 Limits within_descriptors(Limits limits) {
   constexpr std::size_t kept_back = 256;  // for connections to other peers, files and the rest
-  const std::size_t descriptors = raise_descriptor_limit(limits.connections_max + kept_back);
+  const std::size_t descriptors =
+      raise_descriptor_limit(limits.connections_max + limits.links_max + kept_back);
   if (descriptors < limits.connections_max + kept_back) {
     limits.connections_max = descriptors - std::min(descriptors / 2, kept_back);
     limits.silent_connections_max =

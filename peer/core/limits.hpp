@@ -46,6 +46,9 @@ struct Limits {
   std::size_t waiting_bytes_of_scan = std::size_t{512} << 10;
   std::size_t waiting_bytes_mark = std::size_t{1} << 20;
   std::size_t dialling_messages_max = 256;  // more to one peer are dropped until it answers
+  // To others, two to each peer, dialled or being so: strangers may name any number of peers that
+  // there are not. What is for one more is dropped, as if it had been lost on the way.
+  std::size_t links_max = 4096;
   // What was begun must become a hello, or a first command, within this; else it is closed.
   std::chrono::milliseconds hello_timeout{5000};
   // Connections that have said nothing at all for longer than that: pools of clients open some

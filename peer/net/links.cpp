@@ -179,12 +179,13 @@ Links::~Links() = default;
 void Links::send(const PeerRef& to, PeerMessage&& message) {
   if (is_finishing_) return;
   const Key key{to, lane_of(message)};
-  std::shared_ptr<Link>& link = links_[key];
-  if (!link) {
-    link = std::make_shared<Link>(*this, key);
-    link->dial();
+  auto found = links_.find(key);
+  if (found == links_.end()) {
+    if (links_.size() >= limits_.links_max) return;
+    found = links_.emplace(key, std::make_shared<Link>(*this, key)).first;
+    found->second->dial();
   }
-  link->send(std::move(message));
+  found->second->send(std::move(message));
 }
 
 void Links::sweep(Time now) {

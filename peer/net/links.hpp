@@ -44,7 +44,8 @@ class Links {
   ~Links();
 
   // Dials if its lane has no connection. What is sent while it is dialled waits, at most
-  // dialling_messages_max of it; more is dropped, as if it had been lost on the way.
+  // dialling_messages_max of it; more is dropped, as if it had been lost on the way. So is what
+  // would need one connection more than links_max.
   // Incarnation 0: whoever listens there.
   void send(const PeerRef& to, PeerMessage&& message);
 

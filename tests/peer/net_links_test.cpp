@@ -152,6 +152,21 @@ BOOST_AUTO_TEST_CASE(no_more_than_dialling_messages_max_wait_for_a_connection) {
   BOOST_TEST((std::get<RingMessage>(fixture.listening->peer.messages[4]) == RingMessage(Ping{99})));
 }
 
+// Goal: strangers that name ever more peers cost no more than so many connections.
+BOOST_AUTO_TEST_CASE(no_more_than_links_max_are_dialled) {
+  Limits limits;
+  limits.links_max = 2;
+  Fixture fixture(limits);
+  const auto silent = listen_on(fixture.loop.io, ipv4_endpoint(0x7f000001, 0)).value();
+  fixture.links.send(fixture.other(), RingMessage(Ping{1}));
+  for (std::uint64_t n = 1; n <= 10; ++n) {
+    fixture.links.send(PeerRef{from_asio(silent.local_endpoint()), n}, RingMessage(Ping{}));
+    BOOST_TEST(fixture.links.connections() == 2);
+  }
+  fixture.links.send(fixture.other(), RingMessage(Ping{2}));
+  BOOST_TEST(fixture.has_received(2));
+}
+
 BOOST_AUTO_TEST_CASE(a_connection_that_nobody_uses_is_closed_without_a_word) {
   Limits limits;
   limits.link_idle_timeout = 50ms;
