@@ -166,7 +166,11 @@ void Raft::on(Now now, const PeerRef& from, const VoteAnswer& message, RaftOutbo
     return;
   }
   const Voter voter{from, message.admitted};
-  if (std::find(votes_.begin(), votes_.end(), voter) == votes_.end()) votes_.push_back(voter);
+  const auto is_in = [&](const Voters& voters) {
+    return std::find(voters.begin(), voters.end(), voter) != voters.end();
+  };
+  if (!is_in(roster().voters) && !is_in(roster().incoming)) return;  // strangers have any number
+  if (!is_in(votes_)) votes_.push_back(voter);
   if (!has_votes()) return;
   if (pre_vote) {
     stand(now, 0, out);
