@@ -67,6 +67,8 @@ std::unique_ptr<Replica> Replica::coming(const GroupOptions& options, const Peer
   Raft::Start start{offer.term, offer.index, offer.index_term, offer.roster};
   auto replica = std::make_unique<Replica>(options, self, offer.view, std::move(start),
                                            std::move(records), rng, now);
+  const Voter* self_in_roster = hopring::find(offer.roster, self);
+  if (self_in_roster != nullptr) replica->raft_.disown(self_in_roster->admitted);
   replica->await_copy(offer.index);
   replica->was_complete_ = false;
   return replica;

@@ -59,7 +59,8 @@ class Replica {
   // A complete copy: of a new arc, or a half of a split one. REQUIRES: `options` outlive it.
   Replica(const GroupOptions& options, const PeerRef& self, View view, Raft::Start start,
           ArcRecords records, Rng rng, Now now);
-  // One that is still coming. REQUIRES: `records` are empty.
+  // One that is still coming. Whoever the roster of the offer names was not this copy: it does not
+  // answer for that one's votes. REQUIRES: `records` are empty.
   static std::unique_ptr<Replica> coming(const GroupOptions& options, const PeerRef& self,
                                          const OfferCopy& offer, ArcRecords records, Rng rng,
                                          Now now);

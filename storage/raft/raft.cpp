@@ -91,7 +91,8 @@ bool Raft::decides_without_lost(Now now) const {
 }
 
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
-  if (heartbeat.term < term_ || (heartbeat.term == term_ && is_primary())) {
+  const bool is_old = heartbeat.term < term_ || (heartbeat.term == term_ && is_primary());
+  if (is_old || !may_be(heartbeat.term)) {
     return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0, 0};
   }
   follow(now, heartbeat.term, from);
@@ -104,6 +105,7 @@ HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat
 
 void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer,
                                Time sent, RaftOutbox& out) {
+  if (!may_be(answer.term)) return;
   const bool any_term = options_->bug == PlantedBug::promise_of_another_term;
   if (answer.term > term_ && !any_term) return follow(now, answer.term, std::nullopt);
   Peer* peer = peer_of(from);
@@ -323,7 +325,9 @@ void Raft::on(Now, const PeerRef& from, const NoCopy& message, RaftOutbox&) {
 void Raft::on(Now, const PeerRef&, const NotMember& message, RaftOutbox&) {
   if (message.index == superseded_index) is_superseded_ = true;
   const bool has_left = message.index > rosters_.back().index;
-  const bool is_unknown = message.asked > heard_at_.since_start.count();
+  // Nobody answers what was not asked.
+  const bool is_unknown = message.asked > heard_at_.since_start.count() &&
+                          message.asked <= asked_at_.since_start.count();
   if (is_superseded_ || (!is_primary() && (has_left || is_unknown))) is_removed_ = true;
 }
 
@@ -339,7 +343,7 @@ void Raft::set_complete(bool complete) {
 
 // What it has acknowledged stays: entries that follow the copy may be committed by its word.
 bool Raft::install(Now now, const Start& start) {
-  if (is_primary() || start.term < term_) return false;
+  if (is_primary() || start.term < term_ || !may_be(start.term)) return false;
   if (start.index < log_.base_index()) return false;
   const bool known =
       start.index <= log_.last_index() && log_.term_at(start.index) == start.index_term;
@@ -370,7 +374,13 @@ void Raft::stand_soon(Now now, RaftOutbox& out) {
 }
 
 void Raft::on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out) {
-  if (group_of(message) != group_ || from == self_) return;
+  const std::uint64_t term = std::visit(
+      [](const auto& each) -> std::uint64_t {
+        if constexpr (requires { each.term; }) return each.term;
+        return 0;
+      },
+      message);
+  if (group_of(message) != group_ || from == self_ || !may_be(term)) return;
   std::visit([&](auto&& each) { on(now, from, std::forward<decltype(each)>(each), out); },
              std::move(message));
   flush(now, out);

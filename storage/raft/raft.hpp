@@ -203,7 +203,7 @@ class Raft {
   void stand_soon(Now now, RaftOutbox& out);
   // Of a voter, or of who is primary as others say: NotMember is the answer if this one has been
   // left out since it last heard of the group, or has never been let in.
-  void ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out) const;
+  void ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out);
 
   void on_message(Now now, const PeerRef& from, RaftMessage&& message, RaftOutbox& out);
 
@@ -274,6 +274,10 @@ class Raft {
   void on(Now now, const PeerRef& from, const NotMember& message, RaftOutbox& out);
 
   bool is_bound(Now now) const;
+  // Can a message of this term be true? See terms_ahead_max.
+  bool may_be(std::uint64_t term) const noexcept {
+    return term <= term_ || term - term_ <= terms_ahead_max;
+  }
   EntryName voted_by() const;
   bool reaches_as_far(const RequestVote& message) const;
   bool knows_no(const PeerRef& peer, const RequestVote& message) const;
@@ -338,6 +342,7 @@ class Raft {
   std::uint64_t applied_;
   std::uint64_t held_by_all_ = 0;  // nobody will ask for entries up to here
   Time heard_at_;                  // when it last had a heartbeat, or began with a copy
+  Time asked_at_{};                // when it last asked whether it is a member
 
   // Follower. What was promised binds a candidate, too.
   bool is_complete_ = true;

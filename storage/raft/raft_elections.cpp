@@ -66,8 +66,9 @@ bool Raft::has_votes() const {
   return decides(roster(), agrees);
 }
 
-void Raft::ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out) const {
+void Raft::ask_whether_member(Now now, const PeerRef& to, RaftOutbox& out) {
   if (is_primary() || to == self_) return;
+  asked_at_ = now.monotonic;
   const Voter* self = find(roster(), self_);
   const std::uint64_t next = std::min(term_ + 1, count_max);
   out.push_back({to, RequestVote{group_, RequestVote::Kind::pre_vote, next,

@@ -194,6 +194,10 @@ struct HeartbeatAnswer {
 using RaftMessage = std::variant<AppendEntries, AppendEntriesAnswer, RequestVote, VoteAnswer,
                                  TakeLead, NoCopy, NotMember>;
 
+// Nobody is elected so often while a member is away: what names a later term is passed over. It
+// would use the terms up, and the group have no primary for ever.
+inline constexpr std::uint64_t terms_ahead_max = std::uint64_t{1} << 32;
+
 inline const GroupName& group_of(const RaftMessage& message) {
   return std::visit([](const auto& each) -> const GroupName& { return each.group; }, message);
 }

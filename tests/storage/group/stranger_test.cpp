@@ -217,26 +217,4 @@ BOOST_AUTO_TEST_CASE(chunks_that_are_ahead_of_a_move_wait_for_it) {
   BOOST_TEST((missing == advance(view.arc.begin, 6)));
 }
 
-// Nobody is elected in a term after the last one. What is acknowledged is still there, and goes on
-// in another generation, whose terms begin anew.
-BOOST_AUTO_TEST_CASE(an_arc_whose_terms_are_used_up_is_repaired_with_all_that_it_has) {
-  Hosts hosts(3);
-  hosts.fill({peer(1), peer(2), peer(3)});
-  const GroupName group = group_of(first_view);
-  for (std::uint16_t n = 1; n <= 3; ++n) {
-    hosts.turn(n, [&](GroupOutbox& out) {
-      const Heartbeats lie{0, {Heartbeat{group, count_max, 1, 0, 0}}};
-      hosts.hosts.at(n)->on_message(hosts.now(), peer(9), GroupMessage(lie), out);
-    });
-  }
-  hosts.run_for(30s);
-  for (std::uint16_t n = 1; n <= 3; ++n) {
-    BOOST_TEST(!hosts.copy(n)->raft().is_primary());
-    BOOST_TEST(hosts.copy(n)->raft().term() == count_max);
-  }
-  BOOST_REQUIRE(!hosts.refusal(1, {whole_ring(), 2, group}));
-  hosts.run_for(1s);
-  BOOST_TEST(hosts.count_of(1) == keys);
-}
-
 BOOST_AUTO_TEST_SUITE_END()
