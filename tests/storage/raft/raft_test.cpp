@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(nobody_stands_for_election_where_terms_have_come_to_their_e
 BOOST_AUTO_TEST_CASE(a_primary_that_hears_of_the_last_term_follows_and_does_not_stand_again) {
   constexpr std::uint64_t last = count_max / 2;
   constexpr std::uint64_t beyond = last + 10;
-  const auto is_left_alone_by = [](RaftMessage message) {
+  const auto is_left_alone_by = [=](RaftMessage message) {
     Member member(1, PlantedBug::none, {last - 1, 0, 0, first_three()});
     RaftOutbox out = member.lead();
     member.raft.on_message(at(5s), peer(2), std::move(message), out);
