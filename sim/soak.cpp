@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 constexpr auto first_look = 1100ms;  // when the first peer takes writes
 constexpr auto begin_timeout = 60s;  // virtual; for a ring to be whole at first
 constexpr auto faults_last = 15s;
+constexpr auto growth_lasts = 8s;    // of a ring that is not at its size when the faults begin
 constexpr auto calm_within = 10s;    // after the last fault: then operations succeed
 constexpr auto whole_within = 30s;   // after the last fault: then all copies are back
 constexpr auto repair_within = 60s;  // after the operator has begun: then all copies are back
@@ -32,6 +33,9 @@ constexpr auto lost_for = 2s;        // what is lost is judged for so long befor
 constexpr auto look_interval = 10ms;
 constexpr auto fault_lasts_max = 3s;
 constexpr auto operation_deadline = 3s;
+// While there are faults one user in so many waits less: it goes on to what others can still serve.
+constexpr std::uint64_t hasty_one_in = 4;
+constexpr auto hasty_deadline = 500ms;
 constexpr std::uint64_t drift_ppm_max = 4500;  // two that differ by twice this are within the bound
 constexpr auto wall_skew_max = 100ms;
 constexpr std::uint64_t majority_seeds = 5;  // one in so many reads by majority
@@ -117,6 +121,7 @@ class Soak {
   Rng scan_rng_;
   SoakFigures figures_;
   Duration fault_interval_{};
+  std::size_t peers_to_come_ = 0;
   bool has_faults_ = false;
   bool calls_ = true;
   Duration calm_at_ = Duration::max();
@@ -163,10 +168,14 @@ SoakFigures Soak::go() {
   weather.slow_max = below(400ms) + 1ms;
   weather.stall_one_in = 50 + rng_.below(500);
   weather.stall_max = below(60ms) + 1ms;
+  weather.break_one_in = 5 + rng_.below(100);
   world_.set_weather(weather);
   fault_interval_ = 150ms + below(900ms);
   has_faults_ = true;
   later(below(fault_interval_), [this] { fault(); });
+  for (; peers_to_come_ > 0; --peers_to_come_) {
+    later(below(growth_lasts), [this] { join(); });
+  }
   if (options_.loses_majorities) {
     losses_.emplace(world_, rng_.fork(), SoakLoad::keys());
     for (std::uint64_t strikes = 1 + rng_.below(2); strikes > 0; --strikes) {
@@ -188,7 +197,10 @@ SoakFigures Soak::go() {
 // The ring.
 
 bool Soak::begin() {
-  const std::size_t peers = copies() + 1 + rng_.below(3);
+  // Every other ring grows, and its arcs are split, under load and faults.
+  const std::size_t most = copies() + 1 + rng_.below(3);
+  const std::size_t peers = rng_.chance(1, 2) ? 1 + rng_.below(copies()) : most;
+  peers_to_come_ = most - peers;
   contacts_ = {world_.endpoint(world_.start_peer({}))};
   world_.run_for(first_look);
   while (contacts_.size() < peers) {
@@ -376,9 +388,11 @@ void Soak::start_operation(Client& client) {
   client.called = now();
   client.busy = true;
   watch(client, nullptr);
+  const bool is_hasty = has_faults_ && rng_.chance(1, hasty_one_in);
+  const Duration deadline = is_hasty ? Duration(hasty_deadline) : Duration(operation_deadline);
   const Now read = world_.clock(client.process);
   world_.client(client.process)
-      .start(read, Token{++client.token}, client.operation, read.monotonic + operation_deadline);
+      .start(read, Token{++client.token}, client.operation, read.monotonic + deadline);
   world_.perform(client.process);
 }
 

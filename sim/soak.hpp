@@ -2,7 +2,9 @@
 
 // One seed of the soak: a whole ring of several copies in which everything goes wrong that D10 of
 // docs/design.md names, while clients work on a few keys that they share; then all is mended, and
-// it must come right by itself.
+// it must come right by itself. In every other seed the ring is small at first and grows, and its
+// arcs are split, amidst the faults. Answers to clients are lost with their connections, so that
+// writes come again.
 //
 // What is judged:
 //   - the order of each key's operations (history_checker.hpp), of which those whose fate is not

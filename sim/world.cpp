@@ -303,6 +303,8 @@ void World::handle(LinkLost&& event) {
   Process& from = process(event.from);
   if (!from.alive) return;
   if (from.client) {
+    // It has given up the link that was lost, and dialled again, before it could hear of that.
+    if (find_link(event.from, event.actual) != nullptr) return;
     const bool established = event.actual != event.asked || event.asked.incarnation != 0;
     from.client->on_link_down(clock_of(from), event.actual,
                               established ? LinkDown::lost : LinkDown::unreachable);
@@ -410,6 +412,9 @@ void World::perform(SendReply& effect) {
   HOPRING_CHECK(std::visit(is_sound, effect.reply));  // as encode() does
   Link* const link = find(effect.to.connection);
   if (link == nullptr) return;
+  if (weather_.break_one_in != 0 && rng_.chance(1, weather_.break_one_in)) {
+    return close(link->id, true);
+  }
   trace_.add(effect.reply.index());
   events_.add(arrival(process(link->to), link->last_back),
               ReplyArrives{link->id, RequestId{effect.to.request}, std::move(effect.reply)});

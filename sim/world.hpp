@@ -55,6 +55,8 @@ struct Weather {
   Duration slow_max{};
   std::uint64_t stall_one_in = 0;  // after one input in so many a process sleeps, up to stall_max,
   Duration stall_max{};            // before the effects leave it
+  // Of what peers answer to clients one in so many is lost, and the connection with it.
+  std::uint64_t break_one_in = 0;
 };
 
 // What peers have sent to bring arcs to others.
