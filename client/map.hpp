@@ -141,8 +141,8 @@ class Map {
   }
 
   // For `hopring ring repair` (docs/operations.md): `at` is to serve an arc that has lost the
-  // majority of its members. What only those had, or newer writes, may be lost. It looks first for
-  // some two seconds whether another peer serves the arc.
+  // majority of its members. What only those had, or newer writes, may be lost. It looks first
+  // whether another peer serves the arc, for some two seconds if that is to begin empty.
   Result<Repaired> repair(const PeerRef& at, const Repair& repair,
                           const CallOptions& options = {}) {
     return run(detail::repair_call(at, repair), options.timeout);

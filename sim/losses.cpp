@@ -76,10 +76,20 @@ std::map<std::string, std::uint64_t> Losses::generations() const {
   return found;
 }
 
+bool Losses::has_copy(Position position) const {
+  const std::vector<ProcessId> alive = world_.alive_peers();
+  return std::any_of(alive.begin(), alive.end(), [&](ProcessId id) {
+    const std::vector<const Replica*> copies = world_.peer(id).copies_now();
+    return std::any_of(copies.begin(), copies.end(),
+                       [&](const Replica* copy) { return contains(copy->arc(), position); });
+  });
+}
+
 std::vector<std::string> Losses::on_calm() {
   std::vector<std::string> wrong;
   for (auto& [name, key] : keys_) {
     key.is_lost = key.served_at + handed_over_within < now();
+    key.has_copies = has_copy(key.position);
     if (key.is_lost && key.is_kept) {
       wrong.push_back("not served, though a majority of its members lives: " + name);
     }
@@ -113,6 +123,9 @@ std::string Losses::judge(const std::string& name, Duration called,
     return error && is_settled ? "an operation on a repaired arc ends with " + ends : "";
   }
   if (!key.is_lost) return error ? "an operation after the faults ends with " + ends : "";
+  // Where no copy is left, nobody knows more than that he does not have the arc: clients are sent to
+  // others until their time is over.
+  if (!key.has_copies && error == OpError::no_route) return "";
   if (error != OpError::unavailable) {
     return "an operation on " + name + ", whose arc is lost, ends with " + ends;
   }

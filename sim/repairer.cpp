@@ -5,7 +5,7 @@
 namespace hopring::sim {
 namespace {
 
-// A peer looks for two seconds whether the arc is served, and waits a second for one that is
+// A peer looks up to two seconds whether the arc is served, and waits a second for one that is
 // silent.
 constexpr auto deadline = std::chrono::seconds(10);
 

@@ -18,8 +18,8 @@ namespace {
 
 // Between two looks. What both say is no arc that moves.
 constexpr std::chrono::milliseconds look_pause{500};
-// A peer looks for two seconds whether the arc is served, and waits a second for each that is
-// silent.
+// A peer looks for two seconds at most whether the arc is served, and waits a second for each that
+// is silent.
 constexpr std::chrono::seconds repair_timeout{15};
 constexpr std::size_t steps_together_max = 32;  // half of what one peer looks after at a time
 

@@ -72,8 +72,8 @@ class Front {
   // Puts in where the client should go.
   ToDesk answer(Unserved&& note) const;
 
-  // Looks whether somebody serves the arc, twice, with repair_pause in between. If nobody does, its
-  // shard is to repair it. More than repairs_max at a time are `overloaded`.
+  // Looks whether somebody serves the arc; if it is to begin empty once more after repair_pause. If
+  // nobody does, its shard is to repair it. More than repairs_max at a time are `overloaded`.
   static constexpr std::size_t repairs_max = 64;  // each asks a few peers
   static constexpr std::chrono::seconds repair_pause{2};
   void on_repair(Now now, RepairWanted&& wanted, Outbox& out);

@@ -17,7 +17,8 @@ constexpr std::size_t places_max = 8;
 }  // namespace
 
 // Whoever asks may be late, or wrong: what is served would be lost by it. A shard knows its own
-// copies alone. An arc whose primary has just died has another within repair_pause.
+// copies alone. An arc whose primary has just died has another within repair_pause; who has a copy
+// has waited for that already (Replica::is_orphan()).
 void Front::on_repair(Now now, RepairWanted&& wanted, Outbox& out) {
   if (!ring_ || repairs_.size() == repairs_max) {
     const OpError error = ring_ ? OpError::overloaded : OpError::unavailable;
@@ -70,7 +71,7 @@ bool Front::take_look(Now now, const LookupDone& event, Outbox& out) {
     end_repair(event.token, ToDesk{wanted.desk, ErrandDone{wanted.number, refused}});
   } else if (++look->looked < look->places.size()) {
     look_on(now, *look, out);
-  } else if (!std::exchange(look->is_second, true)) {
+  } else if (!repair.copy && !std::exchange(look->is_second, true)) {
     look->again_at = now.monotonic + repair_pause;
   } else {
     end_repair(event.token, hand_on(wanted));

@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(a_joiner_to_which_nothing_is_due_is_ready_soon) {
 
 // Goal: no repair destroys what is served elsewhere, whoever asks for it, and however late.
 // Method: the peer has nothing of the arc; another one answers for it, never, at once or in time.
-BOOST_AUTO_TEST_CASE(an_arc_is_repaired_only_if_nobody_serves_it_for_two_seconds) {
+BOOST_AUTO_TEST_CASE(an_arc_begins_empty_only_if_nobody_serves_it_for_two_seconds) {
   enum class Served { never, at_once, at_last };
   for (const Served served : {Served::never, Served::at_once, Served::at_last}) {
     options.ring.replicas = 3;
