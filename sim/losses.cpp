@@ -123,9 +123,10 @@ std::string Losses::judge(const std::string& name, Duration called,
     return error && is_settled ? "an operation on a repaired arc ends with " + ends : "";
   }
   if (!key.is_lost) return error ? "an operation after the faults ends with " + ends : "";
-  // Where no copy is left, nobody knows more than that he does not have the arc: clients are sent to
-  // others until their time is over.
-  if (!key.has_copies && error == OpError::no_route) return "";
+  // Where no copy is left, nobody knows more than that he does not have the arc: clients are sent
+  // to others until their time is over.
+  const bool is_over = error == OpError::no_route || error == OpError::timed_out;
+  if (!key.has_copies && is_over) return "";
   if (error != OpError::unavailable) {
     return "an operation on " + name + ", whose arc is lost, ends with " + ends;
   }
