@@ -58,7 +58,9 @@ void Repairer::look(const std::set<ProcessId>& silent) {
   const Now now = world_.clock(client_);
   for (const RepairStep& each : plan.steps) {
     if (std::find(plan_.steps.begin(), plan_.steps.end(), each) == plan_.steps.end()) continue;
-    const auto is_same = [&](std::uint64_t token) { return asked_[token - 1] == each; };
+    const auto is_same = [&](std::uint64_t token) {
+      return asked_[token - 1].repair.arc == each.repair.arc;
+    };
     if (std::any_of(open_.begin(), open_.end(), is_same)) continue;
     asked_.push_back(each);
     open_.insert(token_ + 1);

@@ -76,7 +76,7 @@ class Front {
   // nobody does, its shard is to repair it. More than repairs_max at a time are `overloaded`.
   static constexpr std::size_t repairs_max = 64;  // each asks a few peers
   static constexpr std::chrono::seconds repair_pause{2};
-  void on_repair(Now now, RepairWanted&& wanted, Outbox& out);
+  void on_repair(Now now, const RepairWanted& wanted, Outbox& out);
 
   // What desks are to do or to hear. The caller takes it away after every input.
   std::vector<ToDesk>& errands() noexcept { return errands_; }

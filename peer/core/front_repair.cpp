@@ -19,7 +19,7 @@ constexpr std::size_t places_max = 8;
 // Whoever asks may be late, or wrong: what is served would be lost by it. A shard knows its own
 // copies alone. An arc whose primary has just died has another within repair_pause; who has a copy
 // has waited for that already (Replica::is_orphan()).
-void Front::on_repair(Now now, RepairWanted&& wanted, Outbox& out) {
+void Front::on_repair(Now now, const RepairWanted& wanted, Outbox& out) {
   if (!ring_ || repairs_.size() == repairs_max) {
     const OpError error = ring_ ? OpError::overloaded : OpError::unavailable;
     errands_.push_back(ToDesk{wanted.desk, ErrandDone{wanted.number, ErrorReply{error}}});
@@ -31,7 +31,7 @@ void Front::on_repair(Now now, RepairWanted&& wanted, Outbox& out) {
     return;
   }
   std::vector<Position> places = places_in(arc);
-  repairs_.push_back({std::move(wanted), std::move(places)});
+  repairs_.push_back({wanted, std::move(places)});
   look_on(now, repairs_.back(), out);
   settle(now, out);
 }

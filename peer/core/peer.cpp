@@ -229,8 +229,8 @@ void Peer::Parts::deliver(Now now, FrontNote&& note, Outbox& out) {
   } else if (const auto* wanted = std::get_if<ReportWanted>(&note)) {
     look_at_sizes(now);
     post(now, ToDesk{wanted->desk, ErrandDone{wanted->number, front.report()}});
-  } else if (auto* repair = std::get_if<RepairWanted>(&note)) {
-    front.on_repair(now, std::move(*repair), out);
+  } else if (const auto* repair = std::get_if<RepairWanted>(&note)) {
+    front.on_repair(now, *repair, out);
   } else {
     front.on_write();
   }

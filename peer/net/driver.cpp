@@ -161,8 +161,8 @@ void Driver::on_note(FrontNote&& note) {
       to.push_back(ToDesk{wanted.desk, ErrandDone{wanted.number, front_.report()}});
       workers_[wanted.desk]->post_errands(std::move(to));
     });
-  } else if (auto* repair = std::get_if<RepairWanted>(&note)) {
-    feed([&](Now now, Outbox& out) { front_.on_repair(now, std::move(*repair), out); });
+  } else if (const auto* repair = std::get_if<RepairWanted>(&note)) {
+    feed([&](Now now, Outbox& out) { front_.on_repair(now, *repair, out); });
   } else {
     feed([this](Now, Outbox&) { front_.on_write(); });
   }
