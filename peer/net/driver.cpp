@@ -84,12 +84,7 @@ void Driver::send_commands() {
     commands_[each.shard].push_back(std::move(each.command));
   }
   front_.commands().clear();
-  for (ToDesk& each : front_.errands()) {
-    std::vector<ToDesk> to;
-    Worker& desk = *workers_[each.desk];
-    to.push_back(std::move(each));
-    desk.post_errands(std::move(to));
-  }
+  for (ToDesk& each : front_.errands()) post(std::move(each));
   front_.errands().clear();
   for (std::uint32_t i = 0; i < commands_.size(); ++i) {
     if (commands_[i].empty() && dealt_[i].empty()) continue;
@@ -148,18 +143,19 @@ void Driver::on_note(ShardNews&& news) {
   feed([&](Now now, Outbox& out) { front_.on_news(now, std::move(news), out); });
 }
 
+void Driver::post(ToDesk&& errand) {
+  Worker& desk = *workers_[errand.desk];
+  std::vector<ToDesk> one;
+  one.push_back(std::move(errand));
+  desk.post_errands(std::move(one));
+}
+
 void Driver::on_note(FrontNote&& note) {
   if (auto* unserved = std::get_if<Unserved>(&note)) {
-    ToDesk answer = front_.answer(std::move(*unserved));
-    std::vector<ToDesk> to;
-    Worker& asker = *workers_[answer.desk];
-    to.push_back(std::move(answer));
-    asker.post_errands(std::move(to));
+    post(front_.answer(std::move(*unserved)));
   } else if (const auto* wanted = std::get_if<ReportWanted>(&note)) {
     with_fresh_sizes([this, wanted = *wanted] {
-      std::vector<ToDesk> to;
-      to.push_back(ToDesk{wanted.desk, ErrandDone{wanted.number, front_.report()}});
-      workers_[wanted.desk]->post_errands(std::move(to));
+      post(ToDesk{wanted.desk, ErrandDone{wanted.number, front_.report()}});
     });
   } else if (const auto* repair = std::get_if<RepairWanted>(&note)) {
     feed([&](Now now, Outbox& out) { front_.on_repair(now, *repair, out); });

@@ -98,6 +98,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   template <class Input>
   void feed(Input input);
   void send_commands();
+  void post(ToDesk&& errand);
 
   void perform(SendPeer& effect) { links_.send(effect.to, std::move(effect.message)); }
   void perform(const LogLine& effect) { log_.write(effect.level, effect.text); }
