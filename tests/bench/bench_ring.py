@@ -32,6 +32,14 @@ class BenchRing:
                    str(self.keys), *options]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
+    def fill(self, *options: str) -> None:
+        self.load("--fill", "--seconds", "0", *options)
+
+    def kill_and_replace(self) -> None:
+        """Not the first one, who is asked and joined by."""
+        self.peers.pop(1).close()
+        self.start_peer()
+
     def look(self, *options: str) -> dict:
         command = [self.bin_dir / "hopring", "--at", self.peers[0].address, "ring", "--json"]
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)

@@ -74,11 +74,6 @@ def healed_after(ring: BenchRing, change: Callable[[], None]) -> float:
     return time.monotonic() - begin
 
 
-def kill_and_replace(ring: BenchRing) -> None:
-    ring.peers.pop(1).close()
-    ring.start_peer()
-
-
 def replace(ring: BenchRing) -> None:
     """The eldest: another one joins through it, and it leaves."""
     ring.start_peer()
@@ -126,10 +121,10 @@ def main() -> None:
         for _ in range(PEERS):
             ring.start_peer()
         print(f"{PEERS} peers, {options.keys} entries", file=sys.stderr)
-        ring.load("--fill", "--value", str(VALUE_BYTES), "--seconds", "0")
+        ring.fill("--value", str(VALUE_BYTES))
         ring.until_healthy()
         for what, change, rounds, seed in (
-                ("killed", kill_and_replace, options.rounds, options.seed),
+                ("killed", BenchRing.kill_and_replace, options.rounds, options.seed),
                 ("replaced", replace, PEERS, options.seed + 1)):
             print(f"peers are {what}", file=sys.stderr)
             seen, times = under_load(ring, change, rounds, 2 * HEALED_GOAL_S, seed)

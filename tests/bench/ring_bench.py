@@ -33,7 +33,7 @@ def start_ring(bin_dir: Path, replicas: int, keys: int) -> BenchRing:
     for _ in range(PEERS):
         ring.start_peer()
     ring.until_healthy()
-    ring.load("--fill", "--seconds", "0")
+    ring.fill()
     return ring
 
 
@@ -52,10 +52,10 @@ def bytes_per_entry(bin_dir: Path, replicas: int, entries: int) -> float:
         for _ in range(replicas):
             ring.start_peer()
         ring.until_healthy()
-        ring.load("--fill", "--seconds", "0")
+        ring.fill()
         before = resident_bytes(ring)
         ring.keys = 2 * entries
-        ring.load("--fill", "--seconds", "0")
+        ring.fill()
         after = resident_bytes(ring)
         return statistics.median((b - a) / entries for a, b in zip(before, after))
     finally:

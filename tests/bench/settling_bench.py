@@ -37,10 +37,6 @@ PATIENCE_S = 120
 VALUE_BYTES = 76
 
 
-def fill(ring: BenchRing) -> None:
-    ring.load("--fill", "--value", str(VALUE_BYTES), "--seconds", "0")
-
-
 def until_even(ring: BenchRing) -> tuple[float, float]:
     """The skew of bytes, as soon as it is below the goal, and after how many seconds."""
     begin = time.monotonic()
@@ -72,11 +68,6 @@ def measure_simulated(bin_dir: Path, peers: int, replicas: int, seed: int) -> No
              "virtual_seconds": figures[phase]["seconds"], **common})
 
 
-def kill_and_replace(ring: BenchRing) -> None:
-    ring.peers.pop(1).close()
-    ring.start_peer()
-
-
 def say(figure: dict) -> None:
     print(json.dumps(figure), flush=True)
 
@@ -86,7 +77,7 @@ def measure_skew(bin_dir: Path, keys: int, peers: int) -> None:
     try:
         ring.start_peer()
         ring.start_peer()
-        fill(ring)
+        ring.fill("--value", str(VALUE_BYTES))
         while len(ring.peers) < peers:
             ring.start_peer()
         ring.until_healthy()
@@ -102,13 +93,13 @@ def measure_healing(bin_dir: Path, keys: int, rounds: int) -> None:
     try:
         for _ in range(HEALING_PEERS):
             ring.start_peer()
-        fill(ring)
+        ring.fill("--value", str(VALUE_BYTES))
         ring.until_healthy()
         times = []
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", file=sys.stderr)
             begin = time.monotonic()
-            kill_and_replace(ring)
+            ring.kill_and_replace()
             ring.until_healthy()
             times.append(time.monotonic() - begin)
         say({"name": "healed_s", "ours": round(statistics.median(times), 2),
