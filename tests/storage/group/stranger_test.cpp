@@ -16,23 +16,17 @@ OfferCopy copy_of(const View& view) {
   return {{view.arc.end, 1}, group_of(view), view, 5, 9, 5, Roster{{Voter{peer(2), 1}}, {}}, 0};
 }
 
-bool accepts(const OfferCopy& offer) {
-  ReplicaHost host(peer(1), test_hash_key, {}, Rng(1));
+template <class Host, class Offer>
+bool is_taken_by(const Offer& offer) {
+  Host host(peer(1), test_hash_key, {}, Rng(1));
   GroupOutbox out;
   host.on_message(at(1s), peer(2), GroupMessage(offer), out);
   const auto answers = sent<OfferAnswer>(out);
   BOOST_REQUIRE(answers.size() == 1);
   return answers.front().accepted;
 }
-
-bool accepts(const OfferArc& offer) {
-  GroupHost host(peer(1), test_hash_key, {}, Rng(1));
-  GroupOutbox out;
-  host.on_message(at(1s), peer(2), GroupMessage(offer), out);
-  const auto answers = sent<OfferAnswer>(out);
-  BOOST_REQUIRE(answers.size() == 1);
-  return answers.front().accepted;
-}
+bool accepts(const OfferCopy& offer) { return is_taken_by<ReplicaHost>(offer); }
+bool accepts(const OfferArc& offer) { return is_taken_by<GroupHost>(offer); }
 
 constexpr std::uint64_t last_to_count_from = count_max / 2;
 
