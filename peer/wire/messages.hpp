@@ -20,7 +20,8 @@
 namespace hopring {
 
 // 1: positions were by SipHash, so that the two cannot form one ring. 2: by KeyedHash. 3: writes
-// are stamped. 6: requests name the views that they go by, and batches are answered in parts.
+// are stamped. 6: requests name the views that they go by, and batches are answered in parts. 7:
+// repairs name what was seen of a copy.
 inline constexpr std::uint16_t protocol_version_lowest = 7;
 inline constexpr std::uint16_t protocol_version_highest = 7;
 

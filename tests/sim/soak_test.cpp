@@ -26,8 +26,8 @@ std::string text_of(const std::vector<std::string>& lines) {
   return text;
 }
 
-// For each bug a seed by which it was found. Those that are left out need luck: tests/storage finds
-// them.
+// For each bug a seed by which it was found. Those that are left out need luck (docs/testing.md):
+// tests/storage finds them.
 struct Planted {
   PlantedBug bug;
   std::uint64_t seed;
