@@ -24,6 +24,8 @@ namespace po = boost::program_options;
 using hopring::sim::RunFigures;
 using hopring::sim::RunOptions;
 
+constexpr auto every_bug = "all";  // of --bugs
+
 po::options_description describe(RunOptions& options) {
   po::options_description all("hopring-sim: N whole peers in one process, under virtual time");
   all.add_options()("help", "this text")                                                       //
@@ -49,10 +51,9 @@ po::options_description describe(RunOptions& options) {
       ("losses", po::bool_switch(),
        "with --soak: in each seed arcs lose their majority, and are repaired; else in three of "
        "ten")  //
-      ("bugs", po::bool_switch(),
-       "with --soak: instead, plants one bug after the other in all peers and looks for a seed, of "
-       "at "
-       "most --seeds (500), that finds it")                                                    //
+      ("bugs", po::value<std::string>()->implicit_value(every_bug)->value_name("[=NAME]"),
+       "with --soak: instead, plants one bug after the other, or the one of that name, in all "
+       "peers and looks for a seed, of at most --seeds (500), that finds it")                  //
       ("seeds", po::value<std::int64_t>()->default_value(0), "of --soak; 0: no end")           //
       ("hours", po::value<double>()->default_value(0), "--soak ends after so long; 0: never")  //
       ("settling", po::bool_switch(),
@@ -190,13 +191,16 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
   return is_good ? 0 : 1;
 }
 
-// One planted bug after the other: the first seed in which a judge objects.
-int run_bugs(std::uint64_t first, std::uint64_t seeds) {
+// One planted bug after the other, or the one named: the first seed in which a judge objects.
+int run_bugs(const std::string& wanted, std::uint64_t first, std::uint64_t seeds) {
   using hopring::PlantedBug;
+  int looked_for = 0;
   int missed = 0;
   for (int i = 1; i <= static_cast<int>(hopring::planted_bug_last); ++i) {
     const auto bug = static_cast<PlantedBug>(i);
     const std::string named(name(bug));
+    if (wanted != every_bug && wanted != named) continue;
+    ++looked_for;
     std::uint64_t seed = first;
     std::string found;
     for (; found.empty() && seed - first < seeds; ++seed) {
@@ -209,6 +213,11 @@ int run_bugs(std::uint64_t first, std::uint64_t seeds) {
       std::printf("%-24s seed %-5" PRIu64 " %.100s\n", named.c_str(), seed - 1, found.c_str());
     }
     std::fflush(stdout);
+  }
+  if (looked_for == 0) {
+    std::fprintf(stderr, "hopring-sim: no bug is named \"%s\" (storage/raft/planted_bug.hpp)\n",
+                 wanted.c_str());
+    return 2;
   }
   return missed == 0 ? 0 : 1;
 }
@@ -326,8 +335,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "hopring-sim: %s\n", wrong);
     return 2;
   }
-  if (given["soak"].as<bool>() && given["bugs"].as<bool>()) {
-    return run_bugs(options.seed, seeds == 0 ? 500 : seeds);
+  if (given["soak"].as<bool>() && given.count("bugs") != 0) {
+    return run_bugs(given["bugs"].as<std::string>(), options.seed, seeds == 0 ? 500 : seeds);
   }
   if (given["soak"].as<bool>()) {
     return run_soak(options.seed, seeds, given["hours"].as<double>(), given["log"].as<bool>(),

@@ -308,8 +308,8 @@ void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, G
   if (replica == nullptr) {
     if (const auto* append = std::get_if<AppendEntries>(&message)) {
       say_that_none_is_here(now, from, {append->group, append->term, append->admitted}, out);
-    } else if (std::holds_alternative<RequestVote>(message) && is_superseded(group_of(message))) {
-      out.push_back(SendGroup{from, NotMember{group_of(message), superseded_index}});
+    } else if (const auto* vote = std::get_if<RequestVote>(&message)) {
+      on_vote_without_copy(from, *vote, out);
     }
     return;
   }

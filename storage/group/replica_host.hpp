@@ -212,6 +212,7 @@ class ReplicaHost {
   Replica* asked_for(Now now, const GroupName& group);
   bool is_about_to_split_off(Now now, const GroupName& group) const;
   void on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out);
+  void on_vote_without_copy(const PeerRef& from, const RequestVote& vote, GroupOutbox& out) const;
   template <class Message>
   void to_source(Now now, const PeerRef& from, const Message& message, GroupOutbox& out);
   template <class Message>

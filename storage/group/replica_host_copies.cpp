@@ -153,6 +153,16 @@ void ReplicaHost::say_that_none_is_here(Now now, const PeerRef& to, const NoCopy
   }
 }
 
+void ReplicaHost::on_vote_without_copy(const PeerRef& from, const RequestVote& vote,
+                                       GroupOutbox& out) const {
+  if (is_superseded(vote.group)) {
+    out.push_back(SendGroup{from, NotMember{vote.group, superseded_index}});
+  } else if (options_.raft.bug == PlantedBug::former_self_votes) {
+    out.push_back(
+        SendGroup{from, VoteAnswer{vote.group, vote.kind, vote.term, vote.admitted, true}});
+  }
+}
+
 // The copy of which others have split this group off, if that has not been applied here.
 Replica* ReplicaHost::whole_of(const GroupName& group) const {
   Replica* whole = at(group.end);

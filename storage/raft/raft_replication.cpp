@@ -146,7 +146,8 @@ void Raft::leave_view(Now now, RaftOutbox& out) {
 }
 
 void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox& out) {
-  const bool stale = message.term < term_ && options_->bug != PlantedBug::stale_append_accepted;
+  const bool takes_stale = options_->bug == PlantedBug::stale_append_accepted;
+  const bool stale = message.term < term_ && !takes_stale;
   AppendEntriesAnswer answer{group_, term_, 0, message.previous_index, false, 0};
   const bool leads = is_primary() && message.term <= term_;
   if (stale || leads || !is_sound(message)) {
@@ -155,7 +156,7 @@ void Raft::on(Now now, const PeerRef& from, AppendEntries&& message, RaftOutbox&
   }
   follow(now, std::max(term_, message.term), from);
   held_by_all_ = std::max(held_by_all_, message.held_by_all);
-  answer.term = term_;
+  answer.term = takes_stale ? message.term : term_;
   answer.admitted = is_complete_ ? answer_for(message.admitted) : 0;
   const std::uint64_t previous = message.previous_index;
   answer.matches =

@@ -190,23 +190,22 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_read_before_a_pause_is_found_by_a_stale_re
   BOOST_TEST(text_of(right.violations()) == "");
 }
 
-// For each bug a seed by which it was found. Not so former_self_votes: a member that was given
-// another copy does not count before that is complete, which hides it here; raft_test.cpp finds it.
+// For each bug a seed by which it was found.
 struct Planted {
   PlantedBug bug;
   std::uint64_t seed;
 };
 constexpr Planted planted[] = {
-    {PlantedBug::split_forgets_member, 6},     {PlantedBug::copy_skips_writes, 6},
+    {PlantedBug::split_forgets_member, 6},     {PlantedBug::copy_skips_writes, 8},
     {PlantedBug::follower_expires, 1},         {PlantedBug::answered_before_applied, 1},
-    {PlantedBug::own_entry_not_awaited, 2624}, {PlantedBug::stale_append_accepted, 90},
+    {PlantedBug::former_self_votes, 2},        {PlantedBug::stale_append_accepted, 90},
     {PlantedBug::promise_of_another_term, 20}, {PlantedBug::ack_before_majority, 5},
-    {PlantedBug::lease_not_checked, 2},        {PlantedBug::promise_not_kept, 39},
-    {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 29},
+    {PlantedBug::lease_not_checked, 2},        {PlantedBug::promise_not_kept, 4},
+    {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 45},
     {PlantedBug::copy_lacks_results, 1},       {PlantedBug::no_look_when_applied, 51},
 };
 
-BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_within_4000_seeds_and_only_with_the_bug) {
+BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_within_500_seeds_and_only_with_the_bug) {
   for (const Planted& each : planted) {
     BOOST_TEST_CONTEXT(name(each.bug)) {
       const auto objection = [](std::uint64_t seed, PlantedBug bug) {
@@ -217,7 +216,7 @@ BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_within_4000_seeds_and_only_with_t
         return text_of(world.violations());
       };
       const std::uint64_t seed = seed_that_shows(
-          each.seed, 4000, [&](auto tried) { return objection(tried, each.bug) != ""; });
+          each.seed, 500, [&](auto tried) { return objection(tried, each.bug) != ""; });
       BOOST_REQUIRE(seed != 0u);
       BOOST_TEST(objection(seed, PlantedBug::none) == "", "seed " << seed);
     }

@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(entries_of_a_primary_of_an_earlier_term_are_refused) {
     Member member(1, bug, {5, 0, 0, first_three()});
     const AppendEntries stale{group, 4, 1, 0, 0, 0, 0, {put_at(1, 4, "old")}};
     const auto answer = member.ask<AppendEntriesAnswer>(2, stale);
-    BOOST_TEST(answer.term == 5u);
+    BOOST_TEST(answer.term == (answer.matches ? 4u : 5u));
     return answer.matches;
   };
   BOOST_TEST(!takes(PlantedBug::none));
