@@ -123,15 +123,16 @@ std::string Losses::judge(const std::string& name, Duration called,
     return error && is_settled ? "an operation on a repaired arc ends with " + ends : "";
   }
   if (!key.is_lost) return error ? "an operation after the faults ends with " + ends : "";
-  // Where no copy is left, nobody knows more than that he does not have the arc: clients are sent
-  // to others until their time is over.
-  const bool is_over = error == OpError::no_route || error == OpError::timed_out;
-  if (!key.has_copies && is_over) return "";
+  // Where no copy is left, those know that nobody serves it who serve the arcs before it; and they
+  // have looked for so long only if these have not just been repaired.
+  const bool is_nowhere = !key.has_copies && is_repaired_;
+  if (is_nowhere && (error == OpError::no_route || error == OpError::timed_out)) return "";
   if (error != OpError::unavailable) {
     return "an operation on " + name + ", whose arc is lost, ends with " + ends;
   }
-  if (now() <= called + refused_within) return "";
-  return "it takes too long to say that an arc is lost";
+  if (now() <= called + refused_within || is_nowhere) return "";
+  return "it takes " + std::to_string((now() - called).count() / 1'000'000) + " ms to say of " +
+         name + " that its arc is lost";
 }
 
 std::size_t Losses::keys_lost() const {

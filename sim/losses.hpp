@@ -32,6 +32,9 @@ class Losses {
   // look() has just been called.
   std::vector<std::string> on_calm();
 
+  // From now on arcs are repaired.
+  void on_repair() { is_repaired_ = true; }
+
   // To be called often: keys that are served under another generation since the last look, or a
   // moment before this one.
   std::vector<std::string> look();
@@ -65,6 +68,7 @@ class Losses {
   Rng rng_;
   std::map<std::string, Key> keys_;
   bool has_struck_ = false;
+  bool is_repaired_ = false;
   Duration looked_at_{};
 };
 

@@ -478,6 +478,7 @@ void Soak::repair() {
   const bool is_lost = !check_tiling(world_).empty();
   figures_.keys_lost = losses_->keys_lost();
   world_.run_for(lost_for);
+  losses_->on_repair();
   Repairer repairer(world_);
   const Duration until = now() + repair_within;
   do {

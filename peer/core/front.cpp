@@ -9,6 +9,9 @@
 namespace hopring {
 namespace {
 
+// Each node looks anew once in stabilize_interval; asking others who do not answer takes longer.
+constexpr std::chrono::seconds gap_lasts{10};
+
 void log(Outbox& out, LogLevel level, std::string text) {
   out.push_back(LogLine{level, std::move(text)});
 }
@@ -164,6 +167,7 @@ void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Out
   directory_ = {};
   passing_.clear();
   mending_.clear();
+  gaps_.clear();
   burst_ = {};
   end_repairs();
   command_all(LeaveRing{});
@@ -281,6 +285,7 @@ void Front::on_deadline(Now now, Outbox& out) {
     state_ = State::serving;
     become_ready(out);
   }
+  std::erase_if(gaps_, [&](const auto& each) { return each.second.until <= now.monotonic; });
   if (ring_) {
     if (next_placement_ <= now.monotonic) {
       place_copies(now, out);
@@ -505,8 +510,14 @@ void Front::settle(Now now, Outbox& out) {
 }
 
 // No arc reaches across two cells, so a wide claim is several.
-void Front::on_event(Now, const ClaimArc& event, Outbox&) {
-  if (ring_->replicas > 1) return;  // its members see to it that it is served
+// Where there are several copies members see to it that an arc is served: if they could, they would
+// have by now.
+void Front::on_event(Now now, const ClaimArc& event, Outbox&) {
+  if (ring_->replicas > 1) {
+    const Gap gap{event.claim.arc, now.monotonic + gap_lasts};
+    gaps_.insert_or_assign(gap.arc.end, gap);
+    return;
+  }
   const auto served = [&](const Arc& arc) {
     return std::any_of(directory_.entries().begin(), directory_.entries().end(),
                        [&](const ArcEntry& each) { return overlaps(each.view.arc, arc); });

@@ -114,6 +114,7 @@ class Front {
   void deal(const PeerRef& from, Together& message);
   void deal(const PeerRef& from, AppendsTogether& message);
   Redirect elsewhere(Position position) const;
+  bool is_lost(Position position, const View* known) const;
   void settle(Now now, Outbox& out);
   void on_event(Now now, const ClaimArc& event, Outbox& out);
   void on_event(Now now, const LoseArc& event, Outbox& out);
@@ -174,6 +175,14 @@ class Front {
     Time at;
   };
   std::map<Position, HandedOn> handed_on_;
+  // Where arcs have several copies: those behind nodes of this peer that nobody serves who could be
+  // found, by their ends, and until when that is taken to be so. At most those that successor lists
+  // name, and one more for each node.
+  struct Gap {
+    Arc arc;
+    Time until;
+  };
+  std::map<Position, Gap> gaps_;
   std::set<Position> orphans_;                // the ends of copies without a primary, as last seen
   std::map<std::uint64_t, Position> sought_;  // of these, by the token of their lookup
   std::uint64_t last_sought_ = membership_lookup;  // the last such token

@@ -32,6 +32,10 @@ Redirect Front::elsewhere(Position position) const {
     }
   }
   const View* view = member_.known_view(position);
+  if (is_lost(position, view)) {
+    redirect.nobody = OpError::unavailable;
+    return redirect;
+  }
   const auto is_routable = [&](const PeerRef& peer) { return member_.health().is_routable(peer); };
   if (view != nullptr && std::any_of(view->members.begin(), view->members.end(), is_routable)) {
     redirect.view = *view;
@@ -40,6 +44,13 @@ Redirect Front::elsewhere(Position position) const {
   hint_at_members(position, redirect);
   if (redirect.hints.empty()) redirect.nobody = OpError::unavailable;
   return redirect;
+}
+
+// Does nobody serve it, as far as this peer has looked, and has nobody been heard of since?
+bool Front::is_lost(Position position, const View* known) const {
+  if (known != nullptr && member_.health().is_routable(primary_of(*known))) return false;
+  return std::any_of(gaps_.begin(), gaps_.end(),
+                     [&](const auto& each) { return contains(each.second.arc, position); });
 }
 
 ToDesk Front::answer(Unserved&& note) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 
+#include "routing/position.hpp"
 #include "sim/repairer.hpp"
 #include "sim/ring_checker.hpp"
 
@@ -76,6 +77,8 @@ BOOST_AUTO_TEST_CASE(what_is_lost_is_unavailable_at_once_until_it_is_repaired_an
   BOOST_TEST(objects(lost, OpError::no_route));
   BOOST_TEST(objects(lost, OpError::unknown));
   BOOST_TEST(objects(lost, {}), "nobody can know");
+  losses->on_repair();
+  BOOST_TEST(objects(lost, OpError::no_route), "it has a copy");
   Repairer repairer(world);
   while (losses->look().empty()) {
     repairer.look();
@@ -87,6 +90,28 @@ BOOST_AUTO_TEST_CASE(what_is_lost_is_unavailable_at_once_until_it_is_repaired_an
   BOOST_TEST(!objects(lost, {}));
   world.run_for(4s);
   BOOST_TEST(objects(lost, OpError::unavailable));
+}
+
+// All crash but one, which has not all arcs.
+BOOST_AUTO_TEST_CASE(an_arc_without_a_copy_is_unavailable_at_once_until_others_are_repaired) {
+  while (world.alive_peers().size() > 1) losses->strike(5);
+  world.run_for(10s);
+  static_cast<void>(losses->look());
+  static_cast<void>(losses->on_calm());
+  const auto& left = world.peer(world.alive_peers().front());
+  const auto has_copy = [&](const std::string& key) {
+    const Position position = position_of(world.ring_config().hash_key, key);
+    const auto copies = left.copies_now();
+    return std::any_of(copies.begin(), copies.end(),
+                       [&](const Replica* copy) { return contains(copy->arc(), position); });
+  };
+  const auto nowhere = std::find_if_not(keys.begin(), keys.end(), has_copy);
+  BOOST_REQUIRE((nowhere != keys.end()));
+  BOOST_TEST(objects(*nowhere, OpError::no_route));
+  losses->on_repair();
+  BOOST_TEST(!objects(*nowhere, OpError::no_route));
+  BOOST_TEST(!objects(*nowhere, OpError::timed_out));
+  BOOST_TEST(objects(*nowhere, {}));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_lost_is_served) {
