@@ -407,8 +407,13 @@ void World::perform(ProcessId id, Outbox& out) {
   wake(id);
 }
 
+namespace {
+
+constexpr auto is_sound = [](const auto& message) { return is_well_formed(message); };
+
+}  // namespace
+
 void World::perform(SendReply& effect) {
-  const auto is_sound = [](const auto& message) { return is_well_formed(message); };
   HOPRING_CHECK(std::visit(is_sound, effect.reply));  // as encode() does
   Link* const link = find(effect.to.connection);
   if (link == nullptr) return;
@@ -422,7 +427,6 @@ void World::perform(SendReply& effect) {
 
 void World::perform(Process& from, SendPeer& effect) {
   HOPRING_CHECK(effect.to != from.self);
-  const auto is_sound = [](const auto& message) { return is_well_formed(message); };
   count(effect.message, copy_traffic_);
   HOPRING_CHECK(
       std::visit([&](const auto& family) { return std::visit(is_sound, family); }, effect.message));

@@ -419,7 +419,7 @@ void RingMember::follow(Now now, ChordNode& node, const View& successor,
 }
 
 void RingMember::soon(Now now, Position end) {
-  urgent_.push_back(end);
+  if (std::find(urgent_.begin(), urgent_.end(), end) == urgent_.end()) urgent_.push_back(end);
   urgent_at_ = now.monotonic;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/count.hpp"
+#include "routing/ring_config.hpp"
 
 namespace hopring {
 namespace {
@@ -247,7 +248,8 @@ bool is_well_formed(const ScanReply& message) {
 }
 
 bool is_well_formed(const ReportReply& message) {
-  return is_well_formed(message.load) && each_well_formed(message.copies, copies_reported_max) &&
+  return !problem(message.ring) && is_well_formed(message.load) &&
+         each_well_formed(message.copies, copies_reported_max) &&
          std::all_of(message.arcs.begin(), message.arcs.end(),
                      [](const ArcReport& arc) { return is_well_formed(arc.view); });
 }

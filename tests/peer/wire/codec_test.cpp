@@ -253,6 +253,9 @@ BOOST_AUTO_TEST_CASE(batches_and_their_answers_end_at_their_named_bounds) {
   copy.roster.voters.clear();
   report.copies.assign(1, copy);
   BOOST_TEST(is_malformed(encoded_unchecked(report)), "a roster without voters");
+  report.copies.clear();
+  report.ring.nodes_per_peer = 0;
+  BOOST_TEST(is_malformed(encoded_unchecked(report)), "a ring of no cells");
 }
 
 BOOST_AUTO_TEST_CASE(a_view_needs_members_that_can_be_dialled) {

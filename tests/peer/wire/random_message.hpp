@@ -120,6 +120,15 @@ class RandomArchive {
     peer.incarnation = rng_.next() | 1;
   }
 
+  void fill(RingConfig& ring) {
+    fill(ring.ring_id);
+    fill(ring.hash_key.words);
+    ring.nodes_per_peer = 1U << rng_.below(8);
+    ring.replicas = static_cast<std::uint32_t>(1 + 2 * rng_.below(3));
+    ring.value_bytes_max = rng_.below(std::uint64_t{1} << 30);
+    ring.reads = rng_.chance(1, 2) ? Reads::lease : Reads::majority;
+  }
+
   void fill(PeerLoad& load) {
     load.serialize(*this, 0);
     load.ring_parts >>= 32;
