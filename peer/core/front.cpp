@@ -223,6 +223,10 @@ void Front::on_group_message(const PeerRef& from, GroupMessage&& message, Outbox
     out.push_back(SendPeer{from, GroupMessage(OfferAnswer{copy->transfer, false})});
     return;
   }
+  if (options_.shards == 1) {
+    commands_.push_back(ToShard{0, FromPeer{from, std::move(message)}});
+    return;
+  }
   if (auto* heartbeats = std::get_if<Heartbeats>(&message)) return deal(from, *heartbeats);
   if (auto* answers = std::get_if<HeartbeatAnswers>(&message)) return deal(from, *answers);
   if (auto* appends = std::get_if<AppendsTogether>(&message)) return deal(from, *appends);

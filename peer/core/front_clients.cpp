@@ -49,6 +49,7 @@ Redirect Front::elsewhere(Position position) const {
 // Does nobody serve it, as far as this peer has looked, and has nobody been heard of since?
 bool Front::is_lost(Position position, const View* known) const {
   if (known != nullptr && member_.health().is_routable(primary_of(*known))) return false;
+  if (!member_.borders_on_gap(position)) return false;
   return std::any_of(gaps_.begin(), gaps_.end(),
                      [&](const auto& each) { return contains(each.second.arc, position); });
 }

@@ -150,6 +150,12 @@ const ChordNode& RingMember::last_node_until(Position position) const {
   return at != nodes_.begin() ? *(at - 1) : nodes_.back();
 }
 
+bool RingMember::borders_on_gap(Position position) const {
+  if (nodes_.empty()) return false;
+  const ChordNode& node = last_node_until(Position{position.value - 1});
+  return node.successors().entries().empty() || !node.dead_run(health_).empty();
+}
+
 // No arc holds both 2^64-1 and 0, so the first node whose end is not before the position is the
 // one.
 ChordNode* RingMember::node_holding(Position position) {

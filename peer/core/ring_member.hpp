@@ -105,6 +105,9 @@ class RingMember {
   std::vector<Hint> closest(Position position) const;
   // The best known view of the arc that holds the position.
   const View* known_view(Position position) const;
+  // Has the last node of this peer before the position nobody behind it, as far as it knows, who is
+  // not dead?
+  bool borders_on_gap(Position position) const;
   // The end of an arc whose holder this peer believes to know, about there; else `position`.
   Position known_end_near(Position position) const { return locations_.end_near(position); }
   // Peers that the caches name, also as members of arcs that others lead; without repetition,
