@@ -43,12 +43,20 @@ struct ClientLimits {
   // right.
   std::uint32_t denials_max = 3;
 
+  // How long one of these may take, most of all to be dialled. A round trip is far shorter, and one
+  // that is paused or cut off, as members of such an arc may be, does not answer at all.
+  Duration opinion_max = std::chrono::milliseconds(250);
+
   // The pause before a retry: doubled from the first to the last, each jittered by a quarter.
   Duration pause_first = std::chrono::milliseconds(5);
   Duration pause_last = std::chrono::milliseconds(200);
 
-  // A link on which requests pass their deadlines, and nothing at all has been heard for so long
-  // since one was sent, is given up, so that others are asked who has the arc by now. So is a dial.
+  // A link on which operations wait, and nothing at all has been heard for so long, is given up, so
+  // that others are asked who has the arc by now: where arcs have several copies it has another
+  // primary by then. Where they have one there is nobody else, and who answers late still knows
+  // what has become of a write: it is given up only when a request on it passes its deadline. So is
+  // a dial, everywhere. A look that comes later than its time by a quarter of this looks again:
+  // this process, or its thread, has been away itself.
   Duration silence_max = std::chrono::seconds(1);
 };
 

@@ -131,11 +131,11 @@ void OpMachine::set_timer(PartId id, Part& part, Time time) {
 }
 
 Time OpMachine::next_deadline() const {
-  return timers_.empty() ? Time::never() : timers_.begin()->first;
+  return timers_.empty() ? next_look_ : std::min(next_look_, timers_.begin()->first);
 }
 
 void OpMachine::on_deadline(Now now) {
-  while (next_deadline() <= now.monotonic && !timers_.empty()) {
+  while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
     const PartId id = timers_.begin()->second;
     if (const auto bundle = bundles_.find(id); bundle != bundles_.end()) {
       unbundle(requests_.at(bundle->second), bundle->second);
@@ -146,9 +146,14 @@ void OpMachine::on_deadline(Now now) {
       expire(now, id, part);
     } else {
       set_timer(id, part, part.deadline);
-      walk(now, id);
+      if (part.state == State::pausing) {
+        walk(now, id);
+      } else if (has_waited(part)) {
+        finish_with(id, OpError::unavailable);
+      }
     }
   }
+  if (next_look_ <= now.monotonic) look_for_silence(now);
   flush(now);
 }
 
@@ -165,11 +170,55 @@ void OpMachine::expire(Now now, PartId id, const Part& part) {
 void OpMachine::give_up_if_silent(Now now, const PeerRef& peer) {
   const auto link = links_.find(peer);
   if (link == links_.end() || !link->second.silent_since) return;
-  if (now.monotonic - *link->second.silent_since < limits_.silence_max) return;
-  out_.emplace_back(Disconnect{peer});
-  drop_link(now, peer, LinkDown::lost);
+  if (now.monotonic - *link->second.silent_since >= limits_.silence_max) give_up(now, peer);
+}
+
+// What waited for it must not turn to it once more.
+void OpMachine::give_up(Now now, const PeerRef& peer) {
   cache_.forget(peer);
   book_.on_unreachable(now.monotonic, peer, rng_);
+  book_.leave_alone(peer, now.monotonic + limits_.silence_max);
+  out_.emplace_back(Disconnect{peer});
+  drop_link(now, peer, LinkDown::lost);
+}
+
+void OpMachine::expect_reply(Now now, Link& link) {
+  if (!link.silent_since) link.silent_since = now.monotonic;
+  const bool has_others = ring_ && ring_->replicas > 1;
+  if (has_others) next_look_ = std::min(next_look_, now.monotonic + limits_.silence_max);
+}
+
+// The peers by which operations wait. Who is asked for a report or a repair may have to ask others.
+std::set<PeerRef> OpMachine::awaited() const {
+  std::set<PeerRef> peers;
+  std::set<PeerRef> busy;
+  for (const auto& [id, request] : requests_) {
+    peers.insert(request.to);
+    const auto part = request.batch ? parts_.end() : parts_.find(request.parts.front());
+    const bool is_report =
+        part != parts_.end() && std::holds_alternative<Report>(part->second.what);
+    if (is_report) busy.insert(request.to);
+  }
+  for (const PeerRef& each : busy) peers.erase(each);
+  return peers;
+}
+
+// A request that was sent before the last reply waits since that.
+void OpMachine::look_for_silence(Now now) {
+  const bool is_late = now.monotonic - next_look_ > limits_.silence_max / 4;
+  next_look_ = Time::never();
+  std::vector<PeerRef> silent;
+  for (const PeerRef& peer : awaited()) {
+    Link& link = links_.at(peer);
+    if (is_late) link.silent_since = now.monotonic;
+    const Time ends = link.silent_since.value_or(link.heard_at) + limits_.silence_max;
+    if (ends <= now.monotonic) {
+      silent.push_back(peer);
+    } else {
+      next_look_ = std::min(next_look_, ends);
+    }
+  }
+  for (const PeerRef& peer : silent) give_up(now, peer);
 }
 
 void OpMachine::on_stop(Now now) {

@@ -22,6 +22,9 @@
 // ends as `timed_out`, one in doubt as what brought it there, and any other one with the last
 // definite error it met. `unavailable` ends an operation at once, unless it is in doubt.
 //
+// Silence. Where arcs have several copies, a link that has said nothing for silence_max although
+// operations wait on it counts as lost: its peer is paused, or cut off, and others have the arc.
+//
 // Rings. The first link tells the hash key. A link that tells another ring id means that all peers
 // were restarted as a new ring: cache, hash key and the links to the old one are dropped.
 //
@@ -211,6 +214,7 @@ class OpMachine {
     bool connected = false;
     std::vector<PartId> waiting;       // for the connection; some may have ended
     std::optional<Time> silent_since;  // sent to then, and nothing heard since
+    Time heard_at{};                   // the last reply
   };
 
   struct Ready {
@@ -225,6 +229,10 @@ class OpMachine {
   void set_timer(PartId id, Part& part, Time time);
   void expire(Now now, PartId id, const Part& part);
   void give_up_if_silent(Now now, const PeerRef& peer);
+  void give_up(Now now, const PeerRef& peer);
+  void expect_reply(Now now, Link& link);
+  void look_for_silence(Now now);
+  std::set<PeerRef> awaited() const;
   void finish(PartId id, Finished&& result);
   void finish_with(PartId id, OpError error);
   static bool is_read(const Part& part);
@@ -247,12 +255,15 @@ class OpMachine {
   void walk(Now now, PartId id);
   void follow(Now now, PartId id, const Redirect& redirect);
   std::optional<PeerRef> choose(Now now, Part& part);
+  std::optional<PeerRef> choose_by_routes(Now now, const Part& part, bool tries_failed);
   std::optional<PeerRef> next_candidate(Now now, Part& part) const;
-  const PeerRef* known_route(Now now, Position position, std::span<const PeerRef> asked) const;
+  const PeerRef* known_route(Now now, Position position, std::span<const PeerRef> asked,
+                             bool tries_failed) const;
   bool may_ask(Now now, std::span<const PeerRef> asked, const PeerRef& peer) const;
   void ask(Now now, PartId id, Part& part, const PeerRef& peer);
   void pause_part(Now now, PartId id, OpError error);
-  bool asks_others(PartId id);
+  bool asks_others(Now now, PartId id);
+  bool has_waited(const Part& part) const;
   void adopt(const View& view);
   void learn(const PeerRef& from, Position position, const Redirect& redirect);
   void flush(Now now);
@@ -297,8 +308,9 @@ class OpMachine {
   std::size_t bundled_ = 0;                 // operations in all of them
   std::map<PeerRef, Link> links_;
   std::set<std::pair<Time, PartId>> timers_;
-  std::vector<Ready> ready_;  // to be sent at the end of the input
-  bool turn_taken_ = false;   // a contact was chosen in this input
+  Time next_look_ = Time::never();  // whether a link is silent on which something waits
+  std::vector<Ready> ready_;        // to be sent at the end of the input
+  bool turn_taken_ = false;         // a contact was chosen in this input
   PartId next_part_ = 1;
   std::uint64_t next_request_ = 1;
   std::uint64_t client_ = 0;  // in stamps; drawn for the first

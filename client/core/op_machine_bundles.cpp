@@ -12,7 +12,7 @@ namespace hopring {
 // The peer that a fresh part for the position would be sent to; nullptr: it would have to wait, or
 // nobody is known.
 const PeerRef* OpMachine::bundle_route(Now now, Position position) const {
-  const PeerRef* const to = known_route(now, position, {});
+  const PeerRef* const to = known_route(now, position, {}, false);
   const auto link = to == nullptr ? links_.end() : links_.find(*to);
   return link != links_.end() && link->second.connected ? to : nullptr;
 }
@@ -55,8 +55,7 @@ void OpMachine::send_bundle(Now now, const PeerRef& to, Bundle&& bundle) {
   if (!bundle.stamps.empty()) bundle.stamps.resize(bundle.operations.size());
   bundle.open = bundle.operations.size();
   bundle.ended.resize(bundle.open);
-  Link& link = links_.at(to);
-  if (!link.silent_since) link.silent_since = now.monotonic;
+  expect_reply(now, links_.at(to));
   timers_.emplace(bundle.deadline, bundle.timer);
   bundles_.emplace(bundle.timer, id);
   figures_.requests += 1;

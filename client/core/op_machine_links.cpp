@@ -132,6 +132,7 @@ void OpMachine::on_reply(Now now, const PeerRef& from, RequestId id, ClientReply
   const auto link = links_.find(from);
   if (link == links_.end()) return;
   link->second.silent_since.reset();
+  link->second.heard_at = now.monotonic;
   const auto found = requests_.find(id);
   if (found == requests_.end() || found->second.to != from) return;
   auto* const batch = std::get_if<BatchReply>(&reply);
@@ -304,7 +305,7 @@ void OpMachine::on_stale_stamp(Now now, PartId id) {
 void OpMachine::settle_error(Now now, PartId id, OpError error) {
   if (error == OpError::stale_stamp) return on_stale_stamp(now, id);
   if (error == OpError::unknown) return on_doubt(now, id, error);
-  if (error == OpError::unavailable && asks_others(id)) return walk(now, id);
+  if (error == OpError::unavailable && asks_others(now, id)) return walk(now, id);
   const bool passes =
       error == OpError::overloaded || error == OpError::moving || error == OpError::no_route;
   const bool is_own = error == OpError::wrong_type || error == OpError::overflow;
@@ -315,12 +316,19 @@ void OpMachine::settle_error(Now now, PartId id, OpError error) {
 
 // A member that has heard of no primary for long may be the one that is cut off, or that has been
 // left out: a few others are asked before it is believed.
-bool OpMachine::asks_others(PartId id) {
+bool OpMachine::asks_others(Now now, PartId id) {
   Part& part = parts_.at(id);
   if (!ring_ || ring_->replicas == 1 || part.denials == limits_.denials_max) return false;
   part.denials += 1;
   part.last_error = OpError::unavailable;
+  set_timer(id, part, now.monotonic + limits_.opinion_max);
   return true;
+}
+
+// For a second opinion: what was sent and may be executed goes on waiting.
+bool OpMachine::has_waited(const Part& part) const {
+  const bool is_harmless = part.state == State::waiting || is_read(part);
+  return part.state != State::pausing && part.denials > 0 && is_harmless && !part.doubt;
 }
 
 void OpMachine::count_hops(const Part& part) {

@@ -45,32 +45,44 @@ std::optional<PeerRef> OpMachine::choose(Now now, Part& part) {
   }
   if (part.asked.size() >= limits_.hops_max) return std::nullopt;
   if (const auto peer = next_candidate(now, part)) return peer;
+  // Who has not been reached lately is turned to last: others say if it is there again. And nobody
+  // waits for its second opinion.
+  auto peer = choose_by_routes(now, part, false);
+  if (!peer && part.denials == 0) peer = choose_by_routes(now, part, true);
+  return peer;
+}
+
+std::optional<PeerRef> OpMachine::choose_by_routes(Now now, const Part& part, bool tries_failed) {
   if (ring_ && !std::holds_alternative<Report>(part.what)) {
-    if (const PeerRef* peer = known_route(now, part.position, part.asked)) return *peer;
+    if (const auto* peer = known_route(now, part.position, part.asked, tries_failed)) return *peer;
   }
   turn_taken_ = true;
-  return book_.contact(now.monotonic, part.asked);
+  return book_.contact(now.monotonic, part.asked, tries_failed);
 }
 
 std::optional<PeerRef> OpMachine::next_candidate(Now now, Part& part) const {
   while (!part.candidates.empty()) {
     const PeerRef peer = part.candidates.back();
     part.candidates.pop_back();
-    if (peer.incarnation != 0 && may_ask(now, part.asked, peer)) return peer;
+    const bool may_be_asked = part.denials == 0 || !book_.has_failed(peer);
+    if (peer.incarnation != 0 && may_be_asked && may_ask(now, part.asked, peer)) return peer;
   }
   return std::nullopt;
 }
 
 // By what the cache knows, but for those that were `asked`. Valid until the cache's next change.
-const PeerRef* OpMachine::known_route(Now now, Position position,
-                                      std::span<const PeerRef> asked) const {
+const PeerRef* OpMachine::known_route(Now now, Position position, std::span<const PeerRef> asked,
+                                      bool tries_failed) const {
+  const auto may_be_asked = [&](const PeerRef& peer) {
+    return may_ask(now, asked, peer) && (tries_failed || !book_.has_failed(peer));
+  };
   if (const View* view = cache_.find(position)) {
     for (const PeerRef& member : view->members) {
-      if (may_ask(now, asked, member)) return &member;
+      if (may_be_asked(member)) return &member;
     }
   }
   const View* view = cache_.preceding(position);
-  return view != nullptr && may_ask(now, asked, primary_of(*view)) ? &primary_of(*view) : nullptr;
+  return view != nullptr && may_be_asked(primary_of(*view)) ? &primary_of(*view) : nullptr;
 }
 
 bool OpMachine::may_ask(Now now, std::span<const PeerRef> asked, const PeerRef& peer) const {
@@ -203,8 +215,7 @@ void OpMachine::send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bo
     part.state = State::in_flight;
     part.request = id;
   }
-  Link& link = links_.at(to);
-  if (!link.silent_since) link.silent_since = now.monotonic;
+  expect_reply(now, links_.at(to));
   const std::size_t open = parts.size();
   requests_.emplace(id, Request{to, batch, std::move(parts), open});
   figures_.requests += 1;

@@ -75,6 +75,11 @@ bool PeerBook::is_down(Time now, const PeerRef& peer) const {
   return found->second.failures > 0 && now < found->second.retry_at;
 }
 
+bool PeerBook::has_failed(const PeerRef& peer) const {
+  const auto found = entries_.find(peer.endpoint);
+  return found != entries_.end() && found->second.failures > 0;
+}
+
 template <class Accept>
 std::optional<PeerRef> PeerBook::in_turn(const std::vector<PeerRef>& asked, Accept&& accept) const {
   auto entry = entries_.lower_bound(turn_);
@@ -87,10 +92,11 @@ std::optional<PeerRef> PeerBook::in_turn(const std::vector<PeerRef>& asked, Acce
   return std::nullopt;
 }
 
-std::optional<PeerRef> PeerBook::contact(Time now, const std::vector<PeerRef>& asked) const {
+std::optional<PeerRef> PeerBook::contact(Time now, const std::vector<PeerRef>& asked,
+                                         bool tries_failed) const {
   if (auto peer = in_turn(asked, [](const Entry& entry) { return entry.up; })) return peer;
-  return in_turn(asked, [now](const Entry& entry) {
-    return !entry.up && (entry.failures == 0 || now >= entry.retry_at);
+  return in_turn(asked, [&](const Entry& entry) {
+    return !entry.up && (entry.failures == 0 || (tries_failed && now >= entry.retry_at));
   });
 }
 

@@ -50,9 +50,14 @@ class PeerBook {
   // Is `peer` being left alone?
   bool is_down(Time now, const PeerRef& peer) const;
 
-  // A peer to turn to that is not among `asked`: in turn, those with a link first. Its incarnation
-  // is 0 where whoever listens there will do. The turn moves on by next_turn(), not by asking.
-  std::optional<PeerRef> contact(Time now, const std::vector<PeerRef>& asked) const;
+  // Has it not been reached since it could not be?
+  bool has_failed(const PeerRef& peer) const;
+
+  // A peer to turn to that is not among `asked`: in turn, those with a link first; of those that
+  // have failed, if they may be tried at all, none that is being left alone. Its incarnation is 0
+  // where whoever listens there will do. The turn moves on by next_turn(), not by asking.
+  std::optional<PeerRef> contact(Time now, const std::vector<PeerRef>& asked,
+                                 bool tries_failed = true) const;
   void next_turn();
 
   bool knows(const Endpoint& endpoint) const { return entries_.contains(endpoint); }

@@ -18,8 +18,8 @@ SECONDS = int(os.environ.get("HOPRING_HISTORY_SECONDS", "60"))
 SEED = 1
 # From one fault to the next, at least: the ring must have healed, too.
 BETWEEN_FAULTS_S = 3
-# Longer than a lease.
-PAUSE_S = 2
+# Longer than an operation may wait: nobody waits for a peer that is paused to wake.
+PAUSE_S = 7
 # A peer that gets a tenth of a core: it runs for so long in each period.
 STARVED_S = 3
 STARVED_PERIOD_S = 0.1
@@ -27,7 +27,7 @@ STARVED_SHARE = 0.1
 HEALED_WITHIN_S = 30
 # The longest that any operation may have waited: an outage of its arc, and time for a machine that
 # is busy with all peers of the ring, and with other tests.
-WAIT_MAX_MS = 6000
+WAIT_MAX_MS = 5000
 
 
 class HistoryProcessTest(ring.RingTest):

@@ -1,0 +1,150 @@
+// Peers that are paused or cut off: their connections stand, and say nothing.
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/client/dialogue.hpp"
+
+using namespace hopring;
+using namespace std::chrono_literals;
+BOOST_TEST_DONT_PRINT_LOG_VALUE(hopring::ClientOutbox)
+
+namespace {
+
+// A ring of three copies, met at peer 1, who leads the arc of "a"; peer 2 is linked, too.
+struct Silence : Dialogue {
+  Silence() {
+    ring.replicas = 3;
+    View known = arc_of("a", 3, peer(1));
+    known.members.push_back(peer(2));
+    start(900, get_a);
+    connected(anyone_at(peer(1)), peer(1));
+    reply(peer(1), 1, plain(to_hint(peer(2))));
+    connected(peer(2), peer(2));
+    reply(peer(2), 2, OpReply{found("x"), known});
+    deadline = now.monotonic + 60s;
+  }
+
+  static OpRequest request_of(const ClientOutbox& out, const PeerRef& to) {
+    BOOST_REQUIRE(!out.empty());
+    const auto* sent = std::get_if<SendRequest>(&out.back());
+    BOOST_REQUIRE((sent != nullptr && sent->to == to));
+    return std::get<OpRequest>(sent->message);
+  }
+  static bool disconnects(const ClientOutbox& out, const PeerRef& from) {
+    return !out.empty() && out.front() == ClientEffect(Disconnect{from});
+  }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(op_machine_silence, Silence)
+
+// Goal: a paused primary is not waited for once another member leads.
+BOOST_AUTO_TEST_CASE(where_arcs_have_copies_a_silent_peer_is_left_after_silence_max) {
+  const Time asked = now.monotonic;
+  request_of(start(1, get_a), peer(1));
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  BOOST_TEST((now.monotonic == asked + ClientLimits{}.silence_max));
+  BOOST_TEST((request_of(timer(), peer(2)).operation == get_a));
+}
+
+BOOST_AUTO_TEST_CASE(a_write_that_it_may_have_executed_goes_on_under_its_stamp) {
+  const OpRequest first = request_of(start(1, put_a), peer(1));
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  const OpRequest second = request_of(timer(), peer(2));
+  BOOST_REQUIRE((first.stamp && second.stamp));
+  BOOST_TEST(second.stamp->sequence == first.stamp->sequence);
+  BOOST_TEST(second.stamp->is_again);
+}
+
+// A reply to one of two requests is a word, too: the other waits since then.
+BOOST_AUTO_TEST_CASE(what_was_asked_before_the_last_reply_waits_since_that) {
+  start(1, put_a);
+  start(2, get_a);
+  now.monotonic = now.monotonic + 900ms;
+  const Time heard = now.monotonic;
+  reply(peer(1), 4, plain(found("x")));
+  BOOST_TEST(timer().empty());
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  BOOST_TEST((now.monotonic == heard + ClientLimits{}.silence_max));
+}
+
+BOOST_AUTO_TEST_CASE(a_link_on_which_nothing_waits_may_be_silent) {
+  start(1, get_a);
+  reply(peer(1), 3, plain(found("x")));
+  BOOST_TEST(timer().empty());
+  BOOST_TEST((machine.next_deadline() == Time::never()));
+}
+
+// Goal: a client that has been paused itself does not take all peers for silent.
+BOOST_AUTO_TEST_CASE(who_looks_too_late_looks_again) {
+  start(1, get_a);
+  now.monotonic = now.monotonic + 10s;
+  machine.on_deadline(now);
+  BOOST_TEST(effects().empty());
+  BOOST_TEST(disconnects(timer(), peer(1)));
+}
+
+// A peer looks for seconds whether an arc is served before it repairs it.
+BOOST_AUTO_TEST_CASE(a_repair_takes_its_time) {
+  machine.start_repair(now, Token{1}, peer(2), Repair{Arc{}, 2, std::nullopt}, now.monotonic + 15s);
+  effects();
+  ClientOutbox out;
+  while (out.empty()) out = timer();
+  BOOST_TEST((now.monotonic == Time{} + 15s));
+}
+
+BOOST_AUTO_TEST_CASE(where_arcs_have_one_copy_it_is_waited_for) {
+  Dialogue one;
+  one.warm(one.arc_of("a", 3, peer(1)));
+  one.deadline = one.now.monotonic + 3s;
+  one.start(1, put_a);
+  BOOST_TEST(one.timer().front() == ClientEffect(Finish{Token{1}, failed(OpError::timed_out)}));
+  BOOST_TEST((one.now.monotonic == one.deadline));
+}
+
+// Goal: `unavailable` at once, though the other members are those that are silent.
+BOOST_AUTO_TEST_CASE(a_second_opinion_is_not_waited_for_long) {
+  down(peer(2), LinkDown::lost);
+  start(1, get_a);
+  const Time denied = now.monotonic;
+  BOOST_TEST(reply(peer(1), 3, ErrorReply{OpError::unavailable}) ==
+             (ClientOutbox{Connect{peer(2)}}));
+  BOOST_TEST(timer() == finish(1, failed(OpError::unavailable)));
+  BOOST_TEST((now.monotonic == denied + ClientLimits{}.opinion_max));
+}
+
+BOOST_AUTO_TEST_CASE(nor_asked_of_one_that_has_not_been_reached) {
+  down(peer(2), LinkDown::lost);
+  start(1, get_a);
+  reply(peer(1), 3, ErrorReply{OpError::unavailable});
+  timer();
+  now.monotonic = now.monotonic + 1s;
+  down(peer(2), LinkDown::unreachable);
+  now.monotonic = now.monotonic + 10s;
+  start(2, get_a);
+  BOOST_TEST(reply(peer(1), 4, ErrorReply{OpError::unavailable}) ==
+             finish(2, failed(OpError::unavailable)));
+}
+
+// One that is there again is dialled as soon as somebody names it.
+BOOST_AUTO_TEST_CASE(who_has_failed_is_turned_to_when_others_name_it) {
+  request_of(start(1, get_a), peer(1));
+  timer();
+  timer();
+  now.monotonic = now.monotonic + 2s;
+  BOOST_TEST(reply(peer(2), 4, plain(to_view(arc_of("a", 4, peer(1))))) ==
+             (ClientOutbox{Connect{peer(1)}}));
+}
+
+// What was sent may be executed: it is no refusal.
+BOOST_AUTO_TEST_CASE(a_write_sent_for_a_second_opinion_is_in_doubt_until_it_is_answered) {
+  start(1, put_a);
+  request_of(reply(peer(1), 3, ErrorReply{OpError::unavailable}), peer(2));
+  const Time sent = now.monotonic;
+  BOOST_TEST(timer().empty());
+  BOOST_TEST(disconnects(timer(), peer(2)));
+  BOOST_TEST((now.monotonic == sent + ClientLimits{}.silence_max));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
