@@ -26,7 +26,8 @@ inline Redirect to_hint(const PeerRef& peer) {
 inline OpReply plain(OpAnswer answer) { return OpReply{std::move(answer), std::nullopt}; }
 
 struct Dialogue {
-  explicit Dialogue(ClientLimits limits = {}, std::vector<Endpoint> contacts = {peer(1).endpoint})
+  explicit Dialogue(const ClientLimits& limits = {},
+                    const std::vector<Endpoint>& contacts = {peer(1).endpoint})
       : machine(limits, contacts, Rng(1)) {}
 
   Now now;

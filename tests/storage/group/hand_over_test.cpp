@@ -134,4 +134,34 @@ BOOST_AUTO_TEST_CASE(nor_has_a_member_that_was_cut_off_when_the_arc_was_split) {
   BOOST_TEST(answers_no_copy());
 }
 
+// A scan while a split is under way finds what is due, and orders nothing of the half that comes
+// off: when that is applied, the half is not here any more.
+BOOST_AUTO_TEST_CASE(what_is_due_in_a_half_that_comes_off_is_left_to_it) {
+  Lead hosts;
+  const auto is_below = [](std::size_t i) {
+    return contains(Arc{whole_ring().begin, half}, position_of(test_hash_key, key(i)));
+  };
+  std::size_t brief = 0;
+  while (!is_below(brief)) ++brief;
+  Put put = put_of(brief);
+  put.expiry = {Expiry::Kind::after, 100};
+  hosts.write(1, put);
+  hosts.time += 150ms;
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
+  });
+  ScanStep step;
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->scan(hosts.now(), Scan{}, 99, step, out).view != nullptr);
+  });
+  BOOST_TEST(step.records.size() == keys - 1);
+  hosts.carry();
+  for (std::uint16_t n = 1; n <= 3; ++n) {
+    BOOST_TEST((hosts.copy(n, half) != nullptr && hosts.copy(n) != nullptr), "host " << n);
+  }
+  hosts.run_for(1s);
+  BOOST_TEST(!hosts.has(1, brief));
+  BOOST_TEST(hosts.count_of(1) == keys - 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

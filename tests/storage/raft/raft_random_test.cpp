@@ -22,6 +22,8 @@ RaftWorldOptions options_of(std::uint64_t seed) {
   options.spares = 3;
   // Small, so that members fall behind the log and need copies.
   options.raft.kept_bytes_max = seed % 4 == 0 ? 20'000 : 200'000;
+  // So small that what is committed reaches further than what one message has compared.
+  if (seed % 2 == 1) options.raft.append_bytes_max = 1000;
   return options;
 }
 

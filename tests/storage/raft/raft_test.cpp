@@ -90,6 +90,33 @@ BOOST_AUTO_TEST_CASE(a_promise_counts_only_in_the_term_in_which_it_was_given) {
   BOOST_TEST(serves(PlantedBug::promise_of_another_term));
 }
 
+// Goal: a lease ends before the promise that it rests on does, by whichever clock.
+BOOST_AUTO_TEST_CASE(a_lease_is_shorter_than_the_promise_by_what_two_clocks_may_drift) {
+  Member member(1, PlantedBug::none, {1, 0, 0, first_three()});
+  RaftOutbox out = member.lead();
+  member.raft.on_message(at(5s), peer(2), AppendEntriesAnswer{group, 2, 1, 0, true, 1}, out);
+  member.raft.on_applied(1);
+  const HeartbeatAnswer answer{group, 2, 1, 1, true, true, 1};
+  member.raft.on_heartbeat_answer(at(5s), peer(2), answer, at(5s).monotonic, out);
+  const Duration promised = RaftOptions{}.promise_duration;
+  const Duration drift = promised * 2 * RaftOptions{}.clock_drift_percent_max / 100;
+  BOOST_TEST((drift > Duration{}));
+  BOOST_TEST(member.raft.may_serve(at(5s + (promised - drift - 1ms))));
+  BOOST_TEST(!member.raft.may_serve(at(5s + (promised - drift))));
+}
+
+// A copy under way has the entries that follow it, but not yet what they follow.
+BOOST_AUTO_TEST_CASE(what_a_copy_that_is_not_complete_has_does_not_count) {
+  Member member(1, PlantedBug::none, {1, 0, 0, first_three()});
+  RaftOutbox out = member.lead();
+  HeartbeatAnswer answer{group, 2, 1, 1, true, false, 1};
+  member.raft.on_heartbeat_answer(at(5s), peer(2), answer, at(5s).monotonic, out);
+  BOOST_TEST(member.raft.committed() == 0u);
+  answer.is_complete = true;
+  member.raft.on_heartbeat_answer(at(5s), peer(2), answer, at(5s).monotonic, out);
+  BOOST_TEST(member.raft.committed() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_primary_that_has_resigned_frees_its_members_from_their_promise) {
   Member member(1, PlantedBug::none, {0, 0, 0, first_three()});
   member.raft.on_heartbeat(at(1s), peer(2), {group, 4, 1, 0});
@@ -177,6 +204,16 @@ BOOST_AUTO_TEST_CASE(entries_of_a_primary_of_an_earlier_term_are_refused) {
   };
   BOOST_TEST(!takes(PlantedBug::none));
   BOOST_TEST(takes(PlantedBug::stale_append_accepted));
+}
+
+// A later primary has committed another entry in the second one's place.
+BOOST_AUTO_TEST_CASE(what_a_message_has_not_compared_is_not_committed_by_it) {
+  Member member(1, PlantedBug::none, {1, 0, 0, first_three()});
+  member.ask<AppendEntriesAnswer>(
+      2, AppendEntries{group, 1, 1, 0, 0, 0, 0, {put_at(1, 1, "a"), put_at(2, 1, "b")}});
+  member.ask<AppendEntriesAnswer>(3, AppendEntries{group, 2, 1, 0, 0, 2, 0, {put_at(1, 1, "a")}});
+  BOOST_TEST(member.raft.last_index() == 2u);
+  BOOST_TEST(member.raft.committed() == 1u);
 }
 
 // Peer 2 was a member from the beginning, was removed, and has a new copy as of index 10: it does
