@@ -371,7 +371,7 @@ Problem judge(const Config& config) {
   if (const auto problem = hopring::problem(ring)) return "--" + std::string(*problem);
   const std::uint64_t least = memory_bytes_min + memory_bytes_per_shard_min * config.threads;
   if (config.memory_bytes_max != 0 && config.memory_bytes_max < least) {
-    return "--max-memory must be at least 16M, and 1M more for each thread";
+    return "--max-memory must be at least 16M, and 1M more for each thread: 17M for one";
   }
   if (config.evicts && config.memory_bytes_max == 0) {
     return "--evict lru needs a limit at which it evicts: add --max-memory BYTES";

@@ -104,9 +104,19 @@ void print_copies(const Survey& survey, const Summary& summary) {
     return;
   }
   const std::size_t may_crash = (summary.copies_wanted - 1) / 2;
-  if (summary.lack.arcs > 0) {
+  const std::size_t without_room = summary.lack.arcs_without_room;
+  if (without_room > 0) {
+    std::printf(
+        "copies: %zu of %zu arcs lack some of their %zu; no peer has the memory for those of "
+        "%zu: start more, or raise --max-memory\n",
+        summary.lack.arcs, summary.arcs, summary.copies_wanted, without_room);
+  } else if (summary.lack.arcs > 0) {
     std::printf("copies: %zu of %zu arcs lack some of their %zu; they come by themselves\n",
                 summary.lack.arcs, summary.arcs, summary.copies_wanted);
+  } else if (!summary.faults.empty()) {
+    std::printf("copies: %zu of each arc that is served\n", summary.copies_wanted);
+  } else if (may_crash == 0) {
+    std::printf("copies: %zu of each arc, all there; no peer may crash\n", summary.copies_wanted);
   } else {
     std::printf("copies: %zu of each arc, all there; any %zu peers may crash at one time\n",
                 summary.copies_wanted, may_crash);
@@ -188,6 +198,7 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"healthy", is_healthy(summary)},
          {"arcs_lacking_copies", summary.lack.arcs},
          {"copy_bytes_lacking", summary.lack.bytes},
+         {"arcs_without_room_for_copies", summary.lack.arcs_without_room},
          {"copies_without_primary", summary.copies_without_primary},
          {"hosts", summary.hosts},
          {"arcs_sharing_a_host", optional_number(summary.arcs_sharing_a_host)},

@@ -154,6 +154,13 @@ Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted) 
       const std::size_t lacking = std::max(members.size(), wanted) - copies;
       lack.arcs += lacking > 0 ? 1 : 0;
       lack.bytes += lacking * arc.bytes;
+      // A member's copy that is not counted yet is on its way: that has its room.
+      const bool has_place =
+          copies < members.size() ||
+          std::any_of(reports.begin(), reports.end(), [&](const PeerReport& other) {
+            return !is_member(arc.view, other.self) && other.load.room >= arc.bytes;
+          });
+      lack.arcs_without_room += lacking > 0 && !has_place ? 1 : 0;
     }
   }
   return lack;

@@ -43,10 +43,12 @@ double share_of(const PeerReport& report);         // of the ring, in [0, 1]
 std::size_t copies_at(const std::vector<PeerReport>& reports, const PeerRef& peer);
 
 // Arcs of which fewer than `wanted` complete copies are at peers that answer, or fewer than the arc
-// has members; and the bytes of the copies that they lack.
+// has members; the bytes of the copies that they lack; and those arcs of which no peer that is not
+// a member has the memory for one.
 struct Lack {
   std::size_t arcs = 0;
   std::uint64_t bytes = 0;
+  std::size_t arcs_without_room = 0;
 };
 Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted);
 

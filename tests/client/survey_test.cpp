@@ -80,6 +80,23 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_if_its_peer_answers_and_its_primary_counts_it
   BOOST_TEST(lack_of_copies(reports, 2).arcs == 1u, "nobody has heard of peer 3");
 }
 
+BOOST_AUTO_TEST_CASE(an_arc_without_room_is_one_that_no_other_peer_can_take) {
+  std::vector<PeerReport> reports{report_of(1, {first}), report_of(2, {}), report_of(3, {})};
+  ArcReport& arc = reports[0].arcs[0];
+  arc.bytes = 100;
+  arc.view.members = {peer(1), peer(2)};
+  arc.copies = 2;
+  reports[1].load.room = 1000;  // it has a copy already
+  reports[2].load.room = 99;
+  BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 1u);
+  reports[2].load.room = 100;
+  BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 0u);
+  reports[2].load.room = 99;
+  BOOST_TEST(lack_of_copies(reports, 2).arcs_without_room == 0u, "it lacks none");
+  arc.copies = 1;
+  BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 0u, "one is on its way");
+}
+
 BOOST_AUTO_TEST_CASE(members_at_one_address_share_a_host) {
   const auto at_host = [](std::uint32_t host, std::uint16_t port) {
     return PeerRef{ipv4_endpoint(0x0a000000 + host, port), port};
