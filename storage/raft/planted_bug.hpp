@@ -13,7 +13,7 @@ enum class PlantedBug : std::uint8_t {
   lease_not_checked,        // a primary answers reads whoever has promised it what
   promise_of_another_term,  // a promise counts whatever term it was given in
   promise_not_kept,         // a member votes although it has promised not to
-  stale_append_accepted,    // entries of a primary of an earlier term are taken, and acknowledged
+  stale_append_accepted,    // what a primary of an earlier term sends is taken, and acknowledged
   votes_twice,              // a member forgets in a term for whom it has voted
   former_self_votes,        // who has lost its copy votes on, and what it has said before counts
   log_not_compared,         // a vote does not ask whose order reaches further

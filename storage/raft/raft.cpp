@@ -91,16 +91,19 @@ bool Raft::decides_without_lost(Now now) const {
 }
 
 HeartbeatAnswer Raft::on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat) {
-  const bool is_old = heartbeat.term < term_ || (heartbeat.term == term_ && is_primary());
+  const bool takes_stale = options_->bug == PlantedBug::stale_append_accepted;
+  const bool is_stale = heartbeat.term < term_ && !takes_stale;
+  const bool is_old = is_stale || (heartbeat.term <= term_ && is_primary());
   if (is_old || !may_be(heartbeat.term)) {
     return {group_, term_, heartbeat.admitted, 0, false, is_complete_, 0, 0};
   }
-  follow(now, heartbeat.term, from);
+  follow(now, std::max(term_, heartbeat.term), from);
   commit_to(std::min(heartbeat.committed, verified_));
   promised_until_ = std::max(promised_until_, now.monotonic + options_->promise_duration);
   heard_at_ = std::max(heard_at_, now.monotonic);
   const std::uint64_t asked = heartbeat.admitted;
-  return {group_, term_, asked, answer_for(asked), true, is_complete_, verified_, committed_};
+  const std::uint64_t term = takes_stale ? heartbeat.term : term_;
+  return {group_, term, asked, answer_for(asked), true, is_complete_, verified_, committed_};
 }
 
 void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnswer& answer,

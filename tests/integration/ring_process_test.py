@@ -102,9 +102,20 @@ class RingProcessTest(unittest.TestCase):
                 return share, sum(each["keys"] for each in seen["peers"])
             last = held
 
+    def wait_for_share(self, peer: ring.Peer, least: float) -> None:
+        """Until the balance has given it as much of the ring."""
+        end = time.monotonic() + SETTLE_S
+        while True:
+            shares = {each["peer"]: each["share"] for each in self.survey(peer)["peers"]}
+            if shares[peer.address] >= least:
+                return
+            self.assertLess(time.monotonic(), end, shares)
+            time.sleep(0.1)
+
     def test_a_killed_peer_is_taken_over_and_only_its_own_keys_are_lost(self) -> None:
         peers = self.start_ring(5)
         self.fill(peers[0], 5000)
+        self.wait_for_share(peers[3], 0.1)
         peers[3].kill()
         # The balance may still be at work, so what died with the peer is known only now: it is
         # what nobody holds, or has just taken over.

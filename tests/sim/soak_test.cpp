@@ -35,13 +35,13 @@ struct Planted {
 constexpr Planted planted[] = {
     {PlantedBug::ack_before_majority, 1},     {PlantedBug::lease_not_checked, 1},
     {PlantedBug::promise_of_another_term, 6}, {PlantedBug::promise_not_kept, 1},
-    {PlantedBug::stale_append_accepted, 224}, {PlantedBug::votes_twice, 44},
+    {PlantedBug::stale_append_accepted, 28},  {PlantedBug::votes_twice, 36},
     {PlantedBug::former_self_votes, 5},       {PlantedBug::log_not_compared, 4},
     {PlantedBug::joint_not_awaited, 5},       {PlantedBug::joint_by_one_majority, 5},
-    {PlantedBug::own_entry_not_awaited, 273}, {PlantedBug::split_forgets_member, 1},
-    {PlantedBug::copy_skips_writes, 40},      {PlantedBug::follower_expires, 3},
+    {PlantedBug::own_entry_not_awaited, 34},  {PlantedBug::split_forgets_member, 1},
+    {PlantedBug::copy_skips_writes, 8},       {PlantedBug::follower_expires, 3},
     {PlantedBug::answered_before_applied, 1}, {PlantedBug::clock_read_early, 3},
-    {PlantedBug::primary_drops_results, 18},  {PlantedBug::split_drops_results, 92},
+    {PlantedBug::primary_drops_results, 17},  {PlantedBug::split_drops_results, 35},
     {PlantedBug::copy_lacks_results, 218},    {PlantedBug::scan_skips_upper_half, 1},
 };
 
