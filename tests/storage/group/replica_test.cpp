@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "replica_world.hpp"
+#include "tests/support/planted_seeds.hpp"
 #include "tests/support/seed_search.hpp"
 
 namespace hopring {
@@ -191,11 +192,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_read_before_a_pause_is_found_by_a_stale_re
 }
 
 // For each bug a seed by which it was found.
-struct Planted {
-  PlantedBug bug;
-  std::uint64_t seed;
-};
-constexpr Planted planted[] = {
+constexpr PlantedSeed planted[] = {
     {PlantedBug::split_forgets_member, 6},     {PlantedBug::copy_skips_writes, 8},
     {PlantedBug::follower_expires, 1},         {PlantedBug::answered_before_applied, 1},
     {PlantedBug::former_self_votes, 2},        {PlantedBug::stale_append_accepted, 90},
@@ -206,21 +203,13 @@ constexpr Planted planted[] = {
 };
 
 BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_within_500_seeds_and_only_with_the_bug) {
-  for (const Planted& each : planted) {
-    BOOST_TEST_CONTEXT(name(each.bug)) {
-      const auto objection = [](std::uint64_t seed, PlantedBug bug) {
-        ReplicaWorldOptions options = options_of(seed);
-        options.groups.raft.bug = bug;
-        ReplicaWorld world(options);
-        lives_and_heals(world);
-        return text_of(world.violations());
-      };
-      const std::uint64_t seed = seed_that_shows(
-          each.seed, 500, [&](auto tried) { return objection(tried, each.bug) != ""; });
-      BOOST_REQUIRE(seed != 0u);
-      BOOST_TEST(objection(seed, PlantedBug::none) == "", "seed " << seed);
-    }
-  }
+  check_that_each_is_found(planted, 500, [](std::uint64_t seed, PlantedBug bug) {
+    ReplicaWorldOptions options = options_of(seed);
+    options.groups.raft.bug = bug;
+    ReplicaWorld world(options);
+    lives_and_heals(world);
+    return text_of(world.violations());
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "raft_world.hpp"
-#include "tests/support/seed_search.hpp"
+#include "tests/support/planted_seeds.hpp"
 
 namespace hopring {
 namespace {
@@ -56,32 +56,20 @@ BOOST_AUTO_TEST_CASE(nothing_acknowledged_is_lost_and_nothing_stale_is_read_unde
 
 // For each bug a seed by which it was found. The others are found by tests of their own, in
 // raft_test.cpp: what they break takes more than one coincidence.
-struct Planted {
-  PlantedBug bug;
-  std::uint64_t seed;
-};
-constexpr Planted planted[] = {
+constexpr PlantedSeed planted[] = {
     {PlantedBug::ack_before_majority, 8},    {PlantedBug::lease_not_checked, 91},
     {PlantedBug::votes_twice, 86},           {PlantedBug::log_not_compared, 2},
     {PlantedBug::joint_by_one_majority, 38}, {PlantedBug::joint_not_awaited, 13},
 };
 
 BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_within_500_seeds_and_only_with_the_bug) {
-  for (const Planted& each : planted) {
-    BOOST_TEST_CONTEXT(name(each.bug)) {
-      const auto is_found = [](std::uint64_t seed, PlantedBug bug) {
-        RaftWorldOptions options = options_of(seed);
-        options.raft.bug = bug;
-        RaftWorld world(options);
-        world.run_for(30s);
-        return !world.violations().empty();
-      };
-      const std::uint64_t seed =
-          seed_that_shows(each.seed, 500, [&](auto tried) { return is_found(tried, each.bug); });
-      BOOST_REQUIRE(seed != 0u);
-      BOOST_TEST(!is_found(seed, PlantedBug::none), "seed " << seed);
-    }
-  }
+  check_that_each_is_found(planted, 500, [](std::uint64_t seed, PlantedBug bug) {
+    RaftWorldOptions options = options_of(seed);
+    options.raft.bug = bug;
+    RaftWorld world(options);
+    world.run_for(30s);
+    return text_of(world.violations());
+  });
 }
 
 BOOST_AUTO_TEST_SUITE_END()
