@@ -15,6 +15,8 @@ namespace {
 constexpr std::uint32_t first_address = 0x0a000001;  // 10.0.0.1
 constexpr std::uint16_t peer_port = 7700;
 
+constexpr auto is_sound = [](const auto& message) { return is_well_formed(message); };
+
 void count(const PeerMessage& message, CopyTraffic& traffic) {
   const auto* group = std::get_if<GroupMessage>(&message);
   if (group == nullptr) return;
@@ -406,12 +408,6 @@ void World::perform(ProcessId id, Outbox& out) {
   if (gone) end(id);
   wake(id);
 }
-
-namespace {
-
-constexpr auto is_sound = [](const auto& message) { return is_well_formed(message); };
-
-}  // namespace
 
 void World::perform(SendReply& effect) {
   HOPRING_CHECK(std::visit(is_sound, effect.reply));  // as encode() does

@@ -263,7 +263,7 @@ class OpMachine {
   void ask(Now now, PartId id, Part& part, const PeerRef& peer);
   void pause_part(Now now, PartId id, OpError error);
   bool asks_others(Now now, PartId id);
-  bool has_waited(const Part& part) const;
+  static bool has_waited(const Part& part);
   void adopt(const View& view);
   void learn(const PeerRef& from, Position position, const Redirect& redirect);
   void flush(Now now);

@@ -326,7 +326,7 @@ bool OpMachine::asks_others(Now now, PartId id) {
 }
 
 // For a second opinion: what was sent and may be executed goes on waiting.
-bool OpMachine::has_waited(const Part& part) const {
+bool OpMachine::has_waited(const Part& part) {
   const bool is_harmless = part.state == State::waiting || is_read(part);
   return part.state != State::pausing && part.denials > 0 && is_harmless && !part.doubt;
 }

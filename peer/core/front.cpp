@@ -513,9 +513,8 @@ void Front::settle(Now now, Outbox& out) {
   check_left(now, out);
 }
 
-// No arc reaches across two cells, so a wide claim is several.
-// Where there are several copies members see to it that an arc is served: if they could, they would
-// have by now.
+// Where there are several copies it is for the members to serve an arc, and they would have by now:
+// it is noted. Else it is claimed; no arc reaches across two cells, so a wide claim is several.
 void Front::on_event(Now now, const ClaimArc& event, Outbox&) {
   if (ring_->replicas > 1) {
     const Gap gap{event.claim.arc, now.monotonic + gap_lasts};
