@@ -154,9 +154,9 @@ Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted) 
       const std::size_t lacking = std::max(members.size(), wanted) - copies;
       lack.arcs += lacking > 0 ? 1 : 0;
       lack.bytes += lacking * arc.bytes;
-      // A member's copy that is not counted yet is on its way: that has its room.
+      // The copy of a member that answers is on its way if it is not counted yet, and has its room.
       const bool has_place =
-          copies < members.size() ||
+          copies < static_cast<std::size_t>(there) ||
           std::any_of(reports.begin(), reports.end(), [&](const PeerReport& other) {
             return !is_member(arc.view, other.self) && other.load.room >= arc.bytes;
           });
