@@ -97,9 +97,6 @@ struct Model {
   const State& state;
   const OpResult* seen;
   Moment moment;
-  // From when on its clock may have been read: while a write waits for others to have it, reads
-  // that were called later may come before it.
-  Duration called{};
   const Clocks& clocks;
 
   bool gives(Outcome outcome) const { return seen == nullptr || seen->outcome == outcome; }
@@ -121,8 +118,7 @@ struct Model {
   }
   static Next if_some(const State& next) { return to(next.has_value(), next); }
   Known written(const Value& value, const Expiry& expiry, const State& before) const {
-    const Moment read{called, moment.to};
-    return {value.bytes, clocks.ends(expiry, read, before)};
+    return {value.bytes, clocks.ends(expiry, moment, before)};
   }
 
   Next operator()(const Get&) const {
@@ -167,6 +163,23 @@ struct Model {
   }
 };
 
+bool is_read(const HistoryEntry& entry) { return std::holds_alternative<Get>(entry.operation); }
+
+// The latest call among those that stand before.
+struct Latest {
+  Duration call = -far;
+  Duration write = -far;  // among the writes
+
+  // A write's clock is read when it is put in order behind other writes. Until others have it,
+  // reads that were called later come before it.
+  Duration clock_of(const HistoryEntry& next) const {
+    return std::max(is_read(next) ? call : write, next.called);
+  }
+  Latest with(const HistoryEntry& next) const {
+    return {std::max(call, next.called), is_read(next) ? write : std::max(write, next.called)};
+  }
+};
+
 // Looks for an order, depth first: next comes any operation that was called before the first
 // return among those that are left. A record that may have gone by then has gone or not.
 class Search {
@@ -174,13 +187,13 @@ class Search {
   Search(const std::vector<HistoryEntry>& entries, const Clocks& clocks, std::uint64_t steps_max)
       : entries_(entries), clocks_(clocks), steps_left_(steps_max), done_(entries.size(), false) {}
 
-  bool finds_order(const State& first = {}) { return go(first, -far); }
+  bool finds_order(const State& first = {}) { return go(first, {}); }
   bool gave_up() const { return steps_left_ == 0; }
   std::uint64_t steps_left() const { return steps_left_; }
 
  private:
-  // `latest_call`: of those that are done.
-  bool go(const State& state, Duration latest_call) {
+  // `latest`: of those that are done.
+  bool go(const State& state, const Latest& latest) {
     if (steps_left_ == 0 || --steps_left_ == 0) return false;
     Duration first_return = Duration::max();
     bool all_returned_are_done = true;
@@ -195,28 +208,28 @@ class Search {
     for (std::size_t i = first_; i < entries_.size(); ++i) {
       if (done_[i]) continue;
       if (entries_[i].called > first_return) break;
-      const Moment moment{std::max(latest_call, entries_[i].called), std::min(far, first_return)};
+      const Moment moment{latest.clock_of(entries_[i]), std::min(far, first_return)};
       const bool may_be_there = !state || clocks_.may_be_there(*state, moment);
-      if (may_be_there && goes_on(i, state, moment)) return true;
+      if (may_be_there && goes_on(i, state, moment, latest)) return true;
       const bool may_have_gone = state && clocks_.may_have_gone(*state, moment);
-      if (may_have_gone && goes_on(i, std::nullopt, moment)) return true;
+      if (may_have_gone && goes_on(i, std::nullopt, moment, latest)) return true;
     }
     return false;
   }
 
   // With this operation, which finds that state.
-  bool goes_on(std::size_t i, const State& state, const Moment& moment) {
+  bool goes_on(std::size_t i, const State& state, const Moment& moment, const Latest& latest) {
     const HistoryEntry& entry = entries_[i];
     const bool known = entry.returned != Duration::max();
     const OpResult* seen = known ? &entry.result : nullptr;
-    auto next = std::visit(Model{state, seen, moment, entry.called, clocks_}, entry.operation);
+    auto next = std::visit(Model{state, seen, moment, clocks_}, entry.operation);
     if (!next) return false;
     if (!known && *next == state) return false;  // as if it had not happened
     if (*next && !clocks_.may_be_there(**next, moment)) next->reset();
     done_[i] = true;
     const std::size_t first = first_;
     while (first_ < entries_.size() && done_[first_]) ++first_;
-    if (go(*next, moment.from)) return true;
+    if (go(*next, latest.with(entry))) return true;
     first_ = first;
     done_[i] = false;
     return false;
@@ -312,8 +325,6 @@ Found look(const std::vector<HistoryEntry>& entries, const Clocks& clocks,
   if (search.finds_order()) return Found::order;
   return search.gave_up() ? Found::undecided : Found::none;
 }
-
-bool is_read(const HistoryEntry& entry) { return std::holds_alternative<Get>(entry.operation); }
 
 // Absence, and what these operations may have left.
 class Left {

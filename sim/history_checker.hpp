@@ -11,10 +11,12 @@
 //
 // A record that expires goes once, at some moment of the order, as if by an operation of nobody's:
 // who finds it due has its removal ordered before he tells so (storage/raft/entry.hpp), so what has
-// been seen to be absent is not seen again. It goes by the clock of whoever is primary, which reads
-// it between call and return, and not behind anything that it takes later. So:
-//   - an operation happens neither before the latest call of those that stand before it and its
-//     own, nor after the earliest return of those that stand behind it and its own;
+// been seen to be absent is not seen again. It goes by the clock of whoever is primary, which is
+// read between call and return: for a write when it is put in order behind other writes, though
+// reads come before it until others have it, too. So:
+//   - an operation's clock is read neither before its own call and the latest of those that stand
+//     before it (before a write: of the writes), nor after its own return and the earliest of those
+//     that stand behind it;
 //   - an expiry `after` so long ends so much later than that, by a clock that is wrong by at most
 //     `skew_max`; `at` is when it says; `keep` is what stood there, or never;
 //   - a record may have gone if it may have ended by the time of the operation that finds it gone,

@@ -86,6 +86,30 @@ BOOST_AUTO_TEST_CASE(a_long_operation_finds_it_gone_only_where_it_may_stand_late
   BOOST_TEST(!would_be_explained(120, put("c", {}), {}), "only before c, and then a was there");
 }
 
+// Writes wait for others to have them, and the clock was read before: a read of 190 still finds 7,
+// and the sum, put in order before 150, adds to 1, which ended meanwhile.
+BOOST_AUTO_TEST_CASE(a_write_that_waits_for_others_goes_by_the_clock_of_when_it_was_put_in_order) {
+  saw(50ms, 51ms, put(encode_integer(7), lasting(500)));
+  saw(100ms, 200ms, put(encode_integer(1), lasting(50)));
+  gets(190, ending(encode_integer(7), 550));
+  const auto adds = [&](Duration called, const OpResult& result) {
+    Expiring more = *this;
+    more.saw(called, 201ms, Add{"key", 1}, result);
+    return more.is_explained();
+  };
+  BOOST_TEST(adds(140ms, ending(encode_integer(2), 150)));
+  BOOST_TEST(adds(140ms, found(encode_integer(1))), "or was put in order as late as 200");
+  BOOST_TEST(!adds(161ms, ending(encode_integer(2), 150)), "called when it must have ended");
+}
+
+// Of the two puts the shorter one stands last, behind one that was called at 170.
+BOOST_AUTO_TEST_CASE(a_write_goes_by_no_earlier_clock_than_the_writes_before_it) {
+  saw(170ms, 200ms, put("b"));
+  saw(140ms, 200ms, put("a", lasting(50)));
+  BOOST_TEST(!would_be_explained(202, Get{"key"}, ending("a", 208)));
+  BOOST_TEST(would_be_explained(202, Get{"key"}, ending("a", 209)));
+}
+
 BOOST_AUTO_TEST_CASE(an_end_that_is_told_must_be_one_that_the_write_can_have_given) {
   saw(100ms, 102ms, put("a", lasting(50)));
   for (const std::int64_t each : {138, 163}) {
