@@ -258,19 +258,32 @@ void World::handle(DialEnds&& event) {
   }
   if (event.answer.verdict == Verdict::other_ring) return end_dial(link, Unreachable::other_ring);
   if (event.answer.verdict != Verdict::welcome) return end_dial(link, Unreachable::timed_out);
+  if (process(link.from).client) return end_dial_of_client(link, event.answer.ring);
   link.established = true;
   Process& from = process(link.from);
-  if (from.client) {
-    from.dialled[LinkKey{link.actual, link.lane}] = link.id;
-    from.client->on_connected(clock_of(from), link.asked, link.actual, event.answer.ring);
-    return perform(from.id);
-  }
   for (PeerMessage& message : std::exchange(link.waiting, {})) {
     events_.add(arrival(from, link.last_there), PeerMessageArrives{link.id, std::move(message)});
   }
   Outbox out;
   from.peer->on_connected(clock_of(from), link.asked, link.actual, event.answer.ring, out);
   perform(from.id, out);
+}
+
+// Of two dials that end at the same peer the first one's connection is kept, under its name alone.
+void World::end_dial_of_client(Link& link, const RingConfig& ring) {
+  Process& from = process(link.from);
+  const PeerRef asked = link.asked;
+  const PeerRef actual = link.actual;
+  const Link* const standing = find_link(from.id, actual);
+  if (standing != nullptr && standing->established) {
+    close(link.id, false);
+  } else {
+    if (asked != actual) from.dialled.erase(LinkKey{asked, link.lane});
+    from.dialled[LinkKey{actual, link.lane}] = link.id;
+    link.established = true;
+  }
+  from.client->on_connected(clock_of(from), asked, actual, ring);
+  perform(from.id);
 }
 
 void World::handle(DialTimesOut&& event) {

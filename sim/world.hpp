@@ -216,6 +216,7 @@ class World {
   void close(LinkId id, bool tell_dialler);
   void end(ProcessId process);
   void end_dial(Link& link, Unreachable why);
+  void end_dial_of_client(Link& link, const RingConfig& ring);
   Time arrival(const Process& from, Time& last);
   void draw_clock(Process& fresh);
   Now clock_of(const Process& process) const;
