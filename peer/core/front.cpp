@@ -129,8 +129,8 @@ void Front::fail(std::string reason, Outbox& out) {
 
 void Front::on_connected(Now now, const PeerRef& actual, const RingConfig& ring, Outbox& out) {
   member_.on_heard(actual);
-  if (state_ == State::joining && ring_->ring_id == ring.ring_id) {
-    member_.add_contact(actual);  // should the first one die
+  if (ring_ && ring_->ring_id == ring.ring_id) {
+    member_.add_contact(actual);  // should all die that are known otherwise
   } else if (state_ == State::joining && is_contact(actual.endpoint)) {
     return fail("the peers at --join belong to different rings: " + to_string(actual.endpoint) +
                     " is of ring " + hex(ring.ring_id) + ", another of " + hex(ring_->ring_id),
@@ -460,7 +460,7 @@ void Front::on_each(Now now, ArcFollowed&& news, Outbox& out) {
   }
   directory_.set_copy(news.view);
   handed_on_.erase(news.view.arc.end);
-  member_.on_followed(news.view);
+  member_.on_followed(news.view, out);
 }
 
 // For desks alone.
@@ -543,7 +543,10 @@ void Front::on_event(Now, const LoseArc& event, Outbox& out) {
 }
 
 void Front::on_event(Now now, const LookupDone& event, Outbox& out) {
-  if (event.token == membership_lookup) return membership_->on_lookup(now, event);
+  if (event.token == membership_lookup) {
+    note_lookup(now, event.found.has_value());
+    return membership_->on_lookup(now, event);
+  }
   if (take_look(now, event, out)) return;
   const auto sought = sought_.find(event.token);
   if (sought == sought_.end()) return;

@@ -115,6 +115,7 @@ class Front {
   void deal(const PeerRef& from, AppendsTogether& message);
   Redirect elsewhere(Position position) const;
   bool is_lost(Position position, const View* known) const;
+  void note_lookup(Now now, bool has_found);
   void settle(Now now, Outbox& out);
   void on_event(Now now, const ClaimArc& event, Outbox& out);
   void on_event(Now now, const LoseArc& event, Outbox& out);
@@ -183,6 +184,10 @@ class Front {
     Time until;
   };
   std::map<Position, Gap> gaps_;
+  // The same where this peer serves nothing: no lookup has found anybody since, and whether that is
+  // taken to be so of the whole ring.
+  Time unfound_since_ = Time::never();
+  bool nobody_serves_ = false;
   std::set<Position> orphans_;                // the ends of copies without a primary, as last seen
   std::map<std::uint64_t, Position> sought_;  // of these, by the token of their lookup
   std::uint64_t last_sought_ = membership_lookup;  // the last such token

@@ -6,6 +6,12 @@
 #include "peer/core/front.hpp"
 
 namespace hopring {
+namespace {
+
+// Of lookups: 48 positions drawn every two to four seconds, and every one while none is found.
+constexpr int claim_delays_unfound = 2;
+
+}  // namespace
 
 // The arc of a peer that is silent may be served by nobody; that of a dead one turns up elsewhere
 // or is claimed in a moment.
@@ -46,9 +52,24 @@ Redirect Front::elsewhere(Position position) const {
   return redirect;
 }
 
+// A peer that serves nothing borders on no gap, and knows of others only that they do not serve
+// what was looked for.
+void Front::note_lookup(Now now, bool has_found) {
+  if (has_found || !member_.nodes().empty()) {
+    unfound_since_ = Time::never();
+    nobody_serves_ = false;
+    return;
+  }
+  unfound_since_ = std::min(unfound_since_, now.monotonic);
+  nobody_serves_ =
+      now.monotonic - unfound_since_ >= claim_delays_unfound * options_.limits.claim_delay;
+  if (ring_->replicas > 1) membership_->look_by(now.monotonic + options_.limits.stabilize_interval);
+}
+
 // Does nobody serve it, as far as this peer has looked, and has nobody been heard of since?
 bool Front::is_lost(Position position, const View* known) const {
   if (known != nullptr && member_.health().is_routable(primary_of(*known))) return false;
+  if (member_.nodes().empty()) return nobody_serves_ && ring_->replicas > 1;
   if (!member_.borders_on_gap(position)) return false;
   return std::any_of(gaps_.begin(), gaps_.end(),
                      [&](const auto& each) { return contains(each.second.arc, position); });

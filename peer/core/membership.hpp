@@ -46,6 +46,8 @@ class Membership {
   void set_room(std::uint64_t room) noexcept { room_ = room; }  // see PeerLoad
 
   void on_lookup(Now now, const LookupDone& done);
+  // The next round of lookups begins then, if not before.
+  void look_by(Time time) noexcept { next_round_ = std::min(next_round_, time); }
   // Answers, and says what is to be given, if anything is; which then counts as on its way.
   std::optional<GiveArc> on(Now now, const PeerRef& from, const WantArc& message,
                             ArcDirectory& arcs, Outbox& out);

@@ -9,6 +9,7 @@ namespace hopring {
 namespace {
 
 constexpr std::size_t early_hints_max = 64;    // transfers that may be coming at once, and some
+constexpr std::size_t late_hints_max = 64;     // leads that may be changing hands at once, and some
 constexpr int rounds_unnoticed_max = 3;        // without a predecessor that makes itself known
 constexpr std::size_t known_peers_max = 1024;  // of one report
 // Whose turn it is at once: what they ask the same peer travels together. Beyond it the rounds of a
@@ -78,7 +79,7 @@ void RingMember::inherit(const ChordNode& from, ChordNode& node) const {
 }
 
 void RingMember::on_moved(Now now, const View& view, Outbox& out) {
-  if (primary_of(view) == self_) return;  // it is not known yet who serves now
+  if (primary_of(view) == self_) return keep_hints(now, view.arc.end);  // for who serves it next
   if (moved_.size() == moved_max) moved_.pop_front();
   moved_.push_back(view);
   locations_.learn(hint_of(view));
@@ -96,10 +97,23 @@ void RingMember::on_moved(Now now, const View& view, Outbox& out) {
   if (!node->successors().empty()) tell(primary_of(node->successors().entries()[0]), view, out);
 }
 
+void RingMember::keep_hints(Now now, Position end) {
+  const ChordNode* node = node_at(end);
+  if (node == nullptr) return;
+  if (late_hints_.size() == late_hints_max) late_hints_.pop_front();
+  late_hints_.push_back(node->hints(now.monotonic));
+}
+
 // That may be this peer, whose term has not begun: then nobody is to be found there. Who routes to
 // itself finds nobody, not even through its contacts.
-void RingMember::on_followed(const View& view) {
-  if (primary_of(view) != self_) locations_.learn(hint_of(view));
+void RingMember::on_followed(const View& view, Outbox& out) {
+  if (primary_of(view) == self_) return;
+  locations_.learn(hint_of(view));
+  std::erase_if(late_hints_, [&](const NodeHints& kept) {
+    if (kept.arc.end != view.arc.end) return false;
+    send(primary_of(view), kept, out);
+    return true;
+  });
 }
 
 void RingMember::tell(const PeerRef& peer, const View& view, Outbox& out) {

@@ -70,10 +70,11 @@ class RingMember {
 
   // The arcs that are served now, in ring order of their ends. Nodes come, change and go with them.
   void sync(Now now, std::span<const View> served);
-  // An arc of ours has another primary now: its node's hints go there.
+  // An arc of ours has another primary now: its node's hints go there; if the view does not say
+  // who, once on_followed() does. REQUIRES: its node is still there.
   void on_moved(Now now, const View& view, Outbox& out);
   // This peer has heard who serves an arc that it holds a copy of.
-  void on_followed(const View& view);
+  void on_followed(const View& view, Outbox& out);
   void set_load(const PeerLoad& load) { load_ = load; }
   // It is leaving: remembers those who name it, while it has nodes that know them.
   void begin_leaving() { acquainted_ = known_peers(); }
@@ -138,6 +139,7 @@ class RingMember {
   void learn(const Hint& hint);
   void learn_anew();
   void forget(const PeerRef& dead);
+  void keep_hints(Now now, Position end);
   std::size_t index_from(Position position) const;
   ChordNode* node_at(Position end);
   const ChordNode* node_at(Position end) const;
@@ -209,6 +211,7 @@ class RingMember {
   std::deque<View> moved_;
   std::vector<PeerRef> acquainted_;    // of a peer that leaves
   std::deque<NodeHints> early_hints_;  // for arcs that are still coming; the oldest first
+  std::deque<NodeHints> late_hints_;   // of nodes that went, for who is heard to serve there; so
   std::map<std::uint32_t, Ask> asks_;  // by nonce; nonces ascend, so do the deadlines
   std::map<std::uint64_t, Search> searches_;
   std::uint32_t last_nonce_ = 0;

@@ -140,13 +140,13 @@ BOOST_AUTO_TEST_CASE(one_that_knows_nobody_says_so) {
 
 // Goal: a peer that has lost its arcs while it was about to lead one finds the ring through others.
 BOOST_AUTO_TEST_CASE(one_that_was_to_lead_an_arc_does_not_route_to_itself) {
-  member.on_followed(view(20, 30, self));
+  member.on_followed(view(20, 30, self), out);
   serve({});
   member.add_contact(b);
   hears(d, FindArc{9, Position{25}});
   BOOST_REQUIRE(only<Closer>(d).hints.size() == 1u);
   BOOST_TEST(only<Closer>(d).hints[0].peer == b);
-  member.on_followed(view(20, 30, c));
+  member.on_followed(view(20, 30, c), out);
   hears(d, FindArc{10, Position{25}});
   BOOST_TEST(only<Closer>(d).hints == (std::vector{hint_of(view(20, 30, c))}), per_element());
 }
@@ -300,6 +300,22 @@ BOOST_AUTO_TEST_CASE(the_next_primary_gets_the_nodes_hints_and_the_neighbours_th
   serve({});
   hears(d, FindArc{9, Position{15}});
   BOOST_TEST(only<Closer>(d).hints.front().peer == c);
+}
+
+// Goal: who is elected does not begin to look for its neighbours, and for how long nobody has been
+// before it, from nothing.
+BOOST_AUTO_TEST_CASE(hints_of_a_lead_that_has_gone_wait_until_it_is_known_who_leads_now) {
+  hears(b, found(ask_b(), view(20, 30, b)));
+  clear();
+  member.on_moved(now, view(10, 20, self, 2), out);
+  serve({});
+  member.on_followed(view(30, 40, d), out);
+  member.on_followed(view(10, 20, self, 3), out);
+  BOOST_TEST(sent<NodeHints>(out).empty(), "of another arc, and of nobody else");
+  member.on_followed(view(10, 20, c, 3), out);
+  BOOST_TEST(only<NodeHints>(c).successors == std::vector{view(20, 30, b)}, per_element());
+  member.on_followed(view(10, 20, d, 4), out);
+  BOOST_TEST(sent<NodeHints>(out).size() == 1u, "once");
 }
 
 BOOST_AUTO_TEST_CASE(hints_that_come_before_the_arc_are_kept_for_it) {
