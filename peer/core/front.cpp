@@ -484,6 +484,9 @@ void Front::become_ready(Outbox& out) {
 void Front::be_gone(Outbox& out) {
   Left left{{}, directory_.keys_of_sole_copies()};
   for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
+  if (const std::size_t copies = directory_.copies().size(); copies > 0) {
+    log(out, LogLevel::warning, "event=copies_not_taken arcs=" + std::to_string(copies));
+  }
   state_ = State::gone;
   out.push_back(std::move(left));
 }

@@ -78,6 +78,21 @@ struct PeerFixture {
   }
   ClientReplyMessage scan(const Scan& scan) { return ask(ScanRequest{scan}); }
   static Put put(std::string key) { return Put{std::move(key), Value{ValueType::string, "v"}, {}}; }
+  // b leads an arc, and offers a copy of it; what the copy is made of comes, or does not.
+  void is_offered_copy(bool comes) {
+    const View view{equal_arc(0, 4), {1, 0, 1}, 0, {b, options.self}};
+    const GroupName group = group_of(view);
+    const TransferId transfer{view.arc.end, 1};
+    const auto hear = [&](GroupMessage&& message) {
+      subject->on_message(now, b, std::move(message), out);
+    };
+    const Roster roster{{Voter{b, 1}, Voter{options.self, 6}}, {}};
+    hear(OfferCopy{transfer, group, view, 1, 5, 1, roster, 100});
+    if (!comes) return;
+    hear(CopyResults{transfer, 5, 0, 0, {}, true});
+    hear(Chunk{transfer, view.arc, 5, {}});
+    hear(Heartbeats{1, {Heartbeat{group, 1, 6, 5, 0}}});
+  }
   std::vector<PeerRef> dialled() const {
     std::vector<PeerRef> all;
     for (const auto& [to, ping] : sent<Ping>(out)) all.push_back(to);

@@ -133,19 +133,7 @@ BOOST_AUTO_TEST_CASE(a_joiner_that_has_a_copy_is_in_the_ring_and_one_to_which_it
     start({b.endpoint});
     subject->on_connected(now, anyone_at(b), b, options.ring, out);
     pass(20s);
-    const View view{equal_arc(0, 4), {1, 0, 1}, 0, {b, options.self}};
-    const GroupName group = group_of(view);
-    const TransferId transfer{view.arc.end, 1};
-    const auto hear = [&](GroupMessage&& message) {
-      subject->on_message(now, b, std::move(message), out);
-    };
-    hear(OfferCopy{transfer, group, view, 1, 5, 1,
-                   Roster{{Voter{b, 1}, Voter{options.self, 6}}, {}}, 100});
-    if (comes) {
-      hear(CopyResults{transfer, 5, 0, 0, {}, true});
-      hear(Chunk{transfer, view.arc, 5, {}});
-      hear(Heartbeats{1, {Heartbeat{group, 1, 6, 5, 0}}});
-    }
+    is_offered_copy(comes);
     pass(11s);
     BOOST_TEST(all_of<Failed>(out).empty());
     BOOST_TEST(all_of<BecameReady>(out).size() == (comes ? 1u : 0u));

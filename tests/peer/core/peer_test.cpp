@@ -251,6 +251,21 @@ BOOST_AUTO_TEST_CASE(a_joiner_without_an_arc_leaves_in_a_moment) {
   BOOST_TEST(all_of<Failed>(out).empty());
 }
 
+// Goal: whoever reads its log knows that the ring has fewer copies now.
+BOOST_AUTO_TEST_CASE(one_whose_copies_nobody_takes_leaves_in_the_end_and_says_so) {
+  options.ring.replicas = 3;
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, options.ring, out);
+  is_offered_copy(true);
+  subject->leave(now, out);
+  pass(options.limits.leave_patience + 5s);
+  BOOST_TEST(all_of<Left>(out).size() == 1u);
+  const auto lines = all_of<LogLine>(out);
+  BOOST_TEST(std::any_of(lines.begin(), lines.end(), [](const LogLine& line) {
+    return line.text == "event=copies_not_taken arcs=1";
+  }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
