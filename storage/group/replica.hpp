@@ -103,10 +103,11 @@ class Replica {
   // Has it proposed what its host sends at the end of the turn?
   bool& is_unsent() noexcept { return is_unsent_; }
 
-  // Its host's account of the memory it takes.
+  // Its host's account of what it takes.
   struct Account {
     std::size_t log_bytes = 0;        // that are counted for its log
     std::uint64_t bytes_evicted = 0;  // that no write has used yet
+    Time copies_again_at{};           // when members without a copy are offered one again
   };
   Account& account() noexcept { return account_; }
 
@@ -171,7 +172,7 @@ class Replica {
   void add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
     raft_.add_learner(now, peer, index);
   }
-  void remove_learner(const PeerRef& peer) { raft_.remove_learner(peer); }
+  void end_learning(const PeerRef& peer) { raft_.end_learning(peer); }
 
   // It is a copy that has heard of no primary for so long that the arc must have lost its majority,
   // or this peer have lost the others.

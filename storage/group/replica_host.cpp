@@ -13,6 +13,9 @@ namespace hopring {
 
 namespace {
 
+// A member may have refused a copy because others are coming to it, or for want of memory.
+constexpr Duration refused_pause = std::chrono::milliseconds(500);
+
 ByteBucket copy_budget(const GroupOptions& options) {
   const auto seconds = std::chrono::duration<double>(options.copy_burst).count();
   const auto burst = static_cast<std::uint64_t>(static_cast<double>(options.copy_rate) * seconds);
@@ -367,7 +370,7 @@ ReplicaHost::Copies ReplicaHost::supersede(Replica& replica, const Members& memb
         continue;
       }
       count_end(*copy);
-      if (!is_given_up) replica.remove_learner(copy->to());
+      replica.end_learning(copy->to());
     }
   }
   std::erase_if(jobs_, [&](const Job& job) {
@@ -421,6 +424,7 @@ void ReplicaHost::give_missing_copies(Now now, Replica& replica, GroupOutbox& ou
   const bool readmits = replica.raft().has_lost_voters() && replica.can_change_members();
   if (is_under_way || (without.empty() && !readmits)) return;
   if (copies_under_way() >= options_.moves_max) return;
+  if (replica.account().copies_again_at > now.monotonic) return;
   Job job;
   job.group = replica.raft().group();
   job.ends_at = now.monotonic + options_.change_timeout;
@@ -477,7 +481,7 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     const bool is_new =
         has_failed && hopring::find(replica->raft().roster(), (*failed)->to()) == nullptr;
     if (is_new) job.newcomer = (*failed)->to();
-    return give_up(job, *replica, out);
+    return give_up(now, job, *replica, out);
   }
   if (!job.is_proposed) {
     const bool copied = std::all_of(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
@@ -492,7 +496,7 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     // Who was admitted just now has not answered yet; if the others do not, this ends with the
     // lead.
     if (!replica->can_change_members() || !replica->raft().decides_without_lost(now)) return false;
-    if (!can_decide(now, *replica, job.members)) return give_up(job, *replica, out);
+    if (!can_decide(now, *replica, job.members)) return give_up(now, job, *replica, out);
     replica->change_members(now, job.members);
     job.is_proposed = true;
     replica->flush(now, out);
@@ -526,8 +530,9 @@ bool ReplicaHost::hand_over(Now now, Job& job, Replica& replica, GroupOutbox& ou
   return true;
 }
 
-bool ReplicaHost::give_up(const Job& job, Replica& replica, GroupOutbox& out) {
-  for (const auto& copy : job.copies) replica.remove_learner(copy->to());
+bool ReplicaHost::give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out) {
+  replica.account().copies_again_at = now.monotonic + refused_pause;
+  for (const auto& copy : job.copies) replica.end_learning(copy->to());
   end_job(job, false, out);
   return true;
 }

@@ -187,7 +187,7 @@ class ReplicaHost {
   bool hand_over(Now now, Job& job, Replica& replica, GroupOutbox& out);
   void end_job(const Job& job, bool done, GroupOutbox& out);
   void count_end(const CopySource& copy);
-  bool give_up(const Job& job, Replica& replica, GroupOutbox& out);
+  bool give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;
   bool can_decide(Now now, const Replica& replica, const Members& members) const;
   bool accepts(const PeerRef& from, const OfferCopy& offer) const;

@@ -116,17 +116,22 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
   if (!any_term && (answer.term != term_ || !answer.promised)) return;
   commit_to(std::min(answer.committed, log_.last_index()));
   peer->heard = std::max(peer->heard.value_or(sent), sent);
+  const std::uint64_t has = std::max(answer.index, answer.committed);
   if (sent >= peer->learns_since && answer.asked == peer->admitted) {
-    peer->is_incomplete = !answer.is_complete;
+    peer->is_incomplete = !answer.is_complete || has < peer->learns_from;
     // Another copy than the voter had whom the roster names.
     peer->is_lost = answer.admitted != peer->admitted;
   }
   if (answer.admitted != peer->admitted && !any_term) return;
   peer->confirmed = std::max(peer->confirmed.value_or(sent), sent);
   peer->room = answer.room;
+  if (!answer.is_complete || answer.index > log_.last_index()) return;
+  if (peer->needs_copy && has >= log_.base_index()) {  // it came when nobody waited for it
+    peer->needs_copy = false;
+    peer->next = std::min(has, log_.last_index()) + 1;
+  }
   // Of a member whose copy has become complete this is the first that counts.
-  if (!answer.is_complete || answer.index > log_.last_index() || answer.index <= peer->match)
-    return;
+  if (answer.index <= peer->match) return;
   peer->match = answer.index;
   peer->reached = std::max(peer->reached, peer->match);
   advance_commit();

@@ -145,7 +145,9 @@ class Raft {
   // The primary sends entries to this peer, too, which does not vote. What it begins with it has
   // got otherwise, as of `index`. REQUIRES: is_primary().
   void add_learner(Now now, const PeerRef& peer, std::uint64_t index);
-  void remove_learner(const PeerRef& peer);
+  // The copy that add_learner() spoke of has been given up. A voter may have it all the same, and
+  // then says so; else it still needs one.
+  void end_learning(const PeerRef& peer);
   // Members and learners that lack entries which have been dropped here, have no copy or one that
   // is not complete: each must be given one; then add_learner() tells as of which index, whether it
   // votes or not.
@@ -239,7 +241,9 @@ class Raft {
     std::uint64_t admitted = 0;  // 0: a learner
     bool needs_copy = false;     // nothing that is kept here would help it
     bool is_incomplete = false;  // its copy was not complete when it spoke last
-    Time learns_since{};         // what it has said before is of no interest
+    // What it has said before is of no interest, nor what it says of a copy older than this.
+    Time learns_since{};
+    std::uint64_t learns_from = 0;
     bool probes = true;          // where its order meets ours is not known: one append at a time
     bool is_lost = false;        // a voter that has no copy any more: it must be admitted anew
     std::uint64_t match = 0;     // it answers for having the entries up to here

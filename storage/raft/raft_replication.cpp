@@ -15,6 +15,7 @@ void Raft::add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
   added.needs_copy = false;
   added.is_incomplete = true;
   added.learns_since = now.monotonic;
+  added.learns_from = index;
   added.probes = true;
   added.next = index + 1;
   added.reached = index;
@@ -22,8 +23,15 @@ void Raft::add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
   added.resend_at = Time::never();
 }
 
-void Raft::remove_learner(const PeerRef& peer) {
+void Raft::end_learning(const PeerRef& peer) {
   std::erase_if(peers_, [&](const Peer& each) { return each.peer == peer && each.admitted == 0; });
+  Peer* const voter = peer_of(peer);
+  if (voter == nullptr) return;
+  voter->needs_copy = true;
+  voter->probes = true;
+  voter->reached = voter->match;
+  voter->sent.clear();
+  voter->resend_at = Time::never();
 }
 
 bool Raft::has_lost_voters() const {

@@ -3,57 +3,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include "base/count.hpp"
+#include "raft_member.hpp"
 #include "raft_world.hpp"
 
 namespace hopring {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Members that are led by hand.
-
-constexpr GroupName group{Position{~0ull}, 1, 0};
-
-PeerRef peer(std::uint16_t n) { return {ipv4_endpoint(0x7f000001, n), n}; }
-Now at(Duration since_start) { return {Time{since_start}, {}}; }
-Roster first_three() { return {{{peer(1), 1}, {peer(2), 1}, {peer(3), 1}}, {}}; }
-
-Entry put_at(std::uint64_t index, std::uint64_t term, std::string value) {
-  return {index, term, Put{"key", Value{ValueType::string, std::move(value)}, {}, {}}};
-}
-
-struct Member {
-  Member(std::uint16_t n, PlantedBug bug, Raft::Start start)
-      : options{.bug = bug}, raft(options, group, peer(n), std::move(start), Rng(n), at(0s)) {}
-
-  // The one answer of a kind to a message.
-  template <class Answer>
-  Answer ask(std::uint16_t from, RaftMessage message, Duration when = 0s) {
-    RaftOutbox out;
-    raft.on_message(at(when), peer(from), std::move(message), out);
-    for (const SendRaft& each : out) {
-      if (const auto* answer = std::get_if<Answer>(&each.message)) return *answer;
-    }
-    BOOST_FAIL("no answer");
-    return {};
-  }
-
-  // The vote of the second, admitted at the entry, makes it the primary of its next term. Returns
-  // what it sends.
-  RaftOutbox lead(std::uint64_t admitted = 1) {
-    RaftOutbox out;
-    const std::uint64_t term = raft.term() + 1;
-    raft.on_deadline(at(5s), out);
-    for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
-      raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, term, admitted, true}, out);
-    }
-    BOOST_REQUIRE(raft.is_primary());
-    return out;
-  }
-
-  RaftOptions options;
-  Raft raft;
-};
 
 RequestVote vote_for(std::uint64_t term, std::uint64_t last_index, std::uint64_t last_term) {
   return {group, RequestVote::Kind::vote, term, 1, last_index, last_term, 0};
@@ -449,51 +405,6 @@ BOOST_AUTO_TEST_CASE(a_member_that_answers_is_not_left_behind_for_as_long_as_a_p
   BOOST_TEST(writes_until_full(6s) == 1000);
   raft.on_deadline(at(6400ms), out);
   BOOST_TEST(raft.needs_copy(peer(3)));
-}
-
-// The third has lost its copy and been given another. Until it has been admitted anew, and answers
-// as the voter that it is now, the crash of one of the others would leave nobody to decide.
-BOOST_AUTO_TEST_CASE(a_copy_counts_when_its_member_answers_as_the_voter_that_the_roster_names) {
-  const Roster roster{{{peer(1), 101}, {peer(2), 101}, {peer(3), 101}}, {}};
-  Member primary(1, PlantedBug::none, {1, 100, 1, roster});
-  Raft& raft = primary.raft;
-  RaftOutbox out = primary.lead(101);
-  const auto answer_heartbeat = [&](std::uint16_t n, std::uint64_t admitted) {
-    const HeartbeatAnswer answer{group, 2, 101, admitted, true, true, 0, 100};
-    raft.on_heartbeat_answer(at(5s), peer(n), answer, at(5s).monotonic, out);
-  };
-  const auto acknowledge = [&](std::uint16_t n, std::uint64_t admitted, std::uint64_t index) {
-    const AppendEntriesAnswer answer{group, 2, admitted, 100, true, index};
-    raft.on_message(at(5s), peer(n), answer, out);
-    raft.on_applied(raft.committed());
-  };
-  const auto copies = [&] { return raft.copies(at(5s)); };
-  for (const std::uint16_t n : {std::uint16_t{2}, std::uint16_t{3}}) {
-    answer_heartbeat(n, 101);
-    BOOST_TEST(copies() == n - 1u);
-    acknowledge(n, 101, 101);
-    BOOST_TEST(copies() == n);
-  }
-  answer_heartbeat(3, 0);
-  BOOST_TEST(copies() == 2u);
-  raft.on_message(at(5s), peer(3), NoCopy{group, 2, 101}, out);
-  BOOST_TEST(copies() == 2u);
-  raft.add_learner(at(5s), peer(3), raft.applied());
-  answer_heartbeat(3, 0);
-  BOOST_TEST(raft.has_copy(at(5s), peer(3)));
-  BOOST_TEST(copies() == 2u);
-
-  raft.change_members(at(5s), {peer(1), peer(2), peer(3)});
-  BOOST_TEST(copies() == 2u);
-  acknowledge(3, 102, 102);
-  BOOST_TEST(copies() == 2u);
-  acknowledge(2, 101, 102);
-  BOOST_TEST(!raft.roster().is_joint());
-  BOOST_TEST(!raft.can_change_members());  // others may go by the roster before
-  BOOST_TEST(copies() == 2u);
-  acknowledge(2, 101, 103);
-  BOOST_TEST(raft.can_change_members());
-  BOOST_TEST(copies() == 3u);
 }
 
 // Else the arc would wait until the promises have run out that were given to a primary which is
