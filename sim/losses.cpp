@@ -14,6 +14,9 @@ using namespace std::chrono_literals;
 
 // Nobody waits for an arc that is lost: some members and others are asked, and that is it.
 constexpr Duration refused_within = 1s;
+// Where no copy is left the node before the gap may have come to its peer just now, who looks
+// first.
+constexpr Duration nowhere_refused_within = 2s;
 // For a moment nobody serves an arc that is cut or handed over.
 constexpr Duration handed_over_within = 1s;
 // Clients find out who has the arc now.
@@ -130,7 +133,8 @@ std::string Losses::judge(const std::string& name, Duration called,
   if (error != OpError::unavailable) {
     return "an operation on " + name + ", whose arc is lost, ends with " + ends;
   }
-  if (now() <= called + refused_within || is_nowhere) return "";
+  const Duration within = key.has_copies ? refused_within : nowhere_refused_within;
+  if (now() <= called + within || is_nowhere) return "";
   return "it takes " + std::to_string((now() - called).count() / 1'000'000) + " ms to say of " +
          name + " that its arc is lost";
 }

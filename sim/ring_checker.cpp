@@ -1,6 +1,7 @@
 #include "sim/ring_checker.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace hopring::sim {
@@ -135,10 +136,20 @@ const Replica* copy_of(const CopiesAt& copies, const PeerRef& peer, const Replic
   return is_complete ? copy->second : nullptr;
 }
 
-bool keeps_majority(const CopiesAt& copies, const Replica& primary, const std::set<PeerRef>& gone) {
-  return decides(primary.raft().roster(), [&](const Voter& voter) {
+// By this copy's roster, of the primary's group.
+bool keeps_majority(const CopiesAt& copies, const Replica& by, const Replica& primary,
+                    const std::set<PeerRef>& gone) {
+  return decides(by.raft().roster(), [&](const Voter& voter) {
     const Replica* copy = copy_of(copies, voter.peer, primary);
     return !gone.contains(voter.peer) && copy != nullptr && copy->raft().answers_for(voter);
+  });
+}
+
+// While members change, copies go by several rosters, and each of them may come to count.
+bool keeps_majority(const CopiesAt& copies, const Replica& primary, const std::set<PeerRef>& gone) {
+  return std::all_of(copies.begin(), copies.end(), [&](const auto& at) {
+    const Replica* copy = copy_of(copies, at.first, primary);
+    return copy == nullptr || keeps_majority(copies, *copy, primary, gone);
   });
 }
 
@@ -151,13 +162,25 @@ bool keeps_majorities_without(const World& world, ProcessId victim) {
   for (const auto& [peer, here] : copies) {
     for (const auto& each : here) {
       const Replica& primary = *each.second;
-      if (!primary.leads()) continue;
-      if (!primary.raft().can_change_members() || !keeps_majority(copies, primary, gone)) {
-        return false;
-      }
+      if (primary.leads() && !keeps_majority(copies, primary, gone)) return false;
     }
   }
   return true;
+}
+
+std::vector<ProcessId> peers_amid_changes(const World& world) {
+  std::set<PeerRef> voters;
+  const std::vector<ProcessId> peers = world.alive_peers();
+  for (const ProcessId id : peers) {
+    for (const Replica* each : world.peer(id).copies_now()) {
+      if (!each->leads() || each->raft().can_change_members()) continue;
+      for_each_voter(each->raft().roster(), [&](const Voter& voter) { voters.insert(voter.peer); });
+    }
+  }
+  std::vector<ProcessId> amid;
+  std::copy_if(peers.begin(), peers.end(), std::back_inserter(amid),
+               [&](ProcessId id) { return voters.contains(world.peer(id).self()); });
+  return amid;
 }
 
 std::vector<Arc> arcs_that_keep_majorities_without(const World& world,
@@ -252,6 +275,35 @@ std::vector<std::string> check_equality(const World& world) {
       if (!fresh && known->second != text) {
         violations.push_back("copies differ: " + known->second + "and at " + to_string(peer) +
                              ": " + text);
+      }
+    }
+  }
+  return violations;
+}
+
+Applied applied_by_primaries(const World& world) {
+  Applied applied;
+  for (const auto& [peer, here] : copies_at(world)) {
+    for (const auto& [end, copy] : here) {
+      if (copy->leads()) applied[copy->raft().group()] = copy->raft().applied();
+    }
+  }
+  return applied;
+}
+
+std::vector<std::string> check_applied(const World& world, const Applied& least) {
+  std::vector<std::string> violations;
+  const CopiesAt copies = copies_at(world);
+  for (const auto& [peer, here] : copies) {
+    for (const auto& [end, primary] : here) {
+      const auto wanted = least.find(primary->raft().group());
+      if (!primary->leads() || wanted == least.end()) continue;
+      for (const Voter& voter : primary->raft().roster().voters) {
+        const Replica* copy = copy_of(copies, voter.peer, *primary);
+        if (copy == nullptr || copy->raft().applied() >= wanted->second) continue;
+        violations.push_back("applied to " + std::to_string(copy->raft().applied()) + " at " +
+                             to_string(voter.peer) + ", to " + std::to_string(wanted->second) +
+                             " by the primary: " + to_string(primary->view()));
       }
     }
   }

@@ -3,6 +3,7 @@
 // Judges of the ring as a whole. They see what no peer sees: all peers at one moment.
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,12 @@ std::vector<std::string> check_service(const World& world);
 // copy's audit holds.
 std::vector<std::string> check_equality(const World& world);
 
+// What the primaries have applied.
+using Applied = std::map<GroupName, std::uint64_t>;
+Applied applied_by_primaries(const World& world);
+// Copies at members of these arcs that have not applied as much.
+std::vector<std::string> check_applied(const World& world, const Applied& least);
+
 // The arcs that living peers serve tile the ring: no gap, no overlap. Holds once things are
 // settled.
 std::vector<std::string> check_tiling(const World& world);
@@ -29,9 +36,12 @@ std::vector<std::string> check_tiling(const World& world);
 std::vector<std::string> check_tiling(const std::vector<View>& views);
 
 // In a ring of several copies: could the peer crash now, and each arc still have a majority of its
-// members, with complete copies? Not if some arc has no primary at the moment, or changes its
-// members: one of several rosters may come to count then.
+// members, with complete copies, by all rosters that any copy goes by? Not if some arc has no
+// primary at the moment.
 bool keeps_majorities_without(const World& world, ProcessId peer);
+
+// Peers that vote for arcs whose members are being changed just now.
+std::vector<ProcessId> peers_amid_changes(const World& world);
 
 // Arcs that would keep a majority, with complete copies, if all these peers crashed now. Of arcs
 // whose members are being changed, or which have no primary at the moment, nothing is said.

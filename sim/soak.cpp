@@ -32,6 +32,10 @@ constexpr auto repair_look = 500ms;  // as `hopring ring repair` looks
 constexpr auto lost_for = 2s;        // what is lost is judged for so long before it is repaired
 constexpr auto look_interval = 10ms;
 constexpr auto fault_lasts_max = 3s;
+// Members change within some round trips, and seldom: one crash in so many waits for that.
+constexpr std::uint64_t crash_amid_change_one_in = 2;
+constexpr auto change_awaited_max = 500ms;
+constexpr auto change_look_interval = 500us;
 constexpr auto operation_deadline = 3s;
 // While there are faults one user in so many waits less: it goes on to what others can still serve.
 constexpr std::uint64_t hasty_one_in = 4;
@@ -99,6 +103,7 @@ class Soak {
   void look_for_repairs();
   void fault();
   void crash(ProcessId victim);
+  void crash_amid_change(Duration until);
   void leave(ProcessId victim);
   void join();
   void silence(std::uint64_t dice, ProcessId victim, Duration lasts);
@@ -282,7 +287,9 @@ void Soak::fault() {
   const ProcessId victim = some_peer();
   const Duration lasts = below(fault_lasts_max);
   const std::uint64_t dice = rng_.below(12);
-  if (dice < 2) {
+  if (dice < 2 && rng_.chance(1, crash_amid_change_one_in)) {
+    crash_amid_change(now() + change_awaited_max);
+  } else if (dice < 2) {
     crash(victim);
   } else if (dice == 2) {
     leave(victim);
@@ -313,6 +320,15 @@ void Soak::crash(ProcessId victim) {
   world_.crash(victim);
   ++figures_.crashes;
   come_back(endpoint);
+}
+
+void Soak::crash_amid_change(Duration until) {
+  const std::vector<ProcessId> amid = peers_amid_changes(world_);
+  if (!amid.empty()) {
+    tell("members change");
+    return crash(amid[rng_.below(amid.size())]);
+  }
+  if (now() < until) later(change_look_interval, [this, until] { crash_amid_change(until); });
 }
 
 void Soak::come_back(const Endpoint& endpoint) {
@@ -512,7 +528,9 @@ void Soak::end() {
                                                [](const auto& each) { return each->busy; });
   };
   if (!world_.run_until_true(2 * operation_deadline, is_idle)) violation("operations never end");
+  const Applied applied = applied_by_primaries(world_);
   world_.run_for(1s);
+  for (const std::string& each : check_applied(world_, applied)) violation(each);
   for (const std::string& each : check_equality(world_)) violation(each);
   const HistoryChecker::Verdict verdict = history_.check();
   for (const std::string& each : verdict.violations) violation(each);

@@ -203,6 +203,18 @@ BOOST_AUTO_TEST_CASE(after_a_crash_every_arc_is_served_within_two_seconds_and_ha
   }
 }
 
+// Goal: the judge of what copies have applied passes a ring at rest, and would object.
+BOOST_AUTO_TEST_CASE(members_of_a_ring_at_rest_have_applied_what_their_primaries_had) {
+  World world(three_copies(1));
+  start_ring(world, 3);
+  Applied applied = applied_by_primaries(world);
+  world.run_for(1s);
+  BOOST_TEST(!applied.empty());
+  BOOST_TEST(check_applied(world, applied).empty());
+  for (auto& [group, index] : applied) index += 1000;
+  BOOST_TEST(check_applied(world, applied).size() == 3 * applied.size());
+}
+
 // Goal: what fails with one host leaves every arc a majority.
 // Method: nine peers on three hosts; after each join, crash, restart and leave the ring has its
 // copies again, and soon no two members of an arc at one host. Then the same with each peer at an

@@ -30,15 +30,15 @@ std::string text_of(const std::vector<std::string>& lines) {
 // tests/storage finds them.
 constexpr PlantedSeed planted[] = {
     {PlantedBug::ack_before_majority, 1},      {PlantedBug::lease_not_checked, 1},
-    {PlantedBug::promise_of_another_term, 13}, {PlantedBug::promise_not_kept, 1},
-    {PlantedBug::stale_append_accepted, 28},   {PlantedBug::votes_twice, 36},
-    {PlantedBug::former_self_votes, 5},        {PlantedBug::log_not_compared, 4},
-    {PlantedBug::joint_not_awaited, 5},        {PlantedBug::joint_by_one_majority, 5},
-    {PlantedBug::own_entry_not_awaited, 34},   {PlantedBug::split_forgets_member, 1},
-    {PlantedBug::copy_skips_writes, 8},        {PlantedBug::follower_expires, 3},
-    {PlantedBug::answered_before_applied, 1},  {PlantedBug::clock_read_early, 29},
-    {PlantedBug::primary_drops_results, 17},   {PlantedBug::split_drops_results, 35},
-    {PlantedBug::copy_lacks_results, 218},     {PlantedBug::scan_skips_upper_half, 1},
+    {PlantedBug::promise_of_another_term, 32}, {PlantedBug::promise_not_kept, 1},
+    {PlantedBug::stale_append_accepted, 2},    {PlantedBug::votes_twice, 2},
+    {PlantedBug::former_self_votes, 4},        {PlantedBug::log_not_compared, 1},
+    {PlantedBug::joint_not_awaited, 1},        {PlantedBug::joint_by_one_majority, 8},
+    {PlantedBug::own_entry_not_awaited, 36},   {PlantedBug::split_forgets_member, 1},
+    {PlantedBug::copy_skips_writes, 16},       {PlantedBug::follower_expires, 2},
+    {PlantedBug::answered_before_applied, 1},  {PlantedBug::clock_read_early, 13},
+    {PlantedBug::primary_drops_results, 3},    {PlantedBug::split_drops_results, 128},
+    {PlantedBug::copy_lacks_results, 170},     {PlantedBug::scan_skips_upper_half, 1},
 };
 
 }  // namespace
