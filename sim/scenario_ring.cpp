@@ -245,7 +245,8 @@ std::vector<std::string> ScenarioRing::what_is_not_whole() const {
   for (const ProcessId id : world_->alive_peers()) {
     if (!world_->is_ready(id)) faults.push_back(to_string(world_->endpoint(id)) + " is not ready");
   }
-  for (const auto& found : {check_tiling(*world_), check_copies(*world_), check_met(*world_)}) {
+  for (const auto& found : {check_tiling(*world_), check_copies(*world_), check_met(*world_),
+                            check_applied(*world_, applied_by_primaries(*world_))}) {
     faults.insert(faults.end(), found.begin(), found.end());
   }
   return faults;

@@ -26,7 +26,8 @@
 //   served within TIME         prints `served` once each position is served by one peer, or says
 //                              what is wrong when the time is over
 //   whole within TIME          the same of a ring that all peers serve, in which each arc has all
-//                              its copies, these are equal, and none has no primary
+//                              its copies, these are equal and have applied the same, and none
+//                              has no primary
 //   copies stay at COUNT for TIME        prints `they stay`, if no arc has fewer members in any
 //                              millisecond of that time
 //   gone PEER within TIME      prints `gone` once it has left, with everything handed over
