@@ -128,12 +128,13 @@ std::string Losses::judge(const std::string& name, Duration called,
   if (!key.is_lost) return error ? "an operation after the faults ends with " + ends : "";
   // Where no copy is left, those know that nobody serves it who serve the arcs before it; and they
   // have looked for so long only if these have not just been repaired.
-  const bool is_nowhere = !key.has_copies && is_repaired_;
+  const bool has_copies = key.has_copies && has_copy(key.position);  // a useless one is dropped
+  const bool is_nowhere = !has_copies && is_repaired_;
   if (is_nowhere && (error == OpError::no_route || error == OpError::timed_out)) return "";
   if (error != OpError::unavailable) {
     return "an operation on " + name + ", whose arc is lost, ends with " + ends;
   }
-  const Duration within = key.has_copies ? refused_within : nowhere_refused_within;
+  const Duration within = has_copies ? refused_within : nowhere_refused_within;
   if (now() <= called + within || is_nowhere) return "";
   return "it takes " + std::to_string((now() - called).count() / 1'000'000) + " ms to say of " +
          name + " that its arc is lost";
