@@ -83,8 +83,9 @@ bool Losses::has_copy(Position position) const {
   const std::vector<ProcessId> alive = world_.alive_peers();
   return std::any_of(alive.begin(), alive.end(), [&](ProcessId id) {
     const std::vector<const Replica*> copies = world_.peer(id).copies_now();
-    return std::any_of(copies.begin(), copies.end(),
-                       [&](const Replica* copy) { return contains(copy->arc(), position); });
+    return std::any_of(copies.begin(), copies.end(), [&](const Replica* copy) {
+      return contains(copy->arc(), position) && copy->raft().is_voter();
+    });
   });
 }
 

@@ -54,7 +54,7 @@ class Losses {
     Position position;
     bool is_kept = false;  // of those who crashed last its arc has not lost its majority
     bool is_lost = false;
-    bool has_copies = true;  // somebody who lives has one
+    bool has_copies = true;  // a voter that lives has one
     std::uint64_t generation = 1;
     Duration served_at{};  // the last time, as far as has been looked
     std::optional<Duration> anew_at = {};
@@ -62,7 +62,7 @@ class Losses {
 
   Duration now() const { return world_.now().monotonic.since_start; }
   std::map<std::string, std::uint64_t> generations() const;  // of the keys that are served
-  bool has_copy(Position position) const;                    // anybody who lives
+  bool has_copy(Position position) const;                    // a voter that lives
 
   World& world_;
   Rng rng_;
