@@ -100,6 +100,7 @@ void RingMember::on_moved(Now now, const View& view, Outbox& out) {
 void RingMember::keep_hints(Now now, Position end) {
   const ChordNode* node = node_at(end);
   if (node == nullptr) return;
+  std::erase_if(late_hints_, [&](const NodeHints& kept) { return kept.arc.end == end; });
   if (late_hints_.size() == late_hints_max) late_hints_.pop_front();
   late_hints_.push_back(node->hints(now.monotonic));
 }

@@ -62,7 +62,7 @@ class RingMember {
  public:
   static constexpr std::size_t asks_max = 1024;    // beyond it a lookup fails at once
   static constexpr std::size_t moved_max = 256;    // arcs handed over that are still pointed to
-  static constexpr std::size_t contacts_max = 16;  // of a peer without an arc
+  static constexpr std::size_t contacts_max = 16;  // the oldest goes for one more
   // Arcs remembered from passing answers, until what the nodes know is all that is kept.
   static constexpr std::size_t locations_min = 1024;
 
@@ -83,7 +83,7 @@ class RingMember {
   // Arcs have several copies: nothing is claimed for anybody's silence, and who was silent for long
   // may come back.
   void forgive_silence() { health_.forgive_silence(); }
-  // A peer without an arc routes through these.
+  // Who knows nobody else that lives routes through these.
   void add_contact(const PeerRef& contact);
 
   void on_message(Now now, const PeerRef& from, const RingMessage& message, Outbox& out,
