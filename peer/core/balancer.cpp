@@ -60,8 +60,9 @@ double Balancer::step(double fair, Measure measure) const {
   return fair / step_parts / (measure == Measure::copies ? replicas_ : 1);
 }
 
-double Balancer::gap(double fair, Measure measure) {
-  return measure == Measure::copies ? fair / gap_parts : 0;
+double Balancer::gap(double fair, Measure measure, double peers) {
+  if (measure != Measure::copies) return 0;
+  return fair / (peers >= many_peers ? gap_parts_of_many : gap_parts);
 }
 
 void Balancer::on_load(Time now, const PeerRef& peer, const PeerLoad& load) {
@@ -138,9 +139,10 @@ std::optional<PeerRef> Balancer::giver(Time now, const PeerLoad& own, const Esti
   std::optional<PeerRef> heaviest;
   // Who lacks much does not wait until somebody has too much: if all have a little more than their
   // share, nobody is known to have enough of it.
-  const bool lacks_much = measure == Measure::copies && mine < fair - 2 * gap(fair, measure);
+  const double wide = gap(fair, measure, estimate.peers);
+  const bool lacks_much = measure == Measure::copies && mine < fair - 2 * wide;
   const double enough = lacks_much ? fair : fair + step(fair, measure);
-  double most = std::max(enough, mine + gap(fair, measure));
+  double most = std::max(enough, mine + wide);
   for (const auto& [peer, sample] : samples_) {
     const bool passed_over = sample.passed_over[static_cast<std::size_t>(measure)];
     if (passed_over || now - sample.at > sample_age_max) continue;
@@ -169,7 +171,8 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
   const double fair = load_of(want.fair, want.measure);
   const double mine = load_of(own, want.measure);
   const double theirs = load_of(want.load, want.measure);
-  if (mine - theirs < gap(fair, want.measure)) return std::nullopt;
+  const auto peers = static_cast<double>(want.peers);
+  if (mine - theirs < gap(fair, want.measure, peers)) return std::nullopt;
   // Beyond either of these the two would be further from the fair share than they need be.
   const double wanted =
       std::min((mine - fair) * weight_of(own), (fair - theirs) * weight_of(want.load));

@@ -39,6 +39,10 @@ class Balancer {
   // Copies are moved between two peers only if their loads differ by 1/32 of a fair share: the last
   // grains cost more bytes than they level.
   static constexpr double gap_parts = 32;
+  // In a ring of this many, by 1/20: a joiner takes little from the fair share of all, and who has
+  // given it an arc, of about 1/40, would be so far below others that it fetched another.
+  static constexpr double gap_parts_of_many = 20;
+  static constexpr double many_peers = 200;
   static constexpr unsigned cuts_max = 4;  // of one arc for one gift
 
   explicit Balancer(std::uint32_t nodes_per_peer, std::uint32_t replicas = 1)
@@ -100,7 +104,7 @@ class Balancer {
     bool passed_over[measure_max + 1] = {};
   };
   double step(double fair, Measure measure) const;
-  static double gap(double fair, Measure measure);
+  static double gap(double fair, Measure measure, double peers);
 
   std::uint32_t nodes_per_peer_;
   std::uint32_t replicas_;

@@ -133,6 +133,20 @@ BOOST_AUTO_TEST_CASE(asks_nobody_whose_load_differs_from_its_own_by_less_than_a_
   BOOST_TEST(giver(hold(98.2)).value() == peer(2));
 }
 
+// Goal: a join copies 1.2 times the joiner's share at most, also in a ring of 1,000.
+BOOST_AUTO_TEST_CASE(in_a_large_ring_the_gap_is_wider_than_an_arc) {
+  sample(2, load(1025 * mebibyte, ring_parts_whole / 1000));
+  Balancer::Estimate estimate;
+  estimate.fair = load(1000 * mebibyte, ring_parts_whole / 1000);
+  const auto asked = [&](double peers, std::uint64_t own) {
+    estimate.peers = peers;
+    return balancer.giver(now, load(own * mebibyte, ring_parts_whole / 1000), estimate);
+  };
+  BOOST_TEST(asked(100, 980).has_value());
+  BOOST_TEST(!asked(1000, 980).has_value());
+  BOOST_TEST(asked(1000, 970).has_value());
+}
+
 // In a large ring many have a little more than their share, and nobody has a step more.
 BOOST_AUTO_TEST_CASE(who_lacks_much_asks_all_that_have_their_share) {
   sample(2, load(5001 * mebibyte, ring_parts_whole / 2));
