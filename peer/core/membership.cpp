@@ -91,7 +91,8 @@ void Membership::on_gone(const PeerRef& peer) {
 
 // Copies that are placed.
 
-// All that may have a copy beside the members. Who is full would refuse it.
+// All that may have a copy beside the members. Who is full would refuse it; who has just refused
+// one, or not answered, is asked again only where there is nobody else.
 std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
                                             std::span<const PeerRef> others) const {
   const auto& members = vacancy.members;
@@ -112,9 +113,10 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
     const PeerLoad* load = balancer_.known(now.monotonic, each);
     return load != nullptr && load->room < vacancy.bytes;
   });
-  if (!vacancy.must_fit) return roomy.empty() ? choice : roomy;
-  std::erase_if(roomy, [&](const PeerRef& each) { return has_refused(now, each); });
-  return roomy;
+  std::vector<PeerRef> willing = roomy;
+  std::erase_if(willing, [&](const PeerRef& each) { return has_refused(now, each); });
+  if (vacancy.must_fit || !willing.empty()) return willing;
+  return roomy.empty() ? choice : roomy;
 }
 
 // Those on hosts where nobody stays. If that is not all of them, who has just refused is not asked
