@@ -3,14 +3,15 @@
 // One seed of the soak: a whole ring of several copies in which everything goes wrong that D10 of
 // docs/design.md names, while clients work on a few keys that they share; then all is mended, and
 // it must come right by itself. In every other seed the ring is small at first and grows, and its
-// arcs are split, amidst the faults. Answers to clients are lost with their connections, so that
-// writes come again.
+// arcs are split, amidst the faults. Connections of clients break, so that writes come again; what
+// has been sent before is executed later all the same, at times. Where reads ask a majority clocks
+// run at wrong speeds and stand still.
 //
 // What is judged:
 //   - the order of each key's operations (history_checker.hpp), of which those whose fate is not
 //     known may have happened; some keys' records expire soon (soak_load.hpp), by wall clocks that
 //     differ;
-//   - that no two peers may serve one position at one moment;
+//   - that no two peers may serve one position at one moment, where clocks are trusted;
 //   - that a scan of the whole ring returns once what stayed while it lasted, and nothing twice or
 //     that was not there (scanner.hpp);
 //   - once the faults are over: after calm_within every operation succeeds, after whole_within each

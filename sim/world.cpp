@@ -116,7 +116,7 @@ void World::end(ProcessId id) {
   const auto at = at_.find(gone.self.endpoint);
   if (at != at_.end() && at->second == id) at_.erase(at);
   for (const LinkId link : std::exchange(gone.accepted, {})) close(link, true);
-  for (const auto& [to, link] : std::exchange(gone.dialled, {})) close(link, false);
+  for (const auto& [to, link] : std::exchange(gone.dialled, {})) leave_link(link);
 }
 
 bool World::is_alive(ProcessId id) const { return process(id).alive; }
@@ -200,17 +200,33 @@ void World::close(LinkId id, bool tell_dialler) {
   const auto index = static_cast<std::uint32_t>(id);
   const Link link = std::exchange(links_[index], {});
   free_links_.push_back(index);
-  auto& dialled = process(link.from).dialled;
-  for (const PeerRef& to : {link.asked, link.actual}) {
-    const auto at = dialled.find(LinkKey{to, link.lane});
-    if (at != dialled.end() && at->second == id) dialled.erase(at);
-  }
+  forget_dialled(link);
   if (link.open) std::erase(process(link.to).accepted, id);
-  if (!tell_dialler || !process(link.from).alive) return;
+  if (!tell_dialler || link.left || !process(link.from).alive) return;
   Time any{};
   events_.add(arrival(process(link.from), any),
               LinkLost{link.from, link.asked, link.established ? link.actual : link.asked,
                        link.open ? std::optional(link.to) : std::nullopt});
+}
+
+void World::forget_dialled(const Link& link) {
+  auto& dialled = process(link.from).dialled;
+  for (const PeerRef& to : {link.asked, link.actual}) {
+    const auto at = dialled.find(LinkKey{to, link.lane});
+    if (at != dialled.end() && at->second == link.id) dialled.erase(at);
+  }
+}
+
+// The dialler ends it. What it has sent is dealt with before that, unless its system drops it, as
+// it may in bad weather.
+void World::leave_link(LinkId id) {
+  Link* const link = find(id);
+  if (link == nullptr) return;
+  const bool drops = weather_.break_one_in != 0 && rng_.chance(1, 2);
+  if (!link->established || drops) return close(id, false);
+  link->left = true;
+  forget_dialled(*link);
+  events_.add(arrival(process(link->from), link->last_there), LinkEnds{id});
 }
 
 void World::handle(DialArrives&& event) {
@@ -348,7 +364,10 @@ void World::handle(PeerMessageArrives&& event) {
 
 void World::handle(RequestArrives&& event) {
   const Link* const link = find(event.link);
-  if (link != nullptr) take(clock(link->to), *link, std::move(event));
+  if (link == nullptr) return;
+  const LinkId id = event.link;
+  take(clock(link->to), *link, std::move(event));
+  if (weather_.break_one_in != 0 && rng_.chance(1, weather_.break_one_in)) close(id, true);
 }
 
 void World::take(Now now, const Link& link, RequestArrives&& event) {
@@ -361,7 +380,7 @@ void World::take(Now now, const Link& link, RequestArrives&& event) {
 
 void World::handle(ReplyArrives&& event) {
   const Link* const link = find(event.link);
-  if (link == nullptr) return;
+  if (link == nullptr || link->left) return;
   Process& from = process(link->from);
   from.client->on_reply(clock_of(from), link->actual, event.id, std::move(event.message));
   perform(from.id);
@@ -458,7 +477,7 @@ void World::perform(ProcessId id) {
     if (const auto* connect = std::get_if<Connect>(&effect)) {
       if (find_link(id, connect->to) == nullptr) dial(id, connect->to);
     } else if (const auto* disconnect = std::get_if<Disconnect>(&effect)) {
-      if (const Link* link = find_link(id, disconnect->to)) close(link->id, false);
+      if (const Link* link = find_link(id, disconnect->to)) leave_link(link->id);
     } else if (auto* send = std::get_if<SendRequest>(&effect)) {
       Link* link = find_link(id, send->to);
       if (link == nullptr) continue;  // its loss is on the way to the client

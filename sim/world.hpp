@@ -5,7 +5,9 @@
 //
 // The network: connections are dialled (a hello, as on a socket), deliver in order and once, until
 // they are cut; messages of different connections overtake each other; what is under way when a
-// connection is cut may be lost. A process that is gone refuses dials at its address.
+// connection is cut is lost, but what its dialler has sent before it left it arrives. A process
+// that is gone refuses dials at its address; one that wakes looks at its timers, its clients'
+// requests and all else in any order.
 //
 // Public: users run rings inside their own tests with it. Thread rule: one thread.
 
@@ -55,7 +57,9 @@ struct Weather {
   Duration slow_max{};
   std::uint64_t stall_one_in = 0;  // after one input in so many a process sleeps, up to stall_max,
   Duration stall_max{};            // before the effects leave it
-  // Of what peers answer to clients one in so many is lost, and the connection with it.
+  // Of what peers answer to clients one in so many is lost, and the connection with it; one request
+  // in so many loses its connection when it has been read. Half of those who leave a connection
+  // take with them what is under way on it.
   std::uint64_t break_one_in = 0;
 };
 
@@ -90,6 +94,8 @@ class World {
   void cut(ProcessId from, ProcessId to);
   // SIGSTOP, and SIGCONT when the time is over: it accepts connections, and hears nothing.
   void pause(ProcessId process, Duration lasts);
+  // Its monotonic clock stands still, and so do its timers. It works on.
+  void stop_clock(ProcessId process, Duration lasts);
   // Silence: from now on nothing that `from` has sent reaches `to`, nor is anything acknowledged
   // that way. Systems send again what is not acknowledged, after pauses that double, and nothing
   // else meanwhile: so what is held up arrives some time after the way is open again, unless the
@@ -177,6 +183,9 @@ class World {
     LinkId link;
     Time since;
   };
+  struct LinkEnds {  // behind all that was sent on it
+    LinkId link;
+  };
   struct LinkLost {
     ProcessId from;
     PeerRef asked;                // as it was dialled
@@ -186,8 +195,9 @@ class World {
   struct Action {
     std::function<void()> run;
   };
-  using Event = std::variant<Timer, DialArrives, DialEnds, PeerMessageArrives, RequestArrives,
-                             ReplyArrives, Resume, DialTimesOut, LinkLost, Action, LinkSilent>;
+  using Event =
+      std::variant<Timer, DialArrives, DialEnds, PeerMessageArrives, RequestArrives, ReplyArrives,
+                   Resume, DialTimesOut, LinkLost, Action, LinkSilent, LinkEnds>;
   struct Held {
     Time since;
     Event event;
@@ -204,6 +214,7 @@ class World {
   void handle(DialTimesOut&& event);
   void handle(LinkLost&& event);
   void handle(LinkSilent&& event);
+  void handle(LinkEnds&& event) { close(event.link, false); }
   void handle(Action&& event) { event.run(); }
 
   Process& process(ProcessId id) { return *processes_[id]; }
@@ -214,11 +225,14 @@ class World {
   Link* find_link(ProcessId from, const PeerRef& to, Lane lane = Lane::control);
   Link& dial(ProcessId from, const PeerRef& to, Lane lane = Lane::control);
   void close(LinkId id, bool tell_dialler);
+  void leave_link(LinkId id);
+  void forget_dialled(const Link& link);
   void end(ProcessId process);
   void end_dial(Link& link, Unreachable why);
   void end_dial_of_client(Link& link, const RingConfig& ring);
   Time arrival(const Process& from, Time& last);
   void draw_clock(Process& fresh);
+  Duration passed_of(const Process& process) const;
   Now clock_of(const Process& process) const;
   Time time_of(const Process& process, Time read) const;
   void stall(Process& process);
@@ -226,6 +240,8 @@ class World {
   std::optional<ProcessId> hearer_of(const Event& event);
   bool hold_back(Event& event);
   void take_requests_early(Process& woken);
+  bool is_of_client(const Event& event);
+  void shuffle_unread(Process& woken);
   std::pair<Link*, Flow*> flow_of(const Event& event);
   bool hold_up(Event& event);
   bool hold_up_dial(Event& event, const Way& way);

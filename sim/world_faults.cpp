@@ -2,6 +2,7 @@
 // blocked.
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/check.hpp"
@@ -51,12 +52,18 @@ Now World::now() const {
 
 Now World::clock(ProcessId id) const { return clock_of(process(id)); }
 
+// Before drift.
+Duration World::passed_of(const Process& process) const {
+  return std::max(time_, process.clock_stands_until).since_start - process.clock_lag;
+}
+
 // Of runs of up to three weeks: then the product no longer fits.
 Now World::clock_of(const Process& process) const {
-  const Duration passed = time_.since_start;
+  const Duration passed = passed_of(process);
   const auto ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(passed + process.wall_offset).count();
-  return Now{time_ + passed * process.drift_ppm / 1'000'000, WallTime{wall_start_ms + ms}};
+      std::chrono::duration_cast<std::chrono::milliseconds>(time_.since_start + process.wall_offset)
+          .count();
+  return Now{Time{passed + passed * process.drift_ppm / 1'000'000}, WallTime{wall_start_ms + ms}};
 }
 
 // When the process's clock shows `read`, or a moment later.
@@ -66,7 +73,15 @@ Time World::time_of(const Process& process, Time read) const {
   };
   Duration passed = read.since_start - read.since_start * process.drift_ppm / 1'000'000;
   while (shown(passed) < read.since_start) passed += read.since_start - shown(passed);
-  return Time{passed};
+  return Time{passed + process.clock_lag};
+}
+
+void World::stop_clock(ProcessId id, Duration lasts) {
+  Process& stopped = process(id);
+  const Time from = std::max(time_, stopped.clock_stands_until);
+  const Time until = std::max(from, time_ + lasts);
+  stopped.clock_lag += until - from;
+  stopped.clock_stands_until = until;
 }
 
 // Processes that sleep.
@@ -117,6 +132,7 @@ std::optional<World::Way> World::way_of(const Event& event) {
   if (const auto* message = std::get_if<PeerMessageArrives>(&event)) return there(message->link);
   if (const auto* request = std::get_if<RequestArrives>(&event)) return there(request->link);
   if (const auto* reply = std::get_if<ReplyArrives>(&event)) return back(reply->link);
+  if (const auto* ends = std::get_if<LinkEnds>(&event)) return there(ends->link);
   if (const auto* lost = std::get_if<LinkLost>(&event)) {
     return lost->to ? std::optional(Way{*lost->to, lost->from}) : std::nullopt;
   }
@@ -180,6 +196,7 @@ std::pair<World::Link*, World::Flow*> World::flow_of(const Event& event) {
   if (const auto* request = std::get_if<RequestArrives>(&event)) {
     return of(request->link, &Link::there);
   }
+  if (const auto* ends = std::get_if<LinkEnds>(&event)) return of(ends->link, &Link::there);
   if (const auto* reply = std::get_if<ReplyArrives>(&event)) return of(reply->link, &Link::back);
   return {};
 }
@@ -221,7 +238,7 @@ bool World::hold_up(Event& event) {
 
 void World::handle(LinkSilent&& event) {
   const Link* const link = find(event.link);
-  if (link == nullptr || link->there.silent_since != event.since) return;
+  if (link == nullptr || link->left || link->there.silent_since != event.since) return;
   const LinkLost lost{link->from, link->asked, link->actual, std::nullopt};
   close(link->id, false);
   if (process(lost.from).alive) events_.add(time_, lost);
@@ -240,16 +257,40 @@ bool World::hold_back(Event& event) {
   return true;
 }
 
-// In the order in which it came, until the process sleeps again.
+// Until the process sleeps again.
 void World::handle(Resume&& event) {
   Process& woken = process(event.process);
   if (options_.bug == PlantedBug::clock_read_early) take_requests_early(woken);
+  shuffle_unread(woken);
   while (woken.paused_until <= time_ && !woken.unread.empty()) {
     Event next = std::move(woken.unread.front());
     woken.unread.pop_front();
     std::visit([this](auto& each) { handle(std::move(each)); }, next);
   }
   if (!woken.unread.empty()) events_.add(woken.paused_until, event);
+}
+
+// A request, or the end of the link behind the last one.
+bool World::is_of_client(const Event& event) {
+  if (std::holds_alternative<RequestArrives>(event)) return true;
+  const auto* ends = std::get_if<LinkEnds>(&event);
+  const Link* const link = ends != nullptr ? find(ends->link) : nullptr;
+  return link != nullptr && process(link->from).client;
+}
+
+// Which of its sockets and timers a process looks at first when it wakes nobody promises: timers,
+// what clients have sent and all else come one after the other, each in the order in which it came.
+// A request waits for the answer to its dial: it never comes before that.
+void World::shuffle_unread(Process& woken) {
+  enum { timer, request, other, kinds };
+  std::array<std::uint64_t, kinds> turns;
+  for (std::uint64_t& each : turns) each = rng_.below(kinds);
+  const auto turn_of = [&](const Event& event) {
+    if (std::holds_alternative<Timer>(event)) return turns[timer];
+    return turns[is_of_client(event) ? request : other];
+  };
+  std::stable_sort(woken.unread.begin(), woken.unread.end(),
+                   [&](const Event& a, const Event& b) { return turn_of(a) < turn_of(b); });
 }
 
 // As a peer would that reads what has come from clients first, and the clock before that.

@@ -40,6 +40,8 @@ struct World::Process {
   Time timer = Time::never();  // the earliest Timer event that is queued
   std::int64_t drift_ppm = 0;  // of its clock
   Duration wall_offset{};
+  Time clock_stands_until{};
+  Duration clock_lag{};      // for how long its clock has stood still by then
   Time paused_until{};       // what reaches it is dealt with then
   Now read_at{};             // its clock when it fell asleep
   std::deque<Event> unread;  // that
@@ -64,6 +66,7 @@ struct alignas(64) World::Link {
   Lane lane = Lane::control;
   bool open = false;                 // the target has accepted it
   bool established = false;          // the dialler knows
+  bool left = false;                 // the dialler has ended it
   std::vector<PeerMessage> waiting;  // for the hello
   PeerRef asked;                     // as it was dialled
   PeerRef actual;                    // who answered

@@ -128,7 +128,7 @@ std::optional<Replica::Executed> Replica::recall(Now now, Position position, con
     return each.stamp && each.stamp->client == stamp.client &&
            each.stamp->sequence == stamp.sequence;
   };
-  if (stamp.is_again) {
+  if (stamp.is_again && !has(PlantedBug::no_look_at_stamps)) {
     const auto found = std::find_if(waiters_.begin(), waiters_.end(), waits);
     if (found != waiters_.end()) {
       waiters_.insert(std::next(found), Waiter{found->index, asked.waiter, {}, stamp});
@@ -492,7 +492,7 @@ void Replica::apply_write(const Entry& entry, OpResult& result) {
 // results_at_ had been applied; of them, none is executed here.
 std::optional<OpResult> Replica::recalled(const Entry& entry) const {
   if (!entry.stamp || entry.index <= results_at_) return std::nullopt;
-  if (has(PlantedBug::no_look_when_applied)) return std::nullopt;
+  if (has(PlantedBug::no_look_at_stamps)) return std::nullopt;
   if (auto result = results_.find(*entry.stamp)) return result;
   if (!results_.may_have_forgotten(*entry.stamp)) return std::nullopt;
   return error_result(OpError::stale_stamp);
@@ -500,7 +500,7 @@ std::optional<OpResult> Replica::recalled(const Entry& entry) const {
 
 void Replica::remember(const Entry& entry, const OpResult& result) {
   if (!entry.stamp || entry.index <= results_at_) return;
-  if (has(PlantedBug::no_look_when_applied) && results_.find(*entry.stamp)) return;
+  if (has(PlantedBug::no_look_at_stamps) && results_.find(*entry.stamp)) return;
   results_.remember(*entry.stamp, entry.index, entry.as_of_ms, result);
 }
 

@@ -31,12 +31,18 @@ enum class PlantedBug : std::uint8_t {
   primary_drops_results,    // who becomes primary has forgotten the results of writes
   split_drops_results,      // the lower half of a split has none of them
   copy_lacks_results,       // nor has a copy
-  no_look_when_applied,     // a write is executed though one of its stamp has been
+  no_look_at_stamps,        // a write is executed though one of its stamp is in the order
   read_by_earlier_round,    // a read counts the answers to what was sent before it came
   scan_skips_upper_half,    // behind the lower half of a split a scan passes over the upper one
 };
 
 inline constexpr auto planted_bug_last = PlantedBug::scan_skips_upper_half;
+
+// Do whole rings with random faults show it? For old_term_committed three primaries in a row would
+// have to be cut off at the right moments (D. Ongaro, "Consensus: Bridging Theory and Practice",
+// 2014, figure 3.7), and the entries of the earlier term reach a member without the one of the new
+// term behind them: tests/storage/raft makes it happen.
+constexpr bool shows_in_rings(PlantedBug bug) { return bug != PlantedBug::old_term_committed; }
 
 // The enumerator's name.
 constexpr std::string_view name(PlantedBug bug) {
@@ -83,8 +89,8 @@ constexpr std::string_view name(PlantedBug bug) {
       return "split_drops_results";
     case PlantedBug::copy_lacks_results:
       return "copy_lacks_results";
-    case PlantedBug::no_look_when_applied:
-      return "no_look_when_applied";
+    case PlantedBug::no_look_at_stamps:
+      return "no_look_at_stamps";
     case PlantedBug::read_by_earlier_round:
       return "read_by_earlier_round";
     case PlantedBug::scan_skips_upper_half:

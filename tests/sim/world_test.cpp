@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <optional>
+#include <utility>
 
 #include "sim/ring_checker.hpp"
 #include "sim/workload.hpp"
@@ -40,9 +42,10 @@ struct Fixture {
     world.on_finish(client, [this](Finish&&) { ++ended; });
     return client;
   }
-  void get(ProcessId client) {
+  void get(ProcessId client) { start(client, Get{"k"}, 5s); }
+  void start(ProcessId client, Operation operation, Duration deadline) {
     const Now read = world.clock(client);
-    world.client(client).start(read, Token{1}, Get{"k"}, read.monotonic + 5s);
+    world.client(client).start(read, Token{1}, std::move(operation), read.monotonic + deadline);
     world.perform(client);
   }
   int ended = 0;
@@ -119,6 +122,45 @@ BOOST_AUTO_TEST_CASE(clocks_drift_apart_and_never_go_back) {
   }
   BOOST_TEST(drifting.clock(a).monotonic.since_start.count() !=
              drifting.clock(b).monotonic.since_start.count());
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_has_stood_still_goes_on_from_there) {
+  const ProcessId peer = world.start_peer({});
+  world.run_for(1s);
+  world.stop_clock(peer, 2s);
+  world.run_for(1s);
+  BOOST_TEST(world.clock(peer).monotonic.since_start.count() == Duration(1s).count());
+  world.stop_clock(peer, 500ms);
+  world.stop_clock(peer, 3s);
+  world.run_for(2999ms);
+  BOOST_TEST(world.clock(peer).monotonic.since_start.count() == Duration(1s).count());
+  world.run_for(1s);
+  BOOST_TEST(world.clock(peer).monotonic.since_start.count() == Duration(1999ms).count());
+}
+
+// As a system does that has acknowledged it: what the peer reads when it goes on is the write, and
+// then the end of the connection.
+BOOST_AUTO_TEST_CASE(what_a_client_has_sent_is_executed_though_it_has_left_the_connection) {
+  const auto put_of = [](const char* text) {
+    return Put{"k", {ValueType::string, text}, {}, PutCondition::always};
+  };
+  const ProcessId peer = ring(1)[0];
+  const ProcessId writer = start_getter(peer);
+  start(writer, put_of("early"), 2s);  // a ring's first write is refused at first
+  world.run_for(2s);
+  BOOST_TEST(ended == 1);
+  world.pause(peer, 1500ms);
+  start(writer, put_of("late"), 1200ms);
+  world.run_for(1400ms);
+  BOOST_TEST(ended == 2);
+  world.run_for(200ms);
+  std::optional<OpResult> seen;
+  const ProcessId reader = world.start_client({world.endpoint(peer)});
+  world.on_finish(reader, [&](Finish&& finish) { seen = std::get<OpResult>(finish.result); });
+  get(reader);
+  world.run_for(100ms);
+  BOOST_REQUIRE(seen && seen->value);
+  BOOST_TEST(seen->value->bytes == "late");
 }
 
 BOOST_AUTO_TEST_CASE(twenty_peers_that_join_at_one_moment_end_in_one_ring) {

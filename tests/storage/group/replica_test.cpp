@@ -199,7 +199,7 @@ constexpr PlantedSeed planted[] = {
     {PlantedBug::promise_of_another_term, 20}, {PlantedBug::ack_before_majority, 5},
     {PlantedBug::lease_not_checked, 2},        {PlantedBug::promise_not_kept, 4},
     {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 45},
-    {PlantedBug::copy_lacks_results, 1},       {PlantedBug::no_look_when_applied, 51},
+    {PlantedBug::copy_lacks_results, 1},       {PlantedBug::no_look_at_stamps, 51},
 };
 
 BOOST_AUTO_TEST_CASE(each_planted_bug_is_found_within_500_seeds_and_only_with_the_bug) {
