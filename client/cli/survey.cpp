@@ -160,7 +160,9 @@ Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted) 
           std::any_of(reports.begin(), reports.end(), [&](const PeerReport& other) {
             return !is_member(arc.view, other.self) && other.load.room >= arc.bytes;
           });
-      lack.arcs_without_room += lacking > 0 && !has_place ? 1 : 0;
+      // A member that is dead and not let go yet is missed, and where there are no more peers no
+      // other is to come.
+      lack.arcs_without_room += wanted > copies && !has_place ? 1 : 0;
     }
   }
   return lack;

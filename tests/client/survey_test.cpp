@@ -98,6 +98,7 @@ BOOST_AUTO_TEST_CASE(an_arc_without_room_is_one_that_no_other_peer_can_take) {
   arc.copies = 2;
   arc.view.members = {peer(1), peer(2), peer(4)};
   BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 1u, "a member is dead");
+  BOOST_TEST(lack_of_copies(reports, 2).arcs_without_room == 0u, "and is not to be replaced");
 }
 
 BOOST_AUTO_TEST_CASE(members_at_one_address_share_a_host) {
