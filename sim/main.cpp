@@ -141,7 +141,7 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
            (hours <= 0 || passed() < hours * 3600);
   };
   for (; goes_on(); ++seed) {
-    const bool loses = all_lose || seed % 10 >= 7;
+    const bool loses = all_lose || seed % 7 < 2;  // whatever else the seed decides
     const auto figures =
         hopring::sim::soak({.seed = seed, .print_log = print_log, .loses_majorities = loses});
     if (!figures.is_void_because.empty()) ++voids;

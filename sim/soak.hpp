@@ -1,7 +1,7 @@
 #pragma once
 
-// One seed of the soak: a whole ring of several copies in which everything goes wrong that D10 of
-// docs/design.md names, while clients work on a few keys that they share; then all is mended, and
+// One seed of the soak: a whole ring of several copies in which everything goes wrong that
+// docs/testing.md names, while clients work on a few keys that they share; then all is mended, and
 // it must come right by itself. In every other seed the ring is small at first and grows, and its
 // arcs are split, amidst the faults. Connections of clients break, so that writes come again; what
 // has been sent before is executed later all the same, at times. Where reads ask a majority clocks

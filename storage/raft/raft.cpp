@@ -214,7 +214,10 @@ void Raft::commit_to(std::uint64_t index) {
 }
 
 void Raft::advance_commit() {
-  if (options_->bug == PlantedBug::ack_before_majority) return commit_to(log_.last_index());
+  if (options_->bug == PlantedBug::ack_before_majority) {
+    commit_to(log_.last_index());
+    return end_roster_change();
+  }
   const bool any_term = options_->bug == PlantedBug::old_term_committed;
   std::uint64_t index = log_.last_index();
   while (index > committed_ && (index >= first_of_term_ || any_term)) {
