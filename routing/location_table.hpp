@@ -2,7 +2,7 @@
 
 // Which peer holds which arc, by all that one peer has heard: the successor lists and fingers of
 // all its nodes together, and what passing answers tell. So hops follow the number of peers, not
-// that of nodes (design D3). The name is that of the Chord authors' implementation.
+// that of nodes (docs/design.md). The name is that of the Chord authors' implementation.
 //
 // A cache: an entry that is out of date costs a hop. Of two that overlap the one with the higher
 // view number stands, so that old remarks, which go round for long, do not displace what is newer.

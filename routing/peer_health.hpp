@@ -2,7 +2,7 @@
 
 // Which peers do not answer. A silent peer is skipped in routing, no more; a dead one is a peer
 // that cannot come back: its port refuses, a newer incarnation listens there, or it has been silent
-// for `dead_after`. Only at one copy does death allow a take-over (design D4). Where there are
+// for `dead_after`. Only at one copy does death allow a take-over (docs/design.md). Where there are
 // several, who was taken for dead for its silence alone may come back: it had been cut off.
 //
 // Sans-IO. Thread rule: belongs to the peer's ring core.

@@ -1,6 +1,6 @@
 #pragma once
 
-// Balance by bytes (design D5): estimates a fair share from the loads of peers at random positions,
+// Balance by bytes: estimates a fair share from the loads of peers at random positions,
 // and decides which peer to ask for an arc, and which arc to give to a peer that asks.
 //
 // Pulled, never pushed: a peer below its fair share asks heavier ones; a move must lower the peak

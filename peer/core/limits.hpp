@@ -21,7 +21,7 @@ struct Limits {
   // Between looks whether the arcs served here have all their copies, at living peers.
   std::chrono::milliseconds placement_interval{500};
   std::chrono::milliseconds join_retry_interval{250};  // between rounds over the contacts
-  std::chrono::milliseconds fresh_for{1000};           // a creator takes no writes: see design D5
+  std::chrono::milliseconds fresh_for{1000};           // a creator takes no writes
   std::chrono::milliseconds takeover_after{60000};     // --takeover-after: silence that means death
   // Without a predecessor that makes itself known, the gap before a node is claimed: longer than
   // two rounds, so that whoever has got a dead peer's arc just before has been heard of.

@@ -2,7 +2,7 @@
 
 // How a peer gets its share of the ring, keeps it fair, and gives it back: rounds of samples,
 // asking heavier peers for arcs, giving to lighter ones that ask, and handing everything over at
-// the end (design D5). A joiner is a peer with no load that asks; nothing else is special about it.
+// the end. A joiner is a peer with no load that asks; nothing else is special about it.
 //
 // Members of an arc live on distinct hosts where there is a choice: an arc is not given where it
 // would have more members on one host than before, whatever balance says.

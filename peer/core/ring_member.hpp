@@ -1,7 +1,7 @@
 #pragma once
 
 // A peer's part in the ring: its Chord nodes kept fresh (stabilize, fingers), lookups, the health
-// of other peers, and the decision to claim the arcs of a dead one (design D3, D4).
+// of other peers, and the decision to claim the arcs of a dead one (docs/design.md).
 //
 // What it knows are caches. What it decides it asks of the groups: ClaimArc and LoseArc are carried
 // out there, and the nodes follow the arcs that are served (sync()).

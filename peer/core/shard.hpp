@@ -1,7 +1,7 @@
 #pragma once
 
 // One shard of a peer: the arcs of its cells, and the operations on them. A peer has `--threads` of
-// them and one front (front.hpp), and they tell each other things and share nothing (design D7).
+// them and one front (front.hpp), and they tell each other things and share nothing.
 //
 //            commands                     news
 //   front  ------------>  shard  ------------------->  front

@@ -1,7 +1,7 @@
 #pragma once
 
 // What is asked, told and answered when an arc has lost the majority of its members, and somebody
-// has decided by hand that it goes on with what there is (design D4).
+// has decided by hand that it goes on with what there is (docs/design.md).
 
 #include <cstdint>
 #include <optional>
