@@ -1,7 +1,7 @@
 #pragma once
 
-// Balance by bytes: estimates a fair share from the loads of peers at random positions,
-// and decides which peer to ask for an arc, and which arc to give to a peer that asks.
+// Balance by bytes: estimates a fair share from the loads of peers at random positions, and decides
+// which peer to ask for an arc, and which arc to give to a peer that asks.
 //
 // Pulled, never pushed: a peer below its fair share asks heavier ones; a move must lower the peak
 // of the two by a step, and of bytes be worth it. So balance comes to rest, and a joiner is a peer
