@@ -62,6 +62,11 @@ class ArcRecords {
     std::size_t count_ = 0;
   };
 
+  // The same for one. REQUIRES: the position is in the arc.
+  [[gnu::always_inline]] HopscotchTable::Ahead ahead(Position position) const noexcept {
+    return {table_, position.value};
+  }
+
   // No records yet. REQUIRES: pool and hash outlive it; is_straight(arc).
   ArcRecords(BlockPool& pool, const KeyedHash& hash, const Arc& arc);
 

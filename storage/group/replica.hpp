@@ -233,6 +233,11 @@ class Replica {
 
   void audit() const { records_.audit(); }
   const ArcRecords& records() const noexcept { return records_; }
+  // The entry that is applied next, if it is here and none after `index`; else nullptr.
+  const Entry* next_entry(std::uint64_t index) const {
+    const std::uint64_t next = raft_.applied() + 1;
+    return next <= index && next <= raft_.last_index() ? &raft_.entry(next) : nullptr;
+  }
 
  private:
   struct Waiter {

@@ -1,7 +1,6 @@
 #include "storage/group/replica_host.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "base/check.hpp"
@@ -286,45 +285,7 @@ void ReplicaHost::forget(const GroupName& group, GroupOutbox& out, std::uint64_t
   share_log_memory();
 }
 
-// Other messages.
-
-void ReplicaHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
-                             GroupOutbox& out) {
-  notice_pause(now);
-  std::visit([&](auto&& each) { on_other(now, from, std::forward<decltype(each)>(each), out); },
-             std::move(message));
-  advance_jobs(now, out);
-  drop_useless(out);
-}
-
-template <class Message>
-void ReplicaHost::on_other(Now now, const PeerRef& from, Message&& message, GroupOutbox& out) {
-  if constexpr (std::is_constructible_v<RaftMessage, Message&&>) {
-    on_raft(now, from, RaftMessage(std::forward<Message>(message)), out);
-  } else if constexpr (requires { on_each(now, from, std::forward<Message>(message), out); }) {
-    on_each(now, from, std::forward<Message>(message), out);
-  }  // else it is about an arc of which there is one copy
-}
-
-void ReplicaHost::on_raft(Now now, const PeerRef& from, RaftMessage&& message, GroupOutbox& out) {
-  Replica* replica = asked_for(now, group_of(message));
-  if (replica == nullptr) {
-    if (const auto* append = std::get_if<AppendEntries>(&message)) {
-      say_that_none_is_here(now, from, {append->group, append->term, append->admitted}, out);
-    } else if (const auto* vote = std::get_if<RequestVote>(&message)) {
-      on_vote_without_copy(from, *vote, out);
-    }
-    return;
-  }
-  replica->on_message(now, from, std::move(message), out);
-  settle(now, *replica, out);
-}
-
-void ReplicaHost::on_each(Now now, const PeerRef& from, AppendsTogether&& message,
-                          GroupOutbox& out) {
-  for (AppendEntries& each : message.appends) on_raft(now, from, std::move(each), out);
-  for (AppendEntriesAnswer& each : message.answers) on_raft(now, from, each, out);
-}
+// Others come and go.
 
 // Copies on their way to it do not wait for transfer_timeout: others may take its place.
 void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox& out) {

@@ -204,6 +204,8 @@ class ReplicaHost {
   void on_each(Now now, const PeerRef& from, CopyResultsAnswer&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, Abandon&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, AppendsTogether&& message, GroupOutbox& out);
+  template <class Message, class Handle>
+  void for_each_expected(std::vector<Message>& messages, Handle&& handle);
   void on_each(Now now, const PeerRef& from, Heartbeats&& message, GroupOutbox& out);
   void on_each(Now now, const PeerRef& from, HeartbeatAnswers&& message, GroupOutbox& out);
   // To the primary of a group of which it has no copy.

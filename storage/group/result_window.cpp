@@ -16,13 +16,6 @@ std::uint32_t seconds_of(std::int64_t ms) {
       std::min<std::int64_t>(seconds, std::numeric_limits<std::uint32_t>::max()));
 }
 
-// Its low bits are the home slot's number: there are at most 2^16.
-std::uint16_t hash_of(std::uint64_t client, std::uint64_t sequence) {
-  std::uint64_t mixed = client ^ (sequence * 0x9e3779b97f4a7c15ull);
-  mixed = (mixed ^ (mixed >> 32)) * 0xd6e8feb86659fd93ull;
-  return static_cast<std::uint16_t>(mixed >> 40);
-}
-
 bool is_too_old(std::uint32_t as_of_s, std::uint32_t now_s) {
   return std::uint64_t{as_of_s} + window_age_max.count() < now_s;
 }
@@ -57,7 +50,7 @@ void ResultWindow::Slots::reset(std::size_t count) {
 std::size_t ResultWindow::find_slot(std::uint64_t client, std::uint64_t sequence) const noexcept {
   const std::size_t mask = slots_.count() - 1;
   const Hash hash = hash_of(client, sequence);
-  for (std::size_t slot = hash & mask;; slot = (slot + 1) & mask) {
+  for (std::size_t slot = home_of(hash);; slot = (slot + 1) & mask) {
     if (slots_[slot].place == 0) return slot;
     if (slots_[slot].hash != hash) continue;
     const Result& each = results_[number_at(slots_[slot].place, first_result_)];
@@ -67,8 +60,9 @@ std::size_t ResultWindow::find_slot(std::uint64_t client, std::uint64_t sequence
 
 void ResultWindow::take_slot(std::size_t i) {
   const Result& result = results_[i];
-  slots_[find_slot(result.client, result.sequence)] = {place_of(i, first_result_),
-                                                       hash_of(result.client, result.sequence)};
+  Slot& slot = slots_[find_slot(result.client, result.sequence)];
+  HOPRING_CHECK(slot.place == 0);
+  slot = {place_of(i, first_result_), hash_of(result.client, result.sequence)};
 }
 
 // Of the oldest one. Those behind it that would not be found any more move up.
@@ -86,11 +80,12 @@ void ResultWindow::free_slot() {
   slots_[slot] = {};
 }
 
-// Twice as many as the queue has room for.
-void ResultWindow::fit_slots() {
-  if (slots_.count() == 2 * results_.capacity()) return;
+// Twice as many as the queue has room for. True if all have been taken anew.
+bool ResultWindow::fit_slots() {
+  if (slots_.count() == 2 * results_.capacity()) return false;
   slots_.reset(2 * results_.capacity());
   for (std::size_t i = 0; i < results_.size(); ++i) take_slot(i);
+  return true;
 }
 
 // The window.
@@ -132,20 +127,26 @@ OpResult ResultWindow::told(std::size_t i) const {
 
 void ResultWindow::remember(const Stamp& stamp, std::uint64_t index, std::int64_t as_of_ms,
                             const OpResult& result) {
-  HOPRING_CHECK(append({stamp.client, stamp.sequence, index, seconds_of(as_of_ms), result}));
+  HOPRING_CHECK(index > newest());
+  add({stamp.client, stamp.sequence, index, seconds_of(as_of_ms), 0, 0, 0}, result);
 }
 
 bool ResultWindow::append(const RememberedResult& given) {
   const bool is_known =
       !results_.empty() && slots_[find_slot(given.client, given.sequence)].place != 0;
   if (given.index <= newest() || is_known) return false;
+  add({given.client, given.sequence, given.index, given.as_of_s, 0, 0, 0}, given.result);
+  return true;
+}
+
+// Error, outcome and value are those of `given`.
+void ResultWindow::add(Result result, const OpResult& given) {
   if (results_.size() == results_max_) pop();
-  Result result{given.client, given.sequence, given.index, given.as_of_s, 0, 0, 0};
-  result.error = given.result.error ? static_cast<std::uint8_t>(*given.result.error) : 0;
-  result.outcome = static_cast<std::uint8_t>(given.result.outcome);
-  const std::optional<Value>& value = given.result.value;
+  result.error = given.error ? static_cast<std::uint8_t>(*given.error) : 0;
+  result.outcome = static_cast<std::uint8_t>(given.outcome);
+  const std::optional<Value>& value = given.value;
   if (value && value->bytes.size() <= window_value_bytes_max) {
-    ShortValue kept{given.result.expiry_ms,
+    ShortValue kept{given.expiry_ms,
                     static_cast<std::uint8_t>(value->type),
                     static_cast<std::uint8_t>(value->bytes.size()),
                     {}};
@@ -154,14 +155,12 @@ bool ResultWindow::append(const RememberedResult& given) {
     result.value = place_of(values_.size() - 1, first_value_);
   }
   push(result);
-  return true;
 }
 
 void ResultWindow::push(const Result& result) {
   newest_s_ = results_.empty() ? result.as_of_s : std::max(newest_s_, result.as_of_s);
   results_.push_back(result);
-  fit_slots();
-  take_slot(results_.size() - 1);
+  if (!fit_slots()) take_slot(results_.size() - 1);
 }
 
 void ResultWindow::pop() {

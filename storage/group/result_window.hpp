@@ -93,6 +93,20 @@ class ResultWindow {
   // Would forget_old() leave none?
   bool is_old(std::int64_t as_of_ms) const noexcept;
 
+  // For a stamp that is looked for, and perhaps remembered, soon: what that reads is asked for from
+  // memory. The second step waits for what the first one has asked for. In line by force: g++ 12
+  // leaves out calls of functions that only prefetch.
+  [[gnu::always_inline]] void expect(const Stamp& stamp) const noexcept {
+    if (results_.empty()) return;
+    __builtin_prefetch(&slots_[home_of(hash_of(stamp.client, stamp.sequence))]);
+    if (results_.size() == results_max_) __builtin_prefetch(&results_.front());
+  }
+  [[gnu::always_inline]] void go_on_expecting() const noexcept {
+    if (results_.size() < results_max_) return;
+    const Result& oldest = results_.front();
+    __builtin_prefetch(&slots_[home_of(hash_of(oldest.client, oldest.sequence))]);
+  }
+
   // The oldest results after that index, at most `count`.
   std::vector<RememberedResult> after(std::uint64_t index, std::size_t count) const;
   // What after() has given of another window; continues this one. False, and nothing changed, if it
@@ -156,11 +170,19 @@ class ResultWindow {
   static std::size_t number_at(Place place, std::size_t first) noexcept {
     return (place - 1 + places_max - first) % places_max;
   }
+  // Its low bits are the home slot's number: there are at most 2^16.
+  static Hash hash_of(std::uint64_t client, std::uint64_t sequence) noexcept {
+    std::uint64_t mixed = client ^ (sequence * 0x9e3779b97f4a7c15ull);
+    mixed = (mixed ^ (mixed >> 32)) * 0xd6e8feb86659fd93ull;
+    return static_cast<Hash>(mixed >> 40);
+  }
+  std::size_t home_of(Hash hash) const noexcept { return hash & (slots_.count() - 1); }
   std::size_t find_slot(std::uint64_t client, std::uint64_t sequence) const noexcept;
   OpResult told(std::size_t i) const;
+  void add(Result result, const OpResult& given);
   void push(const Result& result);
   void pop();
-  void fit_slots();
+  bool fit_slots();
   void take_slot(std::size_t i);
   void free_slot();
 
