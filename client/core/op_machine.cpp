@@ -159,11 +159,20 @@ void OpMachine::on_deadline(Now now) {
 
 void OpMachine::expire(Now now, PartId id, const Part& part) {
   if (part.state != State::in_flight) {
-    return finish_with(id, part.doubt.value_or(part.last_error));
+    // There is a ring that answers: only whoever serves this key could not be reached.
+    const bool is_alone = part.last_error == OpError::no_route && answers_anybody();
+    const OpError error = is_alone ? OpError::unavailable : part.last_error;
+    return finish_with(id, part.doubt.value_or(error));
   }
   const PeerRef asked = requests_.at(part.request).to;
   finish_with(id, OpError::timed_out);
   give_up_if_silent(now, asked);
+}
+
+bool OpMachine::answers_anybody() const {
+  return std::any_of(links_.begin(), links_.end(), [](const auto& each) {
+    return each.second.connected && !each.second.silent_since;
+  });
 }
 
 // A peer that hangs, or a path that swallows packets, is not noticed by its connection for long.

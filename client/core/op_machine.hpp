@@ -20,7 +20,8 @@
 // it ends as `connection_lost`. A peer that does not know the stamp any more says so: then a write
 // in doubt ends as `unknown`, and any other is stamped anew. At its deadline an operation in flight
 // ends as `timed_out`, one in doubt as what brought it there, and any other one with the last
-// definite error it met. `unavailable` ends an operation at once, unless it is in doubt.
+// definite error it met, or as `unavailable` where that is `no_route` and some peer answers.
+// `unavailable` ends an operation at once, unless it is in doubt.
 //
 // Silence. Where arcs have several copies, a link that has said nothing for silence_max although
 // operations wait on it counts as lost: its peer is paused, or cut off, and others have the arc.
@@ -228,6 +229,7 @@ class OpMachine {
   std::optional<OpError> place(Part& part) const;
   void set_timer(PartId id, Part& part, Time time);
   void expire(Now now, PartId id, const Part& part);
+  bool answers_anybody() const;
   void give_up_if_silent(Now now, const PeerRef& peer);
   void give_up(Now now, const PeerRef& peer);
   void expect_reply(Now now, Link& link);

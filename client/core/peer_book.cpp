@@ -87,7 +87,12 @@ std::optional<PeerRef> PeerBook::in_turn(const std::vector<PeerRef>& asked, Acce
     if (entry == entries_.end()) entry = entries_.begin();
     const PeerRef peer{entry->first, entry->second.incarnation};
     if (!accept(entry->second)) continue;
-    if (std::find(asked.begin(), asked.end(), peer) == asked.end()) return peer;
+    // Of who is not up the incarnation may be forgotten; it was dialled there all the same.
+    const bool is_up = entry->second.up;
+    const bool is_asked = std::any_of(asked.begin(), asked.end(), [&](const PeerRef& each) {
+      return is_up ? each == peer : each.endpoint == peer.endpoint;
+    });
+    if (!is_asked) return peer;
   }
   return std::nullopt;
 }

@@ -1,13 +1,13 @@
 #include "peer/net/client_links.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <string_view>
 #include <utility>
 
 #include "base/check.hpp"
 #include "peer/net/address.hpp"
 #include "peer/net/connection.hpp"
-#include "peer/net/stall.hpp"
 
 namespace hopring {
 namespace {
@@ -44,7 +44,8 @@ class ClientLinks::Link final : public Connection::Owner,
                  .ring_id = 0,  // another ring than before is the core's to judge
                  .to_incarnation = peer.incarnation,
                  .credentials = {}}),
-        socket_(links.io_) {}
+        socket_(links.io_),
+        dial_ends_(links.io_) {}
 
   ~Link() {
     if (connection_) connection_->abandon();
@@ -68,12 +69,18 @@ class ClientLinks::Link final : public Connection::Owner,
   tcp::socket socket_;                      // until it is connected
   std::shared_ptr<Connection> connection_;  // then
   bool is_welcome_ = false;
-  Stall dial_stall_;
+  boost::asio::steady_timer dial_ends_;
 };
 
 void ClientLinks::Link::dial() {
   socket_.async_connect(to_asio(peer_.endpoint), [link = weak_from_this()](const error_code& ec) {
     if (const auto self = link.lock()) self->on_dialled(ec);
+  });
+  dial_ends_.expires_after(links_.limits_.connect_timeout);
+  dial_ends_.async_wait([link = weak_from_this()](const error_code& ec) {
+    const auto self = link.lock();
+    if (ec || !self || self->is_welcome_) return;
+    self->links_.on_dial_failed(self->peer_, LinkDown::unreachable);
   });
 }
 
@@ -98,6 +105,7 @@ void ClientLinks::Link::on_frame(const Frame& frame) {
 void ClientLinks::Link::on_answer(const boost::system::result<Connected, Refusal>& answer) {
   if (!answer) return links_.on_dial_failed(peer_, link_down_of(answer.error()));
   is_welcome_ = true;
+  dial_ends_.cancel();
   connection_->welcome();
   links_.on_welcome(std::exchange(peer_, answer->to), *answer);
 }
@@ -118,9 +126,6 @@ bool ClientLinks::Link::send(RequestId id, const ClientRequestMessage& message) 
 }
 
 void ClientLinks::Link::sweep(Time now) {
-  if (dial_stall_.is_over(now, !is_welcome_, 0, links_.limits_.connect_timeout)) {
-    return links_.on_dial_failed(peer_, LinkDown::unreachable);
-  }
   if (connection_) connection_->sweep(now);
 }
 

@@ -127,6 +127,40 @@ BOOST_AUTO_TEST_CASE(nor_asked_of_one_that_has_not_been_reached) {
              finish(2, failed(OpError::unavailable)));
 }
 
+// Goal: whoever begins when a majority has just fallen silent is told so, and that some peer
+// answers.
+BOOST_AUTO_TEST_CASE(who_reaches_only_others_until_its_deadline_is_told_unavailable) {
+  down(peer(1), LinkDown::lost);
+  down(peer(2), LinkDown::lost);
+  start(1, get_a);
+  connected(anyone_at(peer(1)), peer(3));
+  deadline = now.monotonic + 700ms;
+  start(2, get_a);
+  BOOST_TEST(timer() == finish(2, failed(OpError::unavailable)));
+  BOOST_TEST((now.monotonic == deadline));
+}
+
+BOOST_AUTO_TEST_CASE(who_reaches_nobody_until_its_deadline_is_told_no_route) {
+  Dialogue cold;
+  cold.start(1, get_a);
+  BOOST_TEST(cold.timer() == finish(1, failed(OpError::no_route)));
+}
+
+// A dial that nobody answers takes silence_max.
+BOOST_AUTO_TEST_CASE(nobody_is_dialled_twice_for_one_walk) {
+  Dialogue cold;
+  cold.ring.replicas = 3;
+  cold.deadline = cold.now.monotonic + 60s;
+  cold.start(1, get_a);
+  cold.connected(anyone_at(peer(1)), peer(1));
+  BOOST_TEST(cold.reply(peer(1), 1, plain(to_hint(peer(2)))) == (ClientOutbox{Connect{peer(2)}}));
+  cold.now.monotonic = cold.now.monotonic + 1s;
+  BOOST_TEST(cold.down(peer(2), LinkDown::unreachable).empty(), "it pauses");
+  ClientOutbox out;
+  while (out.empty()) out = cold.timer();
+  BOOST_TEST(out == send(peer(1), 2, OpRequest{get_a}), "and asks anew");
+}
+
 // One that is there again is dialled as soon as somebody names it.
 BOOST_AUTO_TEST_CASE(who_has_failed_is_turned_to_when_others_name_it) {
   request_of(start(1, get_a), peer(1));

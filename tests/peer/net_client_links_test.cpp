@@ -1,0 +1,44 @@
+#include <boost/test/unit_test.hpp>
+
+#include "peer/net/client_links.hpp"
+#include "tests/peer/net_support.hpp"
+
+using namespace hopring;
+using namespace hopring::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+class Dialler : public ClientLinks::Owner {
+ public:
+  void on_connected(const PeerRef&, const Connected&) override { ++connected; }
+  void on_link_down(const PeerRef& peer, LinkDown reason) override {
+    down.emplace_back(peer, reason);
+  }
+  void on_reply(const PeerRef&, RequestId, ClientReplyMessage&&) override {}
+
+  std::size_t connected = 0;
+  std::vector<std::pair<PeerRef, LinkDown>> down;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(net_client_links)
+
+// Goal: a process that is stopped, so that its system accepts and nobody answers, is waited for as
+// long as was said, and not until somebody sweeps. Method: a socket that is never accepted from.
+BOOST_AUTO_TEST_CASE(a_dial_that_nobody_answers_ends_by_itself) {
+  Limits limits;
+  limits.connect_timeout = 50ms;
+  Loop loop;
+  Dialler dialler;
+  ClientLinks links(loop.io, dialler, limits);
+  const auto silent = listen_on(loop.io, ipv4_endpoint(0x7f000001, 0)).value();
+  const PeerRef paused{from_asio(silent.local_endpoint()), 0};
+  links.connect(paused);
+  BOOST_REQUIRE(loop.until([&] { return !dialler.down.empty(); }));
+  BOOST_TEST((dialler.down.front() == std::pair(paused, LinkDown::unreachable)));
+  BOOST_TEST(dialler.connected == 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
