@@ -73,6 +73,7 @@ void ArcDirectory::set_size(const ArcSize& size) {
   if (!ends_at(copies_, copy, size.end)) return;
   copies_[copy].keys = size.keys;
   copies_[copy].bytes = size.bytes;
+  copies_[copy].is_orphan = size.is_orphan;
 }
 
 const ArcEntry* ArcDirectory::at(Position end) const {

@@ -33,6 +33,7 @@ struct ArcEntry {
   std::uint64_t bytes = 0;           // of keys, values and their overhead
   std::uint32_t copies = 1;          // complete ones, at peers that answer
   std::vector<PeerRef> silent = {};  // members that should be replaced for their silence
+  bool is_orphan = false;            // as ArcSize's
 };
 
 class ArcDirectory {

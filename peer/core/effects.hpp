@@ -73,6 +73,8 @@ struct BecameReady {
 struct Left {
   std::vector<View> not_handed_over;
   std::uint64_t records_lost = 0;  // of those whose only copy is here
+  // Of copies that go with it, and whose arcs have no primary: these may be the last ones.
+  std::uint64_t records_orphaned = 0;
 };
 
 // The peer cannot go on (nobody at --join in time, a stranger ring): say why and exit.

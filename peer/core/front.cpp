@@ -484,8 +484,16 @@ void Front::become_ready(Outbox& out) {
 void Front::be_gone(Outbox& out) {
   Left left{{}, directory_.keys_of_sole_copies()};
   for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
+  std::size_t orphans = 0;
+  for (const ArcEntry& each : directory_.copies()) {
+    if (!each.is_orphan) continue;
+    orphans += 1;
+    left.records_orphaned += each.keys;
+  }
   if (const std::size_t copies = directory_.copies().size(); copies > 0) {
-    log(out, LogLevel::warning, "event=copies_not_taken arcs=" + std::to_string(copies));
+    log(out, LogLevel::warning,
+        "event=copies_not_taken arcs=" + std::to_string(copies) +
+            " without_primary=" + std::to_string(orphans));
   }
   state_ = State::gone;
   out.push_back(std::move(left));

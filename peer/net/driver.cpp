@@ -118,10 +118,20 @@ void Driver::perform(const BecameReady& effect) {
 }
 
 void Driver::perform(const Left& effect) {
-  if (effect.records_lost == 0) return end({});
-  end({1, "left without handing over " + std::to_string(effect.not_handed_over.size()) +
-              " arcs with " + std::to_string(effect.records_lost) +
-              " records, which are lost: no other peer took them"});
+  std::string why;
+  if (effect.records_lost > 0) {
+    why = "left without handing over " + std::to_string(effect.not_handed_over.size()) +
+          " arcs with " + std::to_string(effect.records_lost) +
+          " records, which are lost: no other peer took them";
+  }
+  if (effect.records_orphaned > 0) {
+    why += (why.empty() ? "" : "; ") + std::string("left with copies of ") +
+           std::to_string(effect.records_orphaned) +
+           " records whose arcs have lost their majority: they are lost unless other members of "
+           "these arcs come back";
+  }
+  if (!why.empty()) return end({1, why});
+  end({});
 }
 
 void Driver::perform(const Failed& effect) { end({1, effect.reason}); }

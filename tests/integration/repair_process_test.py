@@ -55,6 +55,15 @@ class RepairProcessTest(ring.RingTest):
         self.expect(USAGE, "ring", "--accept-loss")
         self.expect(USAGE, "ring", "mend")
 
+    def test_who_leaves_with_what_may_be_the_last_copies_says_so(self) -> None:
+        self.kill_two()
+        holder = self.plan()[0]["at"]
+        last = next(each for each in self.peers if each.address == holder)
+        self.peers.remove(last)
+        self.assertEqual(last.leave(), 1, last.log_text())
+        self.assertIn("records whose arcs have lost their majority", last.log_text())
+        last.close()
+
     def test_two_peers_killed_at_one_moment_cost_nothing_that_a_third_has(self) -> None:
         self.kill_two()
         steps = self.plan()
