@@ -5,7 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/check.hpp"
 #include "peer/net/address.hpp"
 #include "peer/net/connection.hpp"
 
@@ -135,8 +134,9 @@ ClientLinks::ClientLinks(boost::asio::io_context& io, Owner& owner, const Limits
 ClientLinks::~ClientLinks() = default;
 
 void ClientLinks::connect(const PeerRef& to) {
-  const auto [link, is_new] = dialling_.emplace(to, std::make_shared<Link>(*this, to));
-  HOPRING_CHECK(is_new);
+  const auto [link, is_new] = dialling_.try_emplace(to);
+  if (!is_new) return;
+  link->second = std::make_shared<Link>(*this, to);
   link->second->dial();
 }
 

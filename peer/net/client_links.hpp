@@ -36,6 +36,8 @@ class ClientLinks {
   ClientLinks(boost::asio::io_context& io, Owner& owner, const Limits& limits);
   ~ClientLinks();
 
+  // A dial of `to` may be under way: another one has reached it meanwhile, under an address without
+  // an incarnation, and its connection is gone again. Then that dial's end is this one's.
   void connect(const PeerRef& to);
   void disconnect(const PeerRef& to) { standing_.erase(to); }
 

@@ -41,4 +41,21 @@ BOOST_AUTO_TEST_CASE(a_dial_that_nobody_answers_ends_by_itself) {
   BOOST_TEST(dialler.connected == 0u);
 }
 
+// Goal: a peer that is reached by its address, and lost, while a dial to it by its name is under
+// way.
+BOOST_AUTO_TEST_CASE(a_dial_that_is_asked_for_while_it_is_under_way_is_one) {
+  Limits limits;
+  limits.connect_timeout = 50ms;
+  Loop loop;
+  Dialler dialler;
+  ClientLinks links(loop.io, dialler, limits);
+  const auto silent = listen_on(loop.io, ipv4_endpoint(0x7f000001, 0)).value();
+  const PeerRef paused{from_asio(silent.local_endpoint()), 5};
+  links.connect(paused);
+  links.connect(paused);
+  BOOST_REQUIRE(loop.until([&] { return !dialler.down.empty(); }));
+  links.connect(paused);
+  BOOST_REQUIRE(loop.until([&] { return dialler.down.size() == 2; }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
