@@ -9,12 +9,12 @@
 
 namespace hopring::sim {
 
-std::string objection_to(std::uint64_t seed, PlantedBug bug) {
+std::string objection_to(std::uint64_t seed, PlantedBug bug, bool loses_majorities) {
   int ends[2];
   if (pipe(ends) != 0) return "no pipe";
   const pid_t child = fork();
   if (child == 0) {
-    const auto figures = soak({.seed = seed, .bug = bug});
+    const auto figures = soak({.seed = seed, .bug = bug, .loses_majorities = loses_majorities});
     std::string first = figures.violations.empty() ? "" : figures.violations.front();
     if (bug == PlantedBug::none && first.empty()) first = figures.is_void_because;
     first = first.substr(0, first.find('\n')).substr(0, 1000);  // a history has many lines

@@ -15,6 +15,6 @@ namespace hopring::sim {
 // does. It is found in a process of its own: a bug may break a promise of the code, which then
 // aborts. Such a seed proves nothing of the judges, and counts as none that objects. Without a bug
 // a seed that aborts, or is void, is objected to as well.
-std::string objection_to(std::uint64_t seed, PlantedBug bug);
+std::string objection_to(std::uint64_t seed, PlantedBug bug, bool loses_majorities = false);
 
 }  // namespace hopring::sim

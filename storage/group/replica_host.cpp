@@ -378,6 +378,7 @@ bool ReplicaHost::split(Now now, Position end, Position at, GroupOutbox& out) {
 // first entry of a term does: they may wait for just that member.
 void ReplicaHost::give_missing_copies(Now now, Replica& replica, GroupOutbox& out) {
   if (!replica.raft().is_primary()) return;
+  if (options_.raft.bug == PlantedBug::copies_not_given) return;
   const bool is_under_way = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& each) {
     return each.group == replica.raft().group() && !each.is_proposed;
   });

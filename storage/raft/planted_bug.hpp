@@ -34,9 +34,10 @@ enum class PlantedBug : std::uint8_t {
   no_look_at_stamps,        // a write is executed though one of its stamp is in the order
   read_by_earlier_round,    // a read counts the answers to what was sent before it came
   scan_skips_upper_half,    // behind the lower half of a split a scan passes over the upper one
+  copies_not_given,         // a member that lacks its copy is given none
 };
 
-inline constexpr auto planted_bug_last = PlantedBug::scan_skips_upper_half;
+inline constexpr auto planted_bug_last = PlantedBug::copies_not_given;
 
 // Do whole rings with random faults show it? For old_term_committed three primaries in a row would
 // have to be cut off at the right moments (D. Ongaro, "Consensus: Bridging Theory and Practice",
@@ -95,6 +96,8 @@ constexpr std::string_view name(PlantedBug bug) {
       return "read_by_earlier_round";
     case PlantedBug::scan_skips_upper_half:
       return "scan_skips_upper_half";
+    case PlantedBug::copies_not_given:
+      return "copies_not_given";
   }
   return "";
 }
