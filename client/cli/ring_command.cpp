@@ -26,6 +26,7 @@ constexpr std::chrono::seconds faults_last{3};
 constexpr std::chrono::milliseconds look_pause{250};
 constexpr std::chrono::seconds progress_pause{3};
 constexpr unsigned wait_healthy_default_s = 60;
+constexpr unsigned wait_healthy_max_s = 7 * 24 * 3600;  // a week; a negative number reads as more
 
 struct Summary {
   std::vector<std::uint64_t> keys;    // by peer
@@ -113,6 +114,8 @@ void print_copies(const Survey& survey, const Summary& summary) {
   } else if (summary.lack.arcs > 0) {
     std::printf("copies: %zu of %zu arcs lack some of their %zu; they come by themselves\n",
                 summary.lack.arcs, summary.arcs, summary.copies_wanted);
+  } else if (summary.arcs == 0) {
+    std::printf("copies: no arc has a majority of its members\n");
   } else if (!summary.faults.empty()) {
     std::printf("copies: %zu of each arc that is served\n", summary.copies_wanted);
   } else if (may_crash == 0) {
@@ -133,7 +136,10 @@ void print_copies(const Survey& survey, const Summary& summary) {
   } else if (summary.arcs_sharing_a_host && summary.copies_wanted > 1) {
     std::printf("hosts: the members of each arc live on distinct ones of %zu\n", summary.hosts);
   }
-  if (summary.copies_wanted < replicas) {
+  if (summary.copies_wanted < replicas && !survey.silent_peers.empty()) {
+    std::printf("copies: %u are wanted, but only %zu peers answer: see to the silent ones first\n",
+                replicas, survey.reports.size());
+  } else if (summary.copies_wanted < replicas) {
     std::printf("copies: %u are wanted, but there are only %zu peers: start more\n", replicas,
                 survey.reports.size());
   }
@@ -216,6 +222,16 @@ void add_ring_options(po::options_description& options) {
   add_repair_options(options);
 }
 
+std::chrono::seconds patience_of(const Context& context) {
+  if (!context.has("wait-healthy")) return std::chrono::seconds(wait_healthy_default_s);
+  const auto patience_s = context.options["wait-healthy"].as<unsigned>();
+  if (patience_s > wait_healthy_max_s) {
+    throw UsageError("--wait-healthy takes 0 to " + std::to_string(wait_healthy_max_s) +
+                     " seconds");
+  }
+  return std::chrono::seconds(patience_s);
+}
+
 // Somebody may look on.
 void print_progress(const Summary& summary) {
   std::fprintf(stderr, "waiting: %zu of %zu arcs lack copies, of %s bytes", summary.lack.arcs,
@@ -231,8 +247,7 @@ void print_progress(const Summary& summary) {
 
 Result<Survey> look(Context& context) {
   const bool waits = context.has("wait-healthy");
-  const auto patience =
-      waits ? std::chrono::seconds(context.options["wait-healthy"].as<unsigned>()) : faults_last;
+  const auto patience = waits ? patience_of(context) : faults_last;
   const Time end = read_clocks().monotonic + patience;
   Time next_progress = read_clocks().monotonic + progress_pause;
   auto seen = survey(context.map);
@@ -253,10 +268,7 @@ Result<Survey> look(Context& context) {
 ExitCode ring(Context& context) {
   if (!context.words.empty()) {
     if (context.words.front() != "repair") throw UsageError("ring takes no word but `repair`");
-    const unsigned patience_s = context.has("wait-healthy")
-                                    ? context.options["wait-healthy"].as<unsigned>()
-                                    : wait_healthy_default_s;
-    return repair(context, std::chrono::seconds(patience_s));
+    return repair(context, patience_of(context));
   }
   if (context.has("accept-loss")) throw UsageError("--accept-loss is for `ring repair`");
   const auto seen = look(context);

@@ -231,6 +231,7 @@ class ManyKeys(ring.RingTest):
         self.expect(0, "import", "--format", "words", input=words)
         # While arcs move, what peers say at different moments may not fit together.
         self.expect(0, "ring", "--wait-healthy")
+        self.expect(2, "ring", "--wait-healthy=-1")
         told = json.loads(self.expect(0, "ring", options=["--json"]))
         self.assertEqual({p["peer"] for p in told["peers"]}, {p.address for p in self.peers})
         self.assertEqual({p["id"] for p in told["peers"]}, {p.id for p in self.peers})
