@@ -21,22 +21,31 @@ class Dialler : public ClientLinks::Owner {
   std::vector<std::pair<PeerRef, LinkDown>> down;
 };
 
-}  // namespace
+// A process that is stopped, so that its system accepts and nobody answers: a socket that is never
+// accepted from.
+struct Fixture {
+  Fixture() { limits.connect_timeout = 50ms; }
 
-BOOST_AUTO_TEST_SUITE(net_client_links)
+  bool is_down(std::size_t times) {
+    return loop.until([&] { return dialler.down.size() >= times; }) && dialler.down.size() == times;
+  }
 
-// Goal: a process that is stopped, so that its system accepts and nobody answers, is waited for as
-// long as was said, and not until somebody sweeps. Method: a socket that is never accepted from.
-BOOST_AUTO_TEST_CASE(a_dial_that_nobody_answers_ends_by_itself) {
   Limits limits;
-  limits.connect_timeout = 50ms;
   Loop loop;
   Dialler dialler;
-  ClientLinks links(loop.io, dialler, limits);
-  const auto silent = listen_on(loop.io, ipv4_endpoint(0x7f000001, 0)).value();
-  const PeerRef paused{from_asio(silent.local_endpoint()), 0};
+  ClientLinks links{loop.io, dialler, limits};
+  tcp::acceptor silent = listen_on(loop.io, ipv4_endpoint(0x7f000001, 0)).value();
+  PeerRef paused{from_asio(silent.local_endpoint()), 5};
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(net_client_links, Fixture)
+
+// Goal: who does not answer is waited for as long as was said, and not until somebody sweeps.
+BOOST_AUTO_TEST_CASE(a_dial_that_nobody_answers_ends_by_itself) {
   links.connect(paused);
-  BOOST_REQUIRE(loop.until([&] { return !dialler.down.empty(); }));
+  BOOST_REQUIRE(is_down(1));
   BOOST_TEST((dialler.down.front() == std::pair(paused, LinkDown::unreachable)));
   BOOST_TEST(dialler.connected == 0u);
 }
@@ -44,18 +53,11 @@ BOOST_AUTO_TEST_CASE(a_dial_that_nobody_answers_ends_by_itself) {
 // Goal: a peer that is reached by its address, and lost, while a dial to it by its name is under
 // way.
 BOOST_AUTO_TEST_CASE(a_dial_that_is_asked_for_while_it_is_under_way_is_one) {
-  Limits limits;
-  limits.connect_timeout = 50ms;
-  Loop loop;
-  Dialler dialler;
-  ClientLinks links(loop.io, dialler, limits);
-  const auto silent = listen_on(loop.io, ipv4_endpoint(0x7f000001, 0)).value();
-  const PeerRef paused{from_asio(silent.local_endpoint()), 5};
   links.connect(paused);
   links.connect(paused);
-  BOOST_REQUIRE(loop.until([&] { return !dialler.down.empty(); }));
+  BOOST_REQUIRE(is_down(1));
   links.connect(paused);
-  BOOST_REQUIRE(loop.until([&] { return dialler.down.size() == 2; }));
+  BOOST_TEST(is_down(2));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
