@@ -456,9 +456,10 @@ void Soak::judge_calm(const Client& client, const OpResult& result) {
     look_for_repairs();
     const std::string key(key_of(client.operation));
     // Who was asked may not have found a ring to join, and have ended.
-    const bool is_cut_off = result.error == OpError::connection_lost &&
-                            std::any_of(client.peers.begin(), client.peers.end(),
-                                        [this](ProcessId each) { return !world_.is_alive(each); });
+    const bool is_cut_off =
+        (result.error == OpError::connection_lost || result.error == OpError::timed_out) &&
+        std::any_of(client.peers.begin(), client.peers.end(),
+                    [this](ProcessId each) { return !world_.is_alive(each); });
     const std::string wrong = losses_->judge(key, client.called, result.error);
     if (!wrong.empty() && !is_cut_off) violation(wrong);
   } else if (result.error) {

@@ -182,13 +182,16 @@ void OpMachine::give_up_if_silent(Now now, const PeerRef& peer) {
   if (now.monotonic - *link->second.silent_since >= limits_.silence_max) give_up(now, peer);
 }
 
-// What waited for it must not turn to it once more.
+// What waited for it must not turn to it once more. What is tried elsewhere from now on, and comes
+// to nothing until its deadline, was waited for in vain: its connection was not lost, but closed
+// here.
 void OpMachine::give_up(Now now, const PeerRef& peer) {
   cache_.forget(peer);
   book_.on_unreachable(now.monotonic, peer, rng_);
   book_.leave_alone(peer, now.monotonic + limits_.silence_max);
   out_.emplace_back(Disconnect{peer});
-  drop_link(now, peer, LinkDown::lost);
+  const bool has_others = ring_ && ring_->replicas > 1;
+  drop_link(now, peer, LinkDown::lost, has_others ? OpError::timed_out : OpError::connection_lost);
 }
 
 void OpMachine::expect_reply(Now now, Link& link) {

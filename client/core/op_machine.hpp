@@ -279,9 +279,10 @@ class OpMachine {
   // op_machine_links.cpp: what links bring
   void meet(Now now, const RingConfig& ring);
   std::vector<PartId> take_waiting(const PeerRef& peer);
-  void drop_link(Now now, const PeerRef& peer, LinkDown reason);
+  void drop_link(Now now, const PeerRef& peer, LinkDown reason,
+                 OpError doubt = OpError::connection_lost);
   void fail_waiting(Now now, const std::vector<PartId>& waiting, OpError error);
-  void fail_requests(Now now, const PeerRef& peer);
+  void fail_requests(Now now, const PeerRef& peer, OpError doubt);
   bool has_shape(const Request& request, const ClientReplyMessage& reply) const;
   void on_some(Now now, RequestId id, BatchReply&& reply);
   void on_answer(Now now, const Request& request, OpReply&& reply);

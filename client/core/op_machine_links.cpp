@@ -66,7 +66,7 @@ void OpMachine::on_link_down(Now now, const PeerRef& peer, LinkDown reason) {
   flush(now);
 }
 
-void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason) {
+void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason, OpError doubt) {
   const auto found = links_.find(peer);
   if (found == links_.end()) return;
   const Link link = std::move(found->second);
@@ -79,7 +79,7 @@ void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason) {
   std::erase_if(ready_, [&](const Ready& ready) { return ready.to == peer; });
   if (link.connected) {
     book_.on_lost(peer);
-    fail_requests(now, peer);
+    fail_requests(now, peer, doubt);
   } else {
     cache_.forget(peer);
     book_.on_unreachable(now.monotonic, peer, rng_);
@@ -108,7 +108,7 @@ void OpMachine::fail_waiting(Now now, const std::vector<PartId>& waiting, OpErro
 }
 
 // These were sent: a write may have happened, and goes on only under its stamp; a read is harmless.
-void OpMachine::fail_requests(Now now, const PeerRef& peer) {
+void OpMachine::fail_requests(Now now, const PeerRef& peer, OpError doubt) {
   unbundle_all(&peer);
   std::vector<Request> lost;
   for (auto& [id, request] : requests_) {
@@ -122,7 +122,7 @@ void OpMachine::fail_requests(Now now, const PeerRef& peer) {
       if (is_read(part->second)) {
         pause_part(now, id, OpError::no_route);
       } else {
-        on_doubt(now, id, OpError::connection_lost);
+        on_doubt(now, id, doubt);
       }
     }
   }
@@ -285,7 +285,7 @@ void OpMachine::on_doubt(Now now, PartId id, OpError error) {
   Part& part = parts_.at(id);
   if (is_read(part)) return pause_part(now, id, OpError::moving);  // it has changed nothing
   if (!part.stamp) return finish_with(id, error);
-  part.doubt = error;
+  if (!part.doubt) part.doubt = error;
   pause_part(now, id, error);
 }
 

@@ -57,6 +57,24 @@ BOOST_AUTO_TEST_CASE(a_write_that_it_may_have_executed_goes_on_under_its_stamp) 
   BOOST_TEST(second.stamp->is_again);
 }
 
+// Its connection was not lost: it was not answered in time, by whoever was asked first.
+BOOST_AUTO_TEST_CASE(such_a_write_that_comes_to_nothing_ends_as_timed_out) {
+  deadline = now.monotonic + 3s;
+  start(1, put_a);
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  request_of(timer(), peer(2));
+  down(peer(2), LinkDown::lost);
+  ClientOutbox out;
+  while (now.monotonic < deadline) {
+    out = timer();
+    for (const ClientEffect& each : out) {
+      if (const auto* dialled = std::get_if<Connect>(&each))
+        down(dialled->to, LinkDown::unreachable);
+    }
+  }
+  BOOST_TEST(out == finish(1, failed(OpError::timed_out)));
+}
+
 // A reply to one of two requests is a word, too: the other waits since then.
 BOOST_AUTO_TEST_CASE(what_was_asked_before_the_last_reply_waits_since_that) {
   start(1, put_a);
