@@ -49,8 +49,8 @@ po::options_description describe(RunOptions& options) {
        "on, "
        "until a judge finds something; of the other options --log and these two count:")  //
       ("losses", po::bool_switch(),
-       "with --soak: in each seed arcs lose their majority, and are repaired; else in three of "
-       "ten")  //
+       "with --soak: in each seed arcs lose their majority, and are repaired; else in two of "
+       "seven, and with --bugs in none")  //
       ("bugs", po::value<std::string>()->implicit_value(every_bug)->value_name("[=NAME]"),
        "with --soak: instead, plants one bug after the other, or the one of that name, in all "
        "peers and looks for a seed, of at most --seeds (500), that finds it")                  //
@@ -192,7 +192,7 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
 }
 
 // One planted bug after the other, or the one named: the first seed in which a judge objects.
-int run_bugs(const std::string& wanted, std::uint64_t first, std::uint64_t seeds) {
+int run_bugs(const std::string& wanted, std::uint64_t first, std::uint64_t seeds, bool all_lose) {
   using hopring::PlantedBug;
   int looked_for = 0;
   int missed = 0;
@@ -208,7 +208,7 @@ int run_bugs(const std::string& wanted, std::uint64_t first, std::uint64_t seeds
     std::uint64_t seed = first;
     std::string found;
     for (; found.empty() && seed - first < seeds; ++seed) {
-      found = hopring::sim::objection_to(seed, bug);
+      found = hopring::sim::objection_to(seed, bug, all_lose);
     }
     if (found.empty()) {
       ++missed;
@@ -309,6 +309,16 @@ void ask_for_huge_pages(char** argv) {
   execv("/proc/self/exe", argv);  // if that fails, it is slower
 }
 
+// `seeds`: 0 unless given.
+int soak_as_asked(const po::variables_map& given, std::uint64_t first, std::uint64_t seeds) {
+  const bool all_lose = given["losses"].as<bool>();
+  if (given.count("bugs") != 0) {
+    const auto& wanted = given["bugs"].as<std::string>();
+    return run_bugs(wanted, first, seeds == 0 ? 500 : seeds, all_lose);
+  }
+  return run_soak(first, seeds, given["hours"].as<double>(), given["log"].as<bool>(), all_lose);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -339,13 +349,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "hopring-sim: %s\n", wrong);
     return 2;
   }
-  if (given["soak"].as<bool>() && given.count("bugs") != 0) {
-    return run_bugs(given["bugs"].as<std::string>(), options.seed, seeds == 0 ? 500 : seeds);
-  }
-  if (given["soak"].as<bool>()) {
-    return run_soak(options.seed, seeds, given["hours"].as<double>(), given["log"].as<bool>(),
-                    given["losses"].as<bool>());
-  }
+  if (given["soak"].as<bool>()) return soak_as_asked(given, options.seed, seeds);
   const bool json = given["json"].as<bool>();
   if (given["settling"].as<bool>()) {
     if (options.peers < 2) {

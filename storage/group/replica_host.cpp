@@ -528,6 +528,7 @@ void ReplicaHost::on_deadline(Now now, GroupOutbox& out) {
     }
     replica = named(name);
     if (replica != nullptr) give_missing_copies(now, *replica, out);
+    if (options_.raft.bug == PlantedBug::goes_on_alone) go_on_alone(now, name, out);
   }
   for (Job& job : jobs_) {
     const Replica* replica = named(job.group);

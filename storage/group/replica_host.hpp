@@ -159,6 +159,7 @@ class ReplicaHost {
   void sweep(Now now, GroupOutbox& out);
 
   std::optional<RepairRefusal> refusal(Now now, const Repair& repair) const;
+  void go_on_alone(Now now, const GroupName& group, GroupOutbox& out);
   void forget_within(const Arc& arc, GroupOutbox& out);
   bool is_superseded(const GroupName& group) const;
   void end_superseded(const GroupName& group, GroupOutbox& out);

@@ -62,6 +62,15 @@ Repaired ReplicaHost::repair(Now now, const Repair& repair, GroupOutbox& out) {
   return repaired;
 }
 
+// A planted bug.
+void ReplicaHost::go_on_alone(Now now, const GroupName& group, GroupOutbox& out) {
+  const Replica* replica = named(group);
+  if (replica == nullptr || !replica->is_orphan(now)) return;
+  const Raft& raft = replica->raft();
+  repair(now, {replica->arc(), group.generation + 1, group, raft.last_term(), raft.last_index()},
+         out);
+}
+
 // Other orphans there would be found in the place of what is served now.
 void ReplicaHost::forget_within(const Arc& arc, GroupOutbox& out) {
   std::vector<GroupName> within;

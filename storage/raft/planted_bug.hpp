@@ -35,9 +35,10 @@ enum class PlantedBug : std::uint8_t {
   read_by_earlier_round,    // a read counts the answers to what was sent before it came
   scan_skips_upper_half,    // behind the lower half of a split a scan passes over the upper one
   copies_not_given,         // a member that lacks its copy is given none
+  goes_on_alone,            // a copy that no majority answers goes on as if it had been told to
 };
 
-inline constexpr auto planted_bug_last = PlantedBug::copies_not_given;
+inline constexpr auto planted_bug_last = PlantedBug::goes_on_alone;
 
 // Do whole rings with random faults show it? For old_term_committed three primaries in a row would
 // have to be cut off at the right moments (D. Ongaro, "Consensus: Bridging Theory and Practice",
@@ -98,6 +99,8 @@ constexpr std::string_view name(PlantedBug bug) {
       return "scan_skips_upper_half";
     case PlantedBug::copies_not_given:
       return "copies_not_given";
+    case PlantedBug::goes_on_alone:
+      return "goes_on_alone";
   }
   return "";
 }
