@@ -11,6 +11,7 @@ namespace {
 
 // Each node looks anew once in stabilize_interval; asking others who do not answer takes longer.
 constexpr std::chrono::seconds gap_lasts{10};
+constexpr std::chrono::seconds leaving_note_pause{5};
 
 void log(Outbox& out, LogLevel level, std::string text) {
   out.push_back(LogLine{level, std::move(text)});
@@ -301,6 +302,7 @@ void Front::on_deadline(Now now, Outbox& out) {
       std::vector<GiveArc> gifts;
       membership_->on_deadline(now, member_, directory_, gifts, out, events_);
       for (const GiveArc& each : gifts) command(each.part, each);
+      tell_of_leaving(now, out);
     }
     // One that is to lead nothing, as by its weight, has nothing to wait for but its copies.
     const bool has_copies = state_ == State::joining && !directory_.copies().empty();
@@ -337,9 +339,19 @@ bool Front::is_alone() const {
          std::none_of(led.begin(), led.end(), has_others);
 }
 
+// Whoever waits for it sees what it waits for.
+void Front::tell_of_leaving(Now now, Outbox& out) {
+  if (next_leaving_note_ > now.monotonic) return;
+  next_leaving_note_ = now.monotonic + leaving_note_pause;
+  log(out, LogLevel::info,
+      "event=leaving arcs=" + std::to_string(directory_.entries().size()) +
+          " copies=" + std::to_string(directory_.copies().size()));
+}
+
 void Front::leave(Now now, Outbox& out) {
   if (state_ == State::gone || state_ == State::leaving) return;
-  log(out, LogLevel::info, "event=leaving");
+  next_leaving_note_ = now.monotonic;
+  tell_of_leaving(now, out);
   if (is_alone()) return be_gone(out);
   state_ = State::leaving;
   join_deadline_ = Time::never();
@@ -461,6 +473,12 @@ void Front::on_each(Now now, ArcFollowed&& news, Outbox& out) {
   directory_.set_copy(news.view);
   handed_on_.erase(news.view.arc.end);
   member_.on_followed(news.view, out);
+}
+
+void Front::on_each(Now, CopySuperseded&& news, Outbox& out) {
+  log(out, LogLevel::warning,
+      "event=copy_superseded arc=" + to_string(news.view) +
+          " records=" + std::to_string(news.records));
 }
 
 // For desks alone.

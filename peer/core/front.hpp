@@ -109,6 +109,7 @@ class Front {
   void tell_not_given(const PeerRef& to, Position end, Outbox& out) const;
   std::vector<PeerRef> living_peers() const;
   bool is_alone() const;
+  void tell_of_leaving(Now now, Outbox& out);
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;
   template <class Together>
   void deal(const PeerRef& from, Together& message);
@@ -129,6 +130,7 @@ class Front {
   void on_each(Now now, MoveEnded&& news, Outbox& out);
   void on_each(Now now, CopyKept&& news, Outbox& out);
   void on_each(Now now, ArcFollowed&& news, Outbox& out);
+  void on_each(Now now, CopySuperseded&& news, Outbox& out);
   void on_each(Now now, Answered&& news, Outbox& out);
   struct RepairLook;
   void look_on(Now now, RepairLook& look, Outbox& out);
@@ -168,6 +170,7 @@ class Front {
   Time join_deadline_ = Time::never();
   Time next_dial_ = Time::never();
   Time fresh_until_ = Time::never();
+  Time next_leaving_note_ = Time::never();
   Time next_placement_ = Time::never();  // where arcs have several copies
   // Arcs of several copies whose lead has just gone, by their ends, until it is told who leads them
   // now, for handed_on_lasts at most.

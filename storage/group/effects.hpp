@@ -70,6 +70,15 @@ struct ArcFollowed {
   friend bool operator==(const ArcFollowed&, const ArcFollowed&) = default;
 };
 
+// A complete copy that this peer did not serve from at the end was dropped, since the arc goes on
+// in a later generation that was begun by hand without it. What its primary had acknowledged is
+// lost if only copies like this one knew of it.
+struct CopySuperseded {
+  View view;  // of the copy
+  std::uint64_t records = 0;
+  friend bool operator==(const CopySuperseded&, const CopySuperseded&) = default;
+};
+
 // To whoever was told that its operation is pending.
 struct Answered {
   std::uint64_t waiter = 0;
@@ -79,7 +88,7 @@ struct Answered {
 };
 
 using GroupEffect = std::variant<SendGroup, ArcOpened, ArcChanged, ArcMoved, ArcLost, MoveEnded,
-                                 CopyKept, ArcFollowed, Answered>;
+                                 CopyKept, ArcFollowed, CopySuperseded, Answered>;
 using GroupOutbox = std::vector<GroupEffect>;
 
 }  // namespace hopring

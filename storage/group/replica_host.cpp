@@ -304,7 +304,7 @@ void ReplicaHost::ask_whether_member(Now now, Position end, const View& served, 
   Replica* replica = ending_at(end);
   if (replica == nullptr || !replica->is_orphan(now)) return;
   const GroupName group = replica->raft().group();
-  if (supersedes(group_of(served), group)) return forget(group, out);
+  if (supersedes(group_of(served), group)) return end_superseded(group, out);
   replica->ask_whether_member(now, primary_of(served), out);
   settle(now, *replica, out);
 }

@@ -88,7 +88,8 @@ bool ReplicaHost::is_superseded(const GroupName& group) const {
 }
 
 // What it had as primary is lost: it was counted as acknowledged in its generation. The others are
-// told, lest they elect another.
+// told, lest they elect another. Whoever is not primary, or not any more, counts nothing, or each
+// record would count for each copy, but says what it drops.
 void ReplicaHost::end_superseded(const GroupName& group, GroupOutbox& out) {
   const Replica* replica = named(group);
   if (replica == nullptr) return;
@@ -100,6 +101,8 @@ void ReplicaHost::end_superseded(const GroupName& group, GroupOutbox& out) {
       if (voter.peer == self_) return;
       out.push_back(SendGroup{voter.peer, NotMember{group, superseded_index}});
     });
+  } else if (replica->is_complete() && replica->size() > 0) {
+    out.push_back(CopySuperseded{replica->view(), replica->size()});
   }
   forget(group, out, records);
 }

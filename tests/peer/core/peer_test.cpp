@@ -264,6 +264,10 @@ BOOST_AUTO_TEST_CASE(one_whose_copies_nobody_takes_leaves_in_the_end_and_says_so
   BOOST_TEST(std::any_of(lines.begin(), lines.end(), [](const LogLine& line) {
     return line.text == "event=copies_not_taken arcs=1 without_primary=1";
   }));
+  const auto notes = std::count_if(lines.begin(), lines.end(), [](const LogLine& line) {
+    return line.text == "event=leaving arcs=0 copies=1";
+  });
+  BOOST_TEST(notes == options.limits.leave_patience / 5s, "whoever waits is told");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -215,6 +215,25 @@ BOOST_AUTO_TEST_CASE(a_primary_of_the_older_generation_gives_way_and_so_do_its_m
   BOOST_TEST(news<ArcLost>(1).back().records == keys + 1);
   BOOST_TEST(hosts.at(2)->counters().records_dropped == 0u);
   BOOST_TEST(news<ArcLost>(2).size() == 1u);
+  BOOST_TEST(news<CopySuperseded>(1).empty());
+  BOOST_TEST(news<CopySuperseded>(2).back().records == keys + 1);
+}
+
+// As one that was stopped does: it looks at the time before it hears of the repair.
+BOOST_AUTO_TEST_CASE(a_primary_that_steps_down_before_it_hears_of_the_repair_says_what_it_drops) {
+  isolate(3);
+  write(1, put_string("lost", "later"));
+  isolate(1);
+  run_for(orphaned);
+  BOOST_TEST(!copy(1)->leads());
+  BOOST_TEST(!refusal(3, repair_of(whole_ring())).has_value());
+  hosts.erase(2);
+  cut.clear();
+  run_for(1s);
+  BOOST_TEST(copy(1) == nullptr);
+  BOOST_TEST(news<CopySuperseded>(1).size() == 1u);
+  BOOST_TEST(news<CopySuperseded>(1).back().records == keys + 1);
+  BOOST_TEST(hosts.at(1)->counters().records_dropped == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(a_copy_of_an_older_generation_is_not_taken_in_the_place_of_a_newer_one) {
@@ -243,6 +262,7 @@ BOOST_AUTO_TEST_CASE(an_orphan_ends_when_the_ring_says_that_its_arc_is_served_an
     hosts.at(2)->ask_whether_member(now(), whole_ring().end, newer, out);
   });
   BOOST_TEST(copy(2) == nullptr);
+  BOOST_TEST(news<CopySuperseded>(2).back().records == keys);
 }
 
 // What is served under a later generation elsewhere is cut off first, then dropped.
