@@ -7,6 +7,7 @@
 
 #include "peer/net/address.hpp"
 #include "peer/net/connection.hpp"
+#include "peer/net/system.hpp"
 
 namespace hopring {
 namespace {
@@ -59,6 +60,7 @@ class ClientLinks::Link final : public Connection::Owner,
   void on_closed(std::string_view why) override;
 
  private:
+  void await_answer();
   void on_dialled(const error_code& ec);
   void on_answer(const boost::system::result<Connected, Refusal>& answer);
 
@@ -75,10 +77,18 @@ void ClientLinks::Link::dial() {
   socket_.async_connect(to_asio(peer_.endpoint), [link = weak_from_this()](const error_code& ec) {
     if (const auto self = link.lock()) self->on_dialled(ec);
   });
-  dial_ends_.expires_after(links_.limits_.connect_timeout);
-  dial_ends_.async_wait([link = weak_from_this()](const error_code& ec) {
+  await_answer();
+}
+
+// Who was stopped itself, and looks too late, looks again: the answer may have come meanwhile.
+void ClientLinks::Link::await_answer() {
+  const Duration timeout = links_.limits_.connect_timeout;
+  const Time due = read_clocks().monotonic + timeout;
+  dial_ends_.expires_after(timeout);
+  dial_ends_.async_wait([due, timeout, link = weak_from_this()](const error_code& ec) {
     const auto self = link.lock();
     if (ec || !self || self->is_welcome_) return;
+    if (read_clocks().monotonic - due > timeout / 4) return self->await_answer();
     self->links_.on_dial_failed(self->peer_, LinkDown::unreachable);
   });
 }

@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <thread>
 
 #include "peer/net/client_links.hpp"
 #include "tests/peer/net_support.hpp"
@@ -48,6 +49,15 @@ BOOST_AUTO_TEST_CASE(a_dial_that_nobody_answers_ends_by_itself) {
   BOOST_REQUIRE(is_down(1));
   BOOST_TEST((dialler.down.front() == std::pair(paused, LinkDown::unreachable)));
   BOOST_TEST(dialler.connected == 0u);
+}
+
+// The sleep is the stop.
+BOOST_AUTO_TEST_CASE(who_was_stopped_itself_while_it_dialled_looks_again) {
+  links.connect(paused);
+  std::this_thread::sleep_for(4 * limits.connect_timeout);
+  loop.io.poll();
+  BOOST_TEST(dialler.down.empty());
+  BOOST_TEST(is_down(1));
 }
 
 // Goal: a peer that is reached by its address, and lost, while a dial to it by its name is under
