@@ -146,6 +146,7 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
         hopring::sim::soak({.seed = seed, .print_log = print_log, .loses_majorities = loses});
     if (!figures.is_void_because.empty()) ++voids;
     sum.done += figures.done;
+    sum.done_amid_faults += figures.done_amid_faults;
     sum.refused += figures.refused;
     sum.unknown += figures.unknown;
     sum.scans += figures.scans;
@@ -180,8 +181,9 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
               seed - first, first, voids, passed(), sum.virtual_seconds);
   std::printf("scans: %" PRIu64 " ended, of %" PRIu64 " keys that stayed meanwhile\n", sum.scans,
               sum.scanned);
-  std::printf("operations: %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64 " of unknown outcome\n",
-              sum.done, sum.refused, sum.unknown);
+  std::printf("operations: %" PRIu64 " done, of these %" PRIu64 " amid faults, %" PRIu64
+              " refused, %" PRIu64 " of unknown outcome\n",
+              sum.done, sum.done_amid_faults, sum.refused, sum.unknown);
   std::printf("faults: %" PRIu64 " crashes, %" PRIu64 " pauses, %" PRIu64 " cuts, %" PRIu64
               " silences, %" PRIu64 " joins, %" PRIu64 " departures\n",
               sum.crashes, sum.pauses, sum.cuts, sum.blocks, sum.joins, sum.leaves);

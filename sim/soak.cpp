@@ -54,6 +54,8 @@ constexpr std::size_t peers_most = 9;  // alive
 constexpr auto scan_pause = 100ms;
 constexpr std::uint32_t scan_records_max = 4;  // of a step: an arc holds a few keys
 constexpr std::uint64_t done_least = 300;      // with fewer operations the seed proves nothing
+// Of these amid faults, unless majorities are lost: then most are refused, as they must be.
+constexpr std::uint64_t done_amid_faults_least = 50;
 constexpr std::uint64_t faults_least = 5;
 constexpr std::size_t violations_kept = 20;
 
@@ -445,6 +447,7 @@ void Soak::on_finish(Client& client, const OpResult& result) {
     if (!is_refused) history_.add(std::move(entry));
   } else {
     ++figures_.done;
+    if (has_faults_) ++figures_.done_amid_faults;
     load_.learn(client.operation, result);
     history_.add(std::move(entry));
   }
@@ -561,7 +564,11 @@ void Soak::end() {
   for (const std::string& each : verdict.violations) violation(each);
   const std::uint64_t faults = figures_.crashes + figures_.pauses + figures_.cuts +
                                figures_.blocks + figures_.joins + figures_.leaves;
-  if (figures_.done < done_least) figures_.is_void_because = "too few operations";
+  const bool is_idle_amid_faults =
+      !options_.loses_majorities && figures_.done_amid_faults < done_amid_faults_least;
+  if (figures_.done < done_least || is_idle_amid_faults) {
+    figures_.is_void_because = "too few operations";
+  }
   if (faults < faults_least) figures_.is_void_because = "too few faults";
   if (verdict.undecided > 0) figures_.is_void_because = "an order was not found in time";
   figures_.trace_hash = world_.trace_hash();

@@ -46,7 +46,8 @@ struct SoakOptions {
 };
 
 struct SoakFigures {
-  std::uint64_t done = 0;     // operations
+  std::uint64_t done = 0;  // operations
+  std::uint64_t done_amid_faults = 0;
   std::uint64_t refused = 0;  // for certain
   std::uint64_t unknown = 0;
   std::uint64_t scans = 0;    // of the whole ring, ended

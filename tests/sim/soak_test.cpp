@@ -30,8 +30,8 @@ std::string text_of(const std::vector<std::string>& lines) {
 constexpr PlantedSeed planted[] = {
     {PlantedBug::ack_before_majority, 3},      {PlantedBug::lease_not_checked, 2},
     {PlantedBug::promise_of_another_term, 12}, {PlantedBug::promise_not_kept, 4},
-    {PlantedBug::stale_append_accepted, 12},   {PlantedBug::votes_twice, 26},
-    {PlantedBug::former_self_votes, 5},        {PlantedBug::log_not_compared, 1},
+    {PlantedBug::stale_append_accepted, 12},   {PlantedBug::votes_twice, 42},
+    {PlantedBug::former_self_votes, 5},        {PlantedBug::log_not_compared, 9},
     {PlantedBug::joint_not_awaited, 1},        {PlantedBug::joint_by_one_majority, 2},
     {PlantedBug::own_entry_not_awaited, 98},   {PlantedBug::split_forgets_member, 1},
     {PlantedBug::copy_skips_writes, 120},      {PlantedBug::follower_expires, 1},
