@@ -104,8 +104,10 @@ def under_load(ring: BenchRing, change: Callable[[BenchRing], None], rounds: int
         load.stop()
 
 
-def say(name: str, ours: float, goal: float, **others: object) -> None:
+def say(name: str, ours: float, goal: float, **others: object) -> bool:
+    """Is it reached?"""
     print(json.dumps({"name": name, "ours": round(ours, 2), "goal": goal, **others}), flush=True)
+    return ours <= goal
 
 
 def main() -> None:
@@ -128,15 +130,16 @@ def main() -> None:
                 ("replaced", replace, PEERS, options.seed + 1)):
             print(f"peers are {what}", file=sys.stderr)
             seen, times = under_load(ring, change, rounds, 2 * HEALED_GOAL_S, seed)
-            say(f"outage_{what}_s", seen.pop("wait_s"), OUTAGE_GOAL_S, rounds=rounds, **seen)
+            sound &= say(f"outage_{what}_s", seen.pop("wait_s"), OUTAGE_GOAL_S, rounds=rounds,
+                         **seen)
             if what == "killed":
-                say("healed_under_load_s", max(times), HEALED_GOAL_S,
-                    median=round(statistics.median(times), 2), keys=options.keys)
+                sound &= say("healed_under_load_s", max(times), HEALED_GOAL_S,
+                             median=round(statistics.median(times), 2), keys=options.keys)
             sound &= seen["refused"] == 0
     finally:
         ring.close()
     if not sound:
-        raise SystemExit("operations were refused")
+        raise SystemExit("a goal is missed, or operations were refused")
 
 
 if __name__ == "__main__":
