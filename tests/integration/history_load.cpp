@@ -265,7 +265,8 @@ int main(int count, char** words) {
       ("seconds", po::value(&options.seconds), "10 by default")                                 //
       ("rate", po::value(&options.rate), "operations a second of each client, 250 by default")  //
       ("reads", po::value(&options.percent), "percent of gets, 60 by default")                  //
-      ("seed", po::value(&options.seed), "of what the clients do");
+      ("seed", po::value(&options.seed),
+       "of what the clients do, and of their keys: one that this ring has not had before");
   try {
     po::variables_map given;
     po::store(po::parse_command_line(count, words, known), given);

@@ -84,13 +84,15 @@ class HistoryProcessTest(ring.RingTest):
         told, _ = load.communicate(timeout=ring.PATIENCE_S)
         print(f"{faults} faults\n{told}")
         self.assertEqual(load.returncode, 0, told)
-        self.assertGreater(faults, len(FAULTS))
+        self.assertGreaterEqual(faults, len(FAULTS))
         waited = re.search(r"longest wait (\d+) ms", told)
         self.assertLessEqual(int(waited.group(1)), WAIT_MAX_MS, told)
 
 
-FAULTS = (HistoryProcessTest.kill_and_replace, HistoryProcessTest.pause,
-          HistoryProcessTest.kill_and_replace, HistoryProcessTest.starve)
+# Mostly one killed every BETWEEN_FAULTS_S. None while copies are missing: the second member of an
+# arc that is killed, or paused for long, takes its majority (repair_process_test.py).
+FAULTS = (*3 * [HistoryProcessTest.kill_and_replace], HistoryProcessTest.pause,
+          *3 * [HistoryProcessTest.kill_and_replace], HistoryProcessTest.starve)
 
 
 if __name__ == "__main__":
