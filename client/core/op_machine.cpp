@@ -190,14 +190,13 @@ void OpMachine::give_up(Now now, const PeerRef& peer) {
   book_.on_unreachable(now.monotonic, peer, rng_);
   book_.leave_alone(peer, now.monotonic + limits_.silence_max);
   out_.emplace_back(Disconnect{peer});
-  const bool has_others = ring_ && ring_->replicas > 1;
-  drop_link(now, peer, LinkDown::lost, has_others ? OpError::timed_out : OpError::connection_lost);
+  drop_link(now, peer, LinkDown::lost,
+            arcs_have_copies() ? OpError::timed_out : OpError::connection_lost);
 }
 
 void OpMachine::expect_reply(Now now, Link& link) {
   if (!link.silent_since) link.silent_since = now.monotonic;
-  const bool has_others = ring_ && ring_->replicas > 1;
-  if (has_others) next_look_ = std::min(next_look_, now.monotonic + limits_.silence_max);
+  if (arcs_have_copies()) next_look_ = std::min(next_look_, now.monotonic + limits_.silence_max);
 }
 
 // The peers by which operations wait. Who is asked for a report or a repair may have to ask others.

@@ -276,6 +276,8 @@ class OpMachine {
   void send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch,
             ClientRequestMessage&& message);
 
+  bool arcs_have_copies() const { return ring_ && ring_->replicas > 1; }
+
   // op_machine_links.cpp: what links bring
   void meet(Now now, const RingConfig& ring);
   std::vector<PartId> take_waiting(const PeerRef& peer);
