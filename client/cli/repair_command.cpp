@@ -54,7 +54,7 @@ std::string members_without(const View& view, const PeerRef& peer) {
 // What is lost by the step, or may be.
 std::string loss_of(const RepairStep& step) {
   if (!step.copy) return "nobody who answers has a copy: what was stored there is lost";
-  return "its copy has " + with_commas(step.copy->keys) + " keys; what only " +
+  return "its copy has at most " + with_commas(step.copy->keys) + " keys; what only " +
          members_without(step.copy->view, step.at) + " had may be lost";
 }
 

@@ -195,8 +195,9 @@ void Shard::add_copies(Now now, ShardStatus& status) const {
   for (const auto& each : replicas_->replicas()) {
     if (each->leads()) continue;
     const bool is_orphan = each->is_orphan(now);
+    const std::uint64_t keys = is_orphan ? each->size_at_most() : each->size();
     if (each->is_complete() || is_orphan) {
-      status.arcs.push_back({each->arc().end, each->size(), each->bytes()});
+      status.arcs.push_back({each->arc().end, keys, each->bytes()});
       status.arcs.back().is_orphan = is_orphan;
     }
     if (status.copies.size() == copies_reported_max) {
@@ -204,8 +205,8 @@ void Shard::add_copies(Now now, ShardStatus& status) const {
       continue;
     }
     const Raft::Ballot ballot = each->raft().ballot();
-    status.copies.push_back({each->view(), each->size(), each->is_complete(), ballot.stands,
-                             is_orphan, ballot.last_term, ballot.last_index, ballot.begun_at,
+    status.copies.push_back({each->view(), keys, each->is_complete(), ballot.stands, is_orphan,
+                             ballot.last_term, ballot.last_index, ballot.begun_at,
                              each->raft().roster()});
   }
 }

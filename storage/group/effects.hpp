@@ -74,8 +74,8 @@ struct ArcFollowed {
 // in a later generation that was begun by hand without it. What its primary had acknowledged is
 // lost if only copies like this one knew of it.
 struct CopySuperseded {
-  View view;  // of the copy
-  std::uint64_t records = 0;
+  View view;                  // of the copy
+  std::uint64_t records = 0;  // at most: see Replica::size_at_most()
   friend bool operator==(const CopySuperseded&, const CopySuperseded&) = default;
 };
 

@@ -58,7 +58,7 @@ struct Repaired {
 // who vote by its order's end.
 struct CopyReport {
   View view;
-  std::uint64_t keys = 0;
+  std::uint64_t keys = 0;  // of an orphan: at most, see Replica::size_at_most()
   bool is_complete = false;
   bool stands = false;     // for election
   bool is_orphan = false;  // it has heard of no primary for long

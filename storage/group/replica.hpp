@@ -84,6 +84,9 @@ class Replica {
   bool may_serve(Now now) const { return raft_.may_serve(now); }
   std::uint64_t size() const noexcept { return records_.size(); }
   std::uint64_t bytes() const noexcept { return records_.bytes(); }
+  // With those that its order may add and that are not applied yet: what has been acknowledged is
+  // among these, where the primary is gone before it has said that it is committed.
+  std::uint64_t size_at_most() const;
   bool is_complete() const noexcept { return !missing_ && newer_.empty(); }
   // The others may have made it a voter without its knowing: only a complete copy is let in.
   bool may_vote() const noexcept { return was_complete_; }

@@ -101,8 +101,8 @@ void ReplicaHost::end_superseded(const GroupName& group, GroupOutbox& out) {
       if (voter.peer == self_) return;
       out.push_back(SendGroup{voter.peer, NotMember{group, superseded_index}});
     });
-  } else if (replica->is_complete() && replica->size() > 0) {
-    out.push_back(CopySuperseded{replica->view(), replica->size()});
+  } else if (replica->is_complete() && replica->size_at_most() > 0) {
+    out.push_back(CopySuperseded{replica->view(), replica->size_at_most()});
   }
   forget(group, out, records);
 }

@@ -7,6 +7,17 @@
 
 namespace hopring {
 
+std::uint64_t Replica::size_at_most() const {
+  std::uint64_t records = size();
+  if (!is_complete()) return records;
+  for (std::uint64_t index = raft_.applied() + 1; index <= raft_.last_index(); ++index) {
+    const Command& command = raft_.entry(index).command;
+    const bool adds = std::holds_alternative<Put>(command) || std::holds_alternative<Add>(command);
+    records += adds ? 1 : 0;
+  }
+  return records;
+}
+
 bool Replica::take_all(Now now, GroupOutbox& out) {
   HOPRING_CHECK(is_complete() && !raft_.is_primary());
   raft_.accept_all();

@@ -85,6 +85,8 @@ BOOST_AUTO_TEST_CASE(what_has_been_acknowledged_counts_though_the_copy_does_not_
   crash_but(2);
   run_for(orphaned);
   BOOST_TEST(copy(2)->raft().last_index() == copy(2)->raft().applied() + 1);
+  BOOST_TEST(copy(2)->size() == keys);
+  BOOST_TEST(copy(2)->size_at_most() == keys + 1);
   const Repaired repaired = repair(2, repair_of(whole_ring()));
   BOOST_TEST(repaired.entries == 1u);
   BOOST_TEST(repaired.keys == keys + 1);
