@@ -9,14 +9,16 @@
 
 namespace hopring::sim {
 
-std::string objection_to(std::uint64_t seed, PlantedBug bug, bool loses_majorities) {
+namespace {
+
+std::string objection_of_child(const SoakOptions& options) {
   int ends[2];
   if (pipe(ends) != 0) return "no pipe";
   const pid_t child = fork();
   if (child == 0) {
-    const auto figures = soak({.seed = seed, .bug = bug, .loses_majorities = loses_majorities});
+    const SoakFigures figures = soak(options);
     std::string first = figures.violations.empty() ? "" : figures.violations.front();
-    if (bug == PlantedBug::none && first.empty()) first = figures.is_void_because;
+    if (options.bug == PlantedBug::none && first.empty()) first = figures.is_void_because;
     first = first.substr(0, first.find('\n')).substr(0, 1000);  // a history has many lines
     _exit(write(ends[1], first.data(), first.size()) == static_cast<ssize_t>(first.size()) ? 0 : 1);
   }
@@ -27,8 +29,18 @@ std::string objection_to(std::uint64_t seed, PlantedBug bug, bool loses_majoriti
   int status = 0;
   if (child > 0) waitpid(child, &status, 0);
   const bool has_ended = child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  if (bug == PlantedBug::none && !has_ended) return "its process did not end as it should";
+  if (options.bug == PlantedBug::none && !has_ended) return "its process did not end as it should";
   return std::string(text, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+}
+
+}  // namespace
+
+std::string objection_to(std::uint64_t seed, PlantedBug bug, bool loses_majorities) {
+  SoakOptions options{.seed = seed, .bug = bug, .loses_majorities = loses_majorities};
+  std::string objection = objection_of_child(options);
+  if (bug == PlantedBug::none || objection.empty()) return objection;
+  options.bug = PlantedBug::none;
+  return soak(options).is_void_because.empty() ? objection : "";
 }
 
 }  // namespace hopring::sim

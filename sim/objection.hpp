@@ -13,8 +13,9 @@ namespace hopring::sim {
 
 // The first thing that a judge objects to, at most 1,000 bytes of its first line; empty if none
 // does. It is found in a process of its own: a bug may break a promise of the code, which then
-// aborts. Such a seed proves nothing of the judges, and counts as none that objects. Without a bug
-// a seed that aborts, or is void, is objected to as well.
+// aborts. Such a seed proves nothing of the judges, and counts as none that objects; nor does one
+// that is void without the bug. Without a bug a seed that aborts, or is void, is objected to as
+// well.
 std::string objection_to(std::uint64_t seed, PlantedBug bug, bool loses_majorities = false);
 
 }  // namespace hopring::sim

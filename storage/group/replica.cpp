@@ -391,6 +391,12 @@ void Replica::ask_whether_member(Now now, const PeerRef& to, GroupOutbox& out) {
   after_input(now, sent, out);
 }
 
+void Replica::wake(Now now, GroupOutbox& out) {
+  heard_at_ = now.monotonic;
+  raft_.wake(now);
+  ask_whether_member(now, out);
+}
+
 void Replica::ask_whether_member(Now now, GroupOutbox& out) {
   RaftOutbox sent;
   for_each_voter(raft_.roster(),

@@ -183,8 +183,9 @@ class Replica {
     return !raft_.is_primary() && !raft_.primary() &&
            heard_at_ + options_->orphan_after <= now.monotonic;
   }
-  // This peer did not run for a while: what it did not hear meanwhile is no silence of others.
-  void wake(Now now) { heard_at_ = now.monotonic; }
+  // This peer did not run for a while: what it did not hear meanwhile is no silence of others, and
+  // what they have decided meanwhile is asked for, and waited for (Raft::wake()).
+  void wake(Now now, GroupOutbox& out);
   // Of an orphan, in replica_repair.cpp. What stands in its order takes place, also what others may
   // not have: somebody may have been told that it has. False: it makes no sense. REQUIRES:
   // is_complete(), it is not primary. Then lower_halves() and what remains here may each have a

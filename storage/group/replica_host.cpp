@@ -66,6 +66,12 @@ Replica* ReplicaHost::ending_at(Position end) const noexcept {
   return replica != nullptr && replica->arc().end == end ? replica : nullptr;
 }
 
+std::vector<GroupName> ReplicaHost::names() const {
+  std::vector<GroupName> names;
+  for (const auto& each : replicas_) names.push_back(each->raft().group());
+  return names;
+}
+
 Replica* ReplicaHost::named(const GroupName& group) const noexcept {
   Replica* replica = ending_at(group.end);
   return replica != nullptr && replica->raft().group() == group ? replica : nullptr;
@@ -107,7 +113,7 @@ void ReplicaHost::begin(Now now, std::unique_ptr<Replica> alone, GroupOutbox& ou
 ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
                                             const Replica::Asked& asked, ResultSink& sink,
                                             GroupOutbox& out) {
-  notice_pause(now);
+  notice_pause(now, out);
   const Position position{hash_(key_of(operation))};
   Replica* replica = at(position);
   if (replica == nullptr) return {};
@@ -153,7 +159,6 @@ void ReplicaHost::expect(std::span<const std::string_view> keys) const {
 }
 
 std::size_t ReplicaHost::try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) {
-  notice_pause(now);
   return try_read_each(now, hash_, keys, sink, [this](Position position) { return at(position); });
 }
 
@@ -188,11 +193,17 @@ void ReplicaHost::sweep(Now now, GroupOutbox& out) {
 }
 
 // Who was stopped for long, and asks its clock before it reads what has come meanwhile, would take
-// all arcs for lost.
-void ReplicaHost::notice_pause(Now now) {
+// all arcs for lost; and of arcs that have been repaired meanwhile, two that were stopped and go on
+// together would be a majority of the older generation.
+void ReplicaHost::notice_pause(Now now, GroupOutbox& out) {
   const Time ran_at = std::exchange(ran_at_, now.monotonic);
   if (ran_at + options_.orphan_after / 2 > now.monotonic) return;
-  for (const auto& each : replicas_) each->wake(now);
+  for (const GroupName& name : names()) {
+    Replica* replica = named(name);
+    if (replica == nullptr) continue;
+    replica->wake(now, out);
+    settle(now, *replica, out);
+  }
 }
 
 // What has become of an arc.
@@ -421,12 +432,27 @@ bool ReplicaHost::can_decide(Now now, const Replica& replica, const Members& mem
   return 2 * static_cast<std::size_t>(answers) > members.size();
 }
 
+// Who was to have them is no member any more, by a change that ended meanwhile, and would stay a
+// learner.
+void ReplicaHost::end_useless_copies(Job& job, Replica& replica) {
+  std::erase_if(job.copies, [&](const auto& copy) {
+    if (hopring::find(replica.raft().roster(), copy->to()) != nullptr) return false;
+    if (std::find(job.members.begin(), job.members.end(), copy->to()) != job.members.end()) {
+      return false;
+    }
+    count_end(*copy);
+    replica.end_learning(copy->to());
+    return true;
+  });
+}
+
 bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
   Replica* replica = named(job.group);
   if (replica == nullptr || !replica->raft().is_primary()) {
     end_job(job, job.is_proposed, out);
     return true;
   }
+  end_useless_copies(job, *replica);
   const auto failed = std::find_if(job.copies.begin(), job.copies.end(), [&](const auto& copy) {
     const bool is_done = copy->phase() == CopySource::Phase::done;
     const bool is_useless = is_done && replica->raft().needs_copy(copy->to());
@@ -509,10 +535,8 @@ void ReplicaHost::end_job(const Job& job, bool done, GroupOutbox& out) {
 // Time.
 
 void ReplicaHost::on_deadline(Now now, GroupOutbox& out) {
-  notice_pause(now);
-  std::vector<GroupName> names;
-  for (const auto& each : replicas_) names.push_back(each->raft().group());
-  for (const GroupName& name : names) {
+  notice_pause(now, out);
+  for (const GroupName& name : names()) {
     Replica* replica = named(name);
     if (replica == nullptr) continue;
     const bool is_forgotten = !replica->raft().is_primary() && !replica->raft().is_voter() &&

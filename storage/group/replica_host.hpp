@@ -145,6 +145,7 @@ class ReplicaHost {
   Replica* at(Position position) const noexcept;
   Replica* ending_at(Position end) const noexcept;
   Replica* named(const GroupName& group) const noexcept;
+  std::vector<GroupName> names() const;  // what is done by them may drop some
   void add(std::unique_ptr<Replica> replica);
   void begin(Now now, std::unique_ptr<Replica> alone, GroupOutbox& out);
   void settle(Now now, Replica& replica, GroupOutbox& out);
@@ -152,7 +153,7 @@ class ReplicaHost {
   void tell(Replica& replica, GroupOutbox& out);
   void drop_useless(GroupOutbox& out);
   void forget(const GroupName& group, GroupOutbox& out, std::uint64_t records_served = 0);
-  void notice_pause(Now now);
+  void notice_pause(Now now, GroupOutbox& out);
   Time next_beat(Now now);
   void beat(Now now, Replica& replica, GroupOutbox& out);
   void beat_all(Now now, GroupOutbox& out);
@@ -186,6 +187,7 @@ class ReplicaHost {
   void advance_jobs(Now now, GroupOutbox& out);
   bool advance_job(Now now, Job& job, GroupOutbox& out);  // is it over?
   bool hand_over(Now now, Job& job, Replica& replica, GroupOutbox& out);
+  void end_useless_copies(Job& job, Replica& replica);
   void end_job(const Job& job, bool done, GroupOutbox& out);
   void count_end(const CopySource& copy);
   bool give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out);

@@ -21,7 +21,7 @@ std::uint64_t committed_by(const AppendEntriesAnswer& answer) {
 
 void ReplicaHost::on_message(Now now, const PeerRef& from, GroupMessage&& message,
                              GroupOutbox& out) {
-  notice_pause(now);
+  notice_pause(now, out);
   std::visit([&](auto&& each) { on_other(now, from, std::forward<decltype(each)>(each), out); },
              std::move(message));
   advance_jobs(now, out);

@@ -409,6 +409,27 @@ void Raft::look_for_promises(Now now) {
   }
 }
 
+bool Raft::steps_down(Now now) {
+  look_for_promises(now);
+  if (has_lost_quorum(now)) {
+    take_back_members();
+    look_for_promises(now);
+  }
+  if (!has_lost_quorum(now)) return false;
+  follow(now, term_, std::nullopt);
+  return true;
+}
+
+void Raft::wake(Now now) {
+  if (is_primary()) {
+    static_cast<void>(steps_down(now));
+  } else if (role_ == Role::follower) {
+    hear(now);
+  } else {
+    follow(now, term_, std::nullopt);
+  }
+}
+
 void Raft::on_deadline(Now now, RaftOutbox& out) {
   if (!is_primary()) {
     if (now.monotonic < election_at_) return;
@@ -420,12 +441,7 @@ void Raft::on_deadline(Now now, RaftOutbox& out) {
     }
     return flush(now, out);
   }
-  look_for_promises(now);
-  if (has_lost_quorum(now)) {
-    take_back_members();
-    look_for_promises(now);
-  }
-  if (has_lost_quorum(now)) return follow(now, term_, std::nullopt);
+  if (steps_down(now)) return;
   for (Peer& each : peers_) {
     if (each.resend_at > now.monotonic) continue;
     each.probes = true;

@@ -201,6 +201,11 @@ class Raft {
   // The primary is known to be gone: do not wait until its silence has lasted.
   void on_primary_gone(Now now);
 
+  // This peer did not run for a while: the others may have gone on without it, in this order or in
+  // a later generation of the arc. It listens as long as if it had just heard of a primary before
+  // it stands for election, and leads no longer without the promises of a majority.
+  void wake(Now now);
+
   // Of a new order: whoever is to be its first primary need not wait.
   void stand_soon(Now now, RaftOutbox& out);
   // Of a voter, or of who is primary as others say: NotMember is the answer if this one has been
@@ -327,6 +332,8 @@ class Raft {
   template <class Holds>
   bool is_decided_by(Holds&& holds) const;
   void look_for_promises(Now now);
+  // Without the promises of a majority for quorum_timeout it is primary no more.
+  bool steps_down(Now now);
   bool has_lost_quorum(Now now) const {
     return confirmed_at_ + options_->quorum_timeout <= now.monotonic;
   }

@@ -114,6 +114,29 @@ BOOST_AUTO_TEST_CASE(who_was_never_let_in_drops_its_copy_when_a_primary_says_so_
   BOOST_TEST(hosts.copy(4) == nullptr);
 }
 
+// The third member has lost its copy while the change that removes it waits for a majority, and
+// takes another one late.
+BOOST_AUTO_TEST_CASE(who_is_removed_while_its_copy_is_on_its_way_becomes_no_learner) {
+  Newcomer hosts;
+  const auto primary = [&]() -> const Raft& { return hosts.copy(1)->raft(); };
+  hosts.run_until([&] { return primary().roster().is_joint(); });
+  hosts.cut = {{2, 1}, {4, 1}};
+  hosts.turn(3, [&](GroupOutbox& out) { hosts.hosts.at(3)->give_up(whole_ring().end, out); });
+  hosts.run_until([&] { return primary().needs_copy(peer(3)); });
+  hosts.run_until([&] { return !primary().needs_copy(peer(3)); });  // one has been offered
+  BOOST_REQUIRE(primary().roster().is_joint());
+  hosts.cut = {{3, 1}};
+  hosts.run_until([&] { return primary().can_change_members(); });
+  BOOST_REQUIRE(find(primary().roster(), peer(3)) == nullptr);
+  hosts.cut.clear();
+  for (int i = 0; i < 100; ++i) {
+    hosts.run_for(10ms);
+    BOOST_TEST(!primary().sends_to(peer(3)));
+  }
+  BOOST_TEST(primary().all_have_copies());
+  BOOST_TEST(hosts.hosts.at(1)->transfers() == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_that_was_never_complete_is_dropped_without_asking) {
   Newcomer hosts(slow_copies());
   hosts.run_until([&] { return hosts.copy(4) != nullptr; });

@@ -221,6 +221,39 @@ BOOST_AUTO_TEST_CASE(a_primary_of_the_older_generation_gives_way_and_so_do_its_m
   BOOST_TEST(news<CopySuperseded>(2).back().records == keys + 1);
 }
 
+// Goal: two members that were stopped while the third one was made to go on alone are no majority
+// of the older generation when they go on together. They ask before they serve, and wait for the
+// answer though it takes a while: who went on alone has to be dialled anew.
+BOOST_AUTO_TEST_CASE(members_that_were_stopped_during_a_repair_serve_nothing_when_they_go_on) {
+  isolate(3);
+  stopped = {1, 2};
+  run_for(orphaned);
+  BOOST_TEST(!refusal(3, repair_of(whole_ring())).has_value());
+  BOOST_TEST(count_of(3) == keys);
+  stopped = {2};
+  run_for(50ms);
+  stopped.clear();
+  for (int i = 0; i < 60; ++i) {
+    run_for(10ms);
+    BOOST_TEST(count_of(1) + count_of(2) == 0u);
+  }
+  cut.clear();
+  for (int i = 0; i < 200; ++i) {
+    run_for(10ms);
+    BOOST_TEST(count_of(1) + count_of(2) == 0u);
+  }
+  BOOST_TEST(copy(1) == nullptr);
+  BOOST_TEST(copy(2) == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(members_that_were_all_stopped_serve_again_within_two_seconds) {
+  stopped = {1, 2, 3};
+  run_for(orphaned);
+  stopped.clear();
+  run_for(2s);
+  BOOST_TEST(count_of(1) + count_of(2) + count_of(3) == keys);
+}
+
 // As one that was stopped does: it looks at the time before it hears of the repair.
 BOOST_AUTO_TEST_CASE(a_primary_that_steps_down_before_it_hears_of_the_repair_says_what_it_drops) {
   isolate(3);

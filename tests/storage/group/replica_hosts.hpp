@@ -51,7 +51,8 @@ struct Hosts {
   }
 
   bool is_open(std::uint16_t from, std::uint16_t to) const {
-    return hosts.contains(from) && hosts.contains(to) && !cut.contains({from, to});
+    return hosts.contains(from) && hosts.contains(to) && !cut.contains({from, to}) &&
+           !stopped.contains(to);
   }
 
   // What is on its way, and what that leads to, until nothing is; or what fits into `messages`.
@@ -68,7 +69,7 @@ struct Hosts {
 
   void tick() {
     for (auto& [n, host] : hosts) {
-      if (host->next_deadline() > now().monotonic) continue;
+      if (host->next_deadline() > now().monotonic || stopped.contains(n)) continue;
       turn(n, [&, &each = *host](GroupOutbox& out) { each.on_deadline(now(), out); });
     }
   }
@@ -165,6 +166,7 @@ struct Hosts {
   std::map<std::uint16_t, std::unique_ptr<ReplicaHost>> hosts;  // those that live
   std::deque<OnWay> on_way;
   std::set<std::pair<std::uint16_t, std::uint16_t>> cut;
+  std::set<std::uint16_t> stopped;  // they do not run; what is sent to them is lost
   std::map<std::uint16_t, GroupOutbox> told;
   std::uint64_t waiter = 0;
 };

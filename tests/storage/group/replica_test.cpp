@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(reads_by_majority_are_linearizable_whatever_the_clocks_say)
 
 BOOST_AUTO_TEST_CASE(reads_that_trust_wrong_clocks_or_an_earlier_round_are_found) {
   const std::uint64_t by_lease =
-      first_found(25, [](auto seed) { return wrong_clocks(seed, false); });
+      first_found(117, [](auto seed) { return wrong_clocks(seed, false); });
   const std::uint64_t by_earlier = first_found(120, [](auto seed) {
     ReplicaWorldOptions options = wrong_clocks(seed, true);
     options.groups.raft.bug = PlantedBug::read_by_earlier_round;
@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_read_before_a_pause_is_found_by_a_stale_re
     return given;
   };
   const std::uint64_t found =
-      first_found(310, [&](auto seed) { return options(seed, PlantedBug::clock_read_early); });
+      first_found(340, [&](auto seed) { return options(seed, PlantedBug::clock_read_early); });
   BOOST_REQUIRE(found != 0u);
   ReplicaWorld right(options(found, PlantedBug::none));
   lives_and_heals(right);
@@ -193,12 +193,12 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_read_before_a_pause_is_found_by_a_stale_re
 
 // For each bug a seed by which it was found.
 constexpr PlantedSeed planted[] = {
-    {PlantedBug::split_forgets_member, 6},     {PlantedBug::copy_skips_writes, 8},
+    {PlantedBug::split_forgets_member, 1},     {PlantedBug::copy_skips_writes, 8},
     {PlantedBug::follower_expires, 1},         {PlantedBug::answered_before_applied, 1},
-    {PlantedBug::former_self_votes, 2},        {PlantedBug::stale_append_accepted, 90},
+    {PlantedBug::former_self_votes, 1},        {PlantedBug::stale_append_accepted, 90},
     {PlantedBug::promise_of_another_term, 20}, {PlantedBug::ack_before_majority, 5},
-    {PlantedBug::lease_not_checked, 2},        {PlantedBug::promise_not_kept, 4},
-    {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 45},
+    {PlantedBug::lease_not_checked, 3},        {PlantedBug::promise_not_kept, 1},
+    {PlantedBug::primary_drops_results, 1},    {PlantedBug::split_drops_results, 93},
     {PlantedBug::copy_lacks_results, 1},       {PlantedBug::no_look_at_stamps, 51},
 };
 
