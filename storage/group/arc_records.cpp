@@ -85,25 +85,31 @@ struct KeyIn {
   }
 };
 
+struct MemoryOf {
+  std::size_t operator()(const Put& put) const {
+    return memory_of_record(put.key.size(), put.value.bytes.size());
+  }
+  std::size_t operator()(const CompareAndSet& operation) const {
+    return memory_of_record(operation.key.size(), operation.desired.bytes.size());
+  }
+  std::size_t operator()(const Add& add) const {
+    return memory_of_record(add.key.size(), sizeof(std::int64_t));
+  }
+  template <class Other>
+  std::size_t operator()(const Other&) const {
+    return 0;
+  }
+};
+
 }  // namespace
 
 std::size_t memory_of_record(std::size_t key_bytes, std::size_t value_bytes) {
   return key_bytes + value_bytes + record_overhead_bytes;
 }
 
-std::size_t memory_of(const Command& command) {
-  const auto record = [](const std::string& key, std::size_t value) {
-    return memory_of_record(key.size(), value);
-  };
-  if (const auto* put = std::get_if<Put>(&command)) {
-    return record(put->key, put->value.bytes.size());
-  }
-  if (const auto* operation = std::get_if<CompareAndSet>(&command)) {
-    return record(operation->key, operation->desired.bytes.size());
-  }
-  const auto* add = std::get_if<Add>(&command);
-  return add != nullptr ? record(add->key, sizeof(std::int64_t)) : 0;
-}
+std::size_t memory_of(const Command& command) { return std::visit(MemoryOf{}, command); }
+
+std::size_t memory_of(const Operation& operation) { return std::visit(MemoryOf{}, operation); }
 
 const std::string* key_in(const Command& command) { return std::visit(KeyIn{}, command); }
 

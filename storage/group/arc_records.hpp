@@ -39,8 +39,9 @@ const std::string* key_in(const Command& command);
 bool is_applicable(const Command& command);
 bool is_installable(const Record& record);
 
-// Bytes of memory that the command takes once it is applied, about; 0 of one that takes none.
+// Bytes of memory that it takes once it is applied, about; 0 of one that takes none.
 std::size_t memory_of(const Command& command);
+std::size_t memory_of(const Operation& operation);
 std::size_t memory_of_record(std::size_t key_bytes, std::size_t value_bytes);
 
 class ArcRecords {

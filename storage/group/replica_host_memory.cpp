@@ -32,14 +32,6 @@ constexpr std::uint64_t relieved_bytes_max = 4096;
 // So many places are searched for what may go, and again as many if that must not be large.
 constexpr int draws_max = 64;
 
-struct MemoryOf {
-  std::size_t operator()(const Get&) const { return 0; }
-  template <class Write>
-  std::size_t operator()(const Write& write) const {
-    return memory_of(Command(write));
-  }
-};
-
 }  // namespace
 
 std::uint64_t ReplicaHost::room() const noexcept {
@@ -140,13 +132,14 @@ void ReplicaHost::relieve(Now now, GroupOutbox& out) {
 std::optional<OpError> ReplicaHost::make_room(Now now, Replica& replica, Position position,
                                               const Operation& operation, GroupOutbox& out) {
   if (options_.pool.bytes_max == 0) return std::nullopt;
-  std::uint64_t wanted = std::visit(MemoryOf{}, operation);
+  std::uint64_t wanted = memory_of(operation);
   if (wanted == 0) return std::nullopt;
   wanted += window_result_bytes;
   const std::uint64_t lacking = replica.raft().memory_lacking(now, wanted);
   if (!options_.pool.keeps_ages) {
-    // Nothing would make up for too much afterwards: what is free at this moment counts, too.
-    const auto coming = static_cast<std::int64_t>(wanted + replica.raft().kept_bytes());
+    // Nothing would make up for too much afterwards: what is free at this moment counts, too, less
+    // what has been proposed and is not applied yet.
+    const auto coming = static_cast<std::int64_t>(wanted + replica.raft().waiting_bytes());
     if (lacking > 0 || coming > memory_left()) return OpError::out_of_memory;
   }
   if (lacking == 0) return std::nullopt;

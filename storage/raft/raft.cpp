@@ -18,7 +18,6 @@ Raft::Raft(const RaftOptions& options, const GroupName& group, const PeerRef& se
       log_(start.index, start.index_term),
       begun_at_(start.index),
       committed_(start.index),
-      applied_(start.index),
       heard_at_(now.monotonic) {
   HOPRING_CHECK(!start.roster.voters.empty());
   rosters_.push_back({start.index, std::move(start.roster)});
@@ -276,8 +275,8 @@ void Raft::take_back_members() {
 }
 
 void Raft::on_applied(std::uint64_t index) {
-  HOPRING_CHECK(applied_ <= index && index <= committed_);
-  applied_ = index;
+  HOPRING_CHECK(applied() <= index && index <= committed_);
+  log_.set_applied(index);
   trim();
 }
 
@@ -296,14 +295,14 @@ void Raft::trim() {
     held_by_all_ = log_.last_index();
     for (const Peer& each : peers_) held_by_all_ = std::min(held_by_all_, each.reached);
   }
-  std::uint64_t to = std::min(applied_, held_by_all_);
+  std::uint64_t to = std::min(applied(), held_by_all_);
   const bool is_copying = std::any_of(peers_.begin(), peers_.end(), [](const Peer& each) {
     return each.is_incomplete && !each.needs_copy;
   });
   const std::size_t bytes_max =
       is_copying ? options_->kept_for_copies_bytes_max : options_->kept_bytes_max;
   std::size_t excess = log_.bytes() > bytes_max ? log_.bytes() - bytes_max : 0;
-  const std::uint64_t most = is_primary() ? std::min(applied_, held_by_awaited()) : applied_;
+  const std::uint64_t most = is_primary() ? std::min(applied(), held_by_awaited()) : applied();
   for (std::uint64_t index = log_.base_index() + 1; index <= most && excess > 0; ++index) {
     excess -= std::min(excess, bytes_of(log_.at(index).command));
     to = std::max(to, index);
@@ -317,8 +316,8 @@ void Raft::trim() {
 
 Raft::Start Raft::start_of_copy() const {
   const auto after = std::find_if(rosters_.begin() + 1, rosters_.end(),
-                                  [&](const RosterAt& each) { return each.index > applied_; });
-  return {term_, applied_, log_.term_at(applied_), std::prev(after)->roster};
+                                  [&](const RosterAt& each) { return each.index > applied(); });
+  return {term_, applied(), log_.term_at(applied()), std::prev(after)->roster};
 }
 
 void Raft::on(Now, const PeerRef& from, const NoCopy& message, RaftOutbox&) {
@@ -363,6 +362,7 @@ bool Raft::install(Now now, const Start& start) {
   heard_at_ = std::max(heard_at_, now.monotonic);
   if (known) {
     log_.trim(start.index);
+    log_.set_applied(start.index);
     while (rosters_.size() > 1 && rosters_[1].index <= start.index)
       rosters_.erase(rosters_.begin());
   } else {
@@ -370,7 +370,6 @@ bool Raft::install(Now now, const Start& start) {
     verified_ = std::min(verified_, log_.last_index());  // a primary that contradicts itself
     rosters_ = {{start.index, start.roster}};
   }
-  applied_ = start.index;
   committed_ = std::max(committed_, start.index);
   verified_ = std::max(verified_, start.index);
   return true;

@@ -97,7 +97,7 @@ class Raft {
   const Entry& entry(std::uint64_t index) const { return log_.at(index); }
   // The owner has applied the entries up to `index`; they may be dropped now.
   void on_applied(std::uint64_t index);
-  std::uint64_t applied() const noexcept { return applied_; }
+  std::uint64_t applied() const noexcept { return log_.applied(); }
   // The member will go on without the others, as another group: what it has it takes for committed.
   // Nothing else may be done with this order then.
   void accept_all() { commit_to(log_.last_index()); }
@@ -106,7 +106,7 @@ class Raft {
   // committed.
   bool has_begun() const noexcept {
     return is_primary() &&
-           (applied_ >= first_of_term_ || options_->bug == PlantedBug::own_entry_not_awaited);
+           (applied() >= first_of_term_ || options_->bug == PlantedBug::own_entry_not_awaited);
   }
   // May the primary answer reads from its applied state, alone? `now` must have been read after
   // the request was received.
@@ -128,8 +128,9 @@ class Raft {
   void set_room(std::uint64_t room) noexcept { room_ = room; }
   // So many bytes become free by what has been proposed.
   void count_freed(std::uint64_t bytes) noexcept { proposed_ -= std::min(proposed_, bytes); }
-  // Bytes of entries that are kept here.
+  // Bytes of entries that are kept here, and of those that have not been applied yet.
   std::size_t kept_bytes() const noexcept { return log_.bytes(); }
+  std::size_t waiting_bytes() const noexcept { return log_.waiting_bytes(); }
   // Appends a command, which takes so many bytes of memory once it is applied, and returns its
   // index. flush() sends it. REQUIRES: is_primary().
   std::uint64_t propose(Command command, std::int64_t as_of_ms = 0, std::uint64_t bytes = 0,
@@ -350,7 +351,6 @@ class Raft {
   std::vector<RosterAt> rosters_;  // those in the log, and the one before
   std::uint64_t begun_at_;         // index as of which its copy began
   std::uint64_t committed_;
-  std::uint64_t applied_;
   std::uint64_t held_by_all_ = 0;  // nobody will ask for entries up to here
   Time heard_at_;                  // when it last had a heartbeat, or began with a copy
   Time asked_at_{};                // when it last asked whether it is a member

@@ -46,20 +46,31 @@ const Entry& RaftLog::at(std::uint64_t index) const {
 
 void RaftLog::push(SharedEntry entry) {
   HOPRING_CHECK(entry->index == last_index() + 1 && entry->term >= last_term());
-  bytes_ += bytes_of(entry->command);
+  const std::size_t bytes = bytes_of(entry->command);
+  bytes_ += bytes;
+  waiting_bytes_ += bytes;
   entries_.push_back(std::move(entry));
 }
 
+void RaftLog::set_applied(std::uint64_t index) {
+  HOPRING_CHECK(base_index_ <= index && index <= last_index());
+  while (applied_ < index) waiting_bytes_ -= bytes_of(at(++applied_).command);
+  while (applied_ > index) waiting_bytes_ += bytes_of(at(applied_--).command);
+}
+
 void RaftLog::truncate(std::uint64_t index) {
-  HOPRING_CHECK(base_index_ <= index);
+  HOPRING_CHECK(applied_ <= index);
   while (last_index() > index) {
-    bytes_ -= bytes_of(entries_.back()->command);
+    const std::size_t bytes = bytes_of(entries_.back()->command);
+    bytes_ -= bytes;
+    waiting_bytes_ -= bytes;
     entries_.pop_back();
   }
 }
 
 void RaftLog::trim(std::uint64_t index) {
   HOPRING_CHECK(index <= last_index());
+  if (applied_ < index) set_applied(index);
   while (base_index_ < index) {
     base_term_ = entries_.front()->term;
     ++base_index_;

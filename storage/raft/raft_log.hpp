@@ -3,12 +3,13 @@
 // The newest entries of a group's order, at one member. Older ones have been applied and dropped:
 // a member that lacks them is given a copy of the arc instead.
 //
-//        base_index()                 committed (the owner's)        last_index()
-//   dropped |  kept, committed               | kept, may be taken back   |
+//        base_index()         applied()        committed (the owner's)        last_index()
+//   dropped |  kept, applied       | kept, committed   | kept, may be taken back   |
 //
 // Not thread-safe. Invariants:
 //   (1) indices follow each other without a gap, terms do not fall.
-//   (2) bytes() is the sum of bytes_of() of what is kept.
+//   (2) bytes() is the sum of bytes_of() of what is kept, waiting_bytes() of what follows
+//   applied(). (3) base_index() <= applied() <= last_index().
 
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,8 @@ namespace hopring {
 class RaftLog {
  public:
   // Begins after an entry of this index and term.
-  RaftLog(std::uint64_t index, std::uint64_t term) : base_index_(index), base_term_(term) {}
+  RaftLog(std::uint64_t index, std::uint64_t term)
+      : base_index_(index), base_term_(term), applied_(index) {}
 
   std::uint64_t base_index() const noexcept { return base_index_; }
   std::uint64_t last_index() const noexcept { return base_index_ + entries_.size(); }
@@ -30,6 +32,8 @@ class RaftLog {
     return entries_.empty() ? base_term_ : entries_.back()->term;
   }
   std::size_t bytes() const noexcept { return bytes_; }
+  std::uint64_t applied() const noexcept { return applied_; }
+  std::size_t waiting_bytes() const noexcept { return waiting_bytes_; }
 
   // REQUIRES: base_index() <= index <= last_index().
   std::uint64_t term_at(std::uint64_t index) const;
@@ -38,9 +42,13 @@ class RaftLog {
 
   // REQUIRES: entry.index == last_index() + 1, entry.term >= last_term().
   void push(SharedEntry entry);
-  // Takes back the entries after `index`. REQUIRES: base_index() <= index.
+  // The entries up to `index` have been applied, those after it have not, or are to be again.
+  // REQUIRES: base_index() <= index <= last_index().
+  void set_applied(std::uint64_t index);
+  // Takes back the entries after `index`. REQUIRES: applied() <= index.
   void truncate(std::uint64_t index);
-  // Drops the entries up to and including `index`. REQUIRES: index <= last_index().
+  // Drops the entries up to and including `index`: where they have not been applied, what they
+  // lead to is here by other ways. REQUIRES: index <= last_index().
   void trim(std::uint64_t index);
 
   // Entries after `index`, at most bytes_max of them, but one if there is one.
@@ -52,6 +60,8 @@ class RaftLog {
   std::uint64_t base_term_;
   std::deque<SharedEntry> entries_;
   std::size_t bytes_ = 0;
+  std::uint64_t applied_;
+  std::size_t waiting_bytes_ = 0;
 };
 
 }  // namespace hopring

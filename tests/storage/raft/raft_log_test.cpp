@@ -56,6 +56,23 @@ BOOST_AUTO_TEST_CASE(drops_the_oldest_and_remembers_the_term_of_the_last_dropped
   BOOST_TEST(log.last_term() == 3u);
 }
 
+BOOST_AUTO_TEST_CASE(counts_what_has_not_been_applied) {
+  RaftLog log = log_of_five();
+  const std::size_t each = bytes_of(entry(1, 1).command);
+  BOOST_TEST(log.waiting_bytes() == 5 * each);
+  log.set_applied(12);
+  BOOST_TEST(log.waiting_bytes() == 3 * each);
+  log.truncate(14);
+  BOOST_TEST(log.waiting_bytes() == 2 * each);
+  log.trim(11);
+  BOOST_TEST(log.waiting_bytes() == 2 * each);
+  log.set_applied(11);
+  BOOST_TEST(log.waiting_bytes() == 3 * each, "they are to be applied again");
+  log.trim(13);
+  BOOST_TEST(log.applied() == 13u);
+  BOOST_TEST(log.waiting_bytes() == each);
+}
+
 BOOST_AUTO_TEST_CASE(gives_entries_by_bytes_but_at_least_one) {
   const RaftLog log = log_of_five();
   const std::size_t each = bytes_of(entry(1, 1).command);
