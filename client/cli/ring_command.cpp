@@ -163,7 +163,10 @@ void print_verdict(const Survey& survey, const Summary& summary) {
                 with_commas(summary.records_dropped).c_str());
   }
   for (const auto& [peer, failure] : survey.silent_peers) {
-    std::printf("silent: %s: %s\n", to_string(peer.endpoint).c_str(), failure.text.c_str());
+    const std::size_t copies = copies_at(survey.reports, peer);
+    std::printf("silent: %s: %s; of the arcs that are served it is a member of %s\n",
+                to_string(peer.endpoint).c_str(), failure.text.c_str(),
+                copies == 0 ? "none" : with_commas(copies).c_str());
   }
   print_copies(survey, summary);
 }

@@ -119,7 +119,9 @@ void Front::end_joining(Now now, Outbox& out) {
   }
   fail(state_ == State::dialling
            ? "no peer answers at --join" + tried
-           : "let into the ring by" + tried + ", but no peer gave it an arc in time",
+           : "let into the ring by" + tried +
+                 ", but no peer gave it an arc in time: `hopring ring --at HOST:PORT` says what is "
+                 "wrong there, and arcs that have lost their majority need `hopring ring repair`",
        out);
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -240,6 +241,24 @@ int judge(const std::vector<std::unique_ptr<Client>>& clients) {
   return 3;
 }
 
+// A negative number reads as one that is too large.
+void check(const Options& options) {
+  struct Bound {
+    const char* name;
+    unsigned given;
+    unsigned least;
+    unsigned most;
+  };
+  for (const Bound& each :
+       {Bound{"clients", options.clients, 1, 256}, Bound{"keys", options.keys, 1, 1'000'000},
+        Bound{"seconds", options.seconds, 1, 86'400}, Bound{"rate", options.rate, 1, 100'000},
+        Bound{"reads", options.percent, 0, 100}}) {
+    if (each.least <= each.given && each.given <= each.most) continue;
+    throw std::invalid_argument(std::string("--") + each.name + " takes " +
+                                std::to_string(each.least) + " to " + std::to_string(each.most));
+  }
+}
+
 int run(const Options& options) {
   const Clock::time_point start = Clock::now();
   std::vector<std::unique_ptr<Client>> clients;
@@ -277,9 +296,7 @@ int main(int count, char** words) {
       return 0;
     }
     po::notify(given);
-    if (options.clients == 0 || options.keys == 0 || options.rate == 0) {
-      throw po::error("--clients, --keys and --rate must be positive");
-    }
+    hopring::check(options);
     return hopring::run(options);
   } catch (const std::exception& error) {
     std::cerr << "hopring-history: " << error.what() << '\n';
