@@ -419,14 +419,21 @@ bool Raft::steps_down(Now now) {
   return true;
 }
 
+// Answers to what it solicited before the pause may be as old as that.
 void Raft::wake(Now now) {
+  const bool has_solicited = role_ == Role::asking || role_ == Role::candidate;
   if (is_primary()) {
     static_cast<void>(steps_down(now));
-  } else if (role_ == Role::follower) {
-    hear(now);
-  } else {
+  } else if (has_solicited) {
     follow(now, term_, std::nullopt);
+  } else {
+    hear(now);
   }
+  silent_since_wake_.clear();
+  if (has_solicited || is_primary()) return;
+  for_each_voter(roster(), [&](const Voter& voter) {
+    if (voter.peer != self_) silent_since_wake_.push_back(voter);
+  });
 }
 
 void Raft::on_deadline(Now now, RaftOutbox& out) {

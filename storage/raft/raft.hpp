@@ -203,8 +203,9 @@ class Raft {
   void on_primary_gone(Now now);
 
   // This peer did not run for a while: the others may have gone on without it, in this order or in
-  // a later generation of the arc. It listens as long as if it had just heard of a primary before
-  // it stands for election, and leads no longer without the promises of a majority.
+  // a later generation of the arc. It leads no longer without the promises of a majority, and
+  // before it stands for election it listens as long as if it had just heard of a primary, or until
+  // all other voters have answered. The owner asks them: ask_whether_member().
   void wake(Now now);
 
   // Of a new order: whoever is to be its first primary need not wait.
@@ -335,6 +336,8 @@ class Raft {
   void look_for_promises(Now now);
   // Without the promises of a majority for quorum_timeout it is primary no more.
   bool steps_down(Now now);
+  void stand_within_vote_timeout(Now now);
+  void on_answer_after_pause(Now now, const PeerRef& from);
   bool has_lost_quorum(Now now) const {
     return confirmed_at_ + options_->quorum_timeout <= now.monotonic;
   }
@@ -354,6 +357,7 @@ class Raft {
   std::uint64_t held_by_all_ = 0;  // nobody will ask for entries up to here
   Time heard_at_;                  // when it last had a heartbeat, or began with a copy
   Time asked_at_{};                // when it last asked whether it is a member
+  Voters silent_since_wake_;       // whom it listens for; none: for nobody in particular
 
   // Follower. What was promised binds a candidate, too.
   bool is_complete_ = true;

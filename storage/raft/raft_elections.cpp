@@ -37,13 +37,17 @@ void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
   hear(now);
 }
 
-void Raft::on_primary_gone(Now now) {
-  if (is_primary()) return;
-  primary_.reset();
+void Raft::stand_within_vote_timeout(Now now) {
   const auto spread = static_cast<std::uint64_t>(options_->vote_timeout.count());
   const Time soon = std::max(now.monotonic, promised_until_) +
                     Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
   election_at_ = std::min(election_at_, soon);
+}
+
+void Raft::on_primary_gone(Now now) {
+  if (is_primary()) return;
+  primary_.reset();
+  stand_within_vote_timeout(now);
 }
 
 void Raft::solicit(RequestVote::Kind kind, std::uint64_t term, std::uint64_t resigned_term,
@@ -156,7 +160,16 @@ void Raft::on(Now now, const PeerRef& from, const RequestVote& message, RaftOutb
       {from, VoteAnswer{group_, message.kind, term, answer_for(message.admitted), granted}});
 }
 
+// None of them knows of a later generation: whoever does says that instead.
+void Raft::on_answer_after_pause(Now now, const PeerRef& from) {
+  const auto erased =
+      std::erase_if(silent_since_wake_, [&](const Voter& each) { return each.peer == from; });
+  if (erased == 0 || !silent_since_wake_.empty() || role_ != Role::follower) return;
+  stand_within_vote_timeout(now);
+}
+
 void Raft::on(Now now, const PeerRef& from, const VoteAnswer& message, RaftOutbox& out) {
+  on_answer_after_pause(now, from);
   if (!message.granted) {
     if (message.term > term_) follow(now, message.term, std::nullopt);
     return;

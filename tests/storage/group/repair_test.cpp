@@ -246,12 +246,16 @@ BOOST_AUTO_TEST_CASE(members_that_were_stopped_during_a_repair_serve_nothing_whe
   BOOST_TEST(copy(2) == nullptr);
 }
 
-BOOST_AUTO_TEST_CASE(members_that_were_all_stopped_serve_again_within_two_seconds) {
-  stopped = {1, 2, 3};
-  run_for(orphaned);
-  stopped.clear();
-  run_for(2s);
-  BOOST_TEST(count_of(1) + count_of(2) + count_of(3) == keys);
+// Nothing can have happened without them, and each says so: also those that are stopped again and
+// again serve in between.
+BOOST_AUTO_TEST_CASE(members_that_were_all_stopped_serve_again_at_once) {
+  for (int i = 0; i < 5; ++i) {
+    stopped = {1, 2, 3};
+    run_for(orphaned);
+    stopped.clear();
+    run_for(400ms);
+    BOOST_TEST(count_of(1) + count_of(2) + count_of(3) == keys);
+  }
 }
 
 // As one that was stopped does: it looks at the time before it hears of the repair.
