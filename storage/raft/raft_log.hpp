@@ -8,8 +8,9 @@
 //
 // Not thread-safe. Invariants:
 //   (1) indices follow each other without a gap, terms do not fall.
-//   (2) bytes() is the sum of bytes_of() of what is kept, waiting_bytes() of what follows
-//   applied(). (3) base_index() <= applied() <= last_index().
+//   (2) bytes() is the sum of bytes_of() of what is kept; waiting_bytes() that of what is kept and
+//       has not been applied.
+//   (3) base_index() <= applied() <= last_index().
 
 #include <cstddef>
 #include <cstdint>
