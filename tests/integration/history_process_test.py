@@ -40,7 +40,7 @@ class HistoryProcessTest(ring.RingTest):
         return subprocess.Popen(
             [self.bin_dir / "hopring-history", *contacts, "--seconds", str(seconds),
              "--seed", str(SEED)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="backslashreplace")
 
     def healthy(self) -> None:
         self.expect(0, "ring", f"--wait-healthy={HEALED_WITHIN_S}", at=self.peers[-1])

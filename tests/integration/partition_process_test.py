@@ -290,7 +290,7 @@ class PartitionProcessTest(ring.RingTest):
         load = subprocess.Popen(
             [self.bin_dir / "hopring-history", *contacts, "--seconds", str(SECONDS),
              "--seed", str(SEED)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="backslashreplace")
         self.addCleanup(load.stdout.close)
         self.addCleanup(load.kill)
         ends = time.monotonic() + SECONDS
