@@ -173,6 +173,11 @@ Replica::Executed Replica::propose(Now now, Command command, const Asked& asked,
   return Executed::pending;
 }
 
+std::size_t Replica::memory_at(Position position, std::string_view key) const {
+  const auto record = records_.find(position, key);
+  return record ? memory_of_record(record->key.size(), record->value.size()) : 0;
+}
+
 // Not while a split is under way: what belongs to the half that comes off is not ours any more when
 // these are applied.
 void Replica::remove_due(std::vector<RemoveExpired>&& due) {

@@ -110,12 +110,17 @@ class Replica {
   struct Account {
     std::size_t log_bytes = 0;        // that are counted for its log
     std::uint64_t bytes_evicted = 0;  // that no write has used yet
+    std::uint64_t bytes_granted = 0;  // that its primary has asked for and may have
     Time copies_again_at{};           // when members without a copy are offered one again
   };
   Account& account() noexcept { return account_; }
 
+  // Bytes of memory that the key's record takes, about; 0: there is none.
+  std::size_t memory_at(Position position, std::string_view key) const;
+
   // See Raft.
-  void set_room(std::uint64_t room) noexcept { raft_.set_room(room); }
+  void set_room(const Raft::Room& room) noexcept { raft_.set_room(room); }
+  void ask_for_memory(std::uint64_t bytes) noexcept { raft_.ask_for_memory(bytes); }
   void count_freed(std::uint64_t bytes) noexcept { raft_.count_freed(bytes); }
 
   struct Asked {

@@ -138,8 +138,12 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   if (replica->execute(now, position, operation, asked, sink) != Replica::Executed::pending) {
     return answered();
   }
-  if (!std::exchange(replica->is_unsent(), true)) unsent_.push_back(replica->raft().group());
+  note_unsent(*replica);
   return {&replica->view(), true, {}};
+}
+
+void ReplicaHost::note_unsent(Replica& replica) {
+  if (!std::exchange(replica.is_unsent(), true)) unsent_.push_back(replica.raft().group());
 }
 
 void ReplicaHost::end_turn(Now now, GroupOutbox& out) {

@@ -169,12 +169,17 @@ class ReplicaHost {
   void count_coming_bytes();
   std::uint64_t still_promised(const Incoming& coming) const;
   std::int64_t memory_left() const;
-  std::int64_t memory_left_for(const Replica& replica) const;
-  std::uint64_t room_after(const Replica& replica, std::uint64_t proposed) const;
-  void limit(Replica& replica) const;
+  Raft::Room room_after(Replica& replica, std::uint64_t proposed, std::uint64_t wanted);
+  std::uint64_t grant(Replica& replica, std::uint64_t free, std::uint64_t wanted);
+  void limit(Replica& replica);
   void relieve(Now now, GroupOutbox& out);
   std::optional<OpError> make_room(Now now, Replica& replica, Position position,
                                    const Operation& operation, GroupOutbox& out);
+  OpError ask_for_memory(Replica& replica, std::uint64_t bytes);
+  std::optional<OpError> evict_for(Now now, Replica& replica, Position position,
+                                   const Operation& operation, std::uint64_t wanted,
+                                   GroupOutbox& out);
+  void note_unsent(Replica& replica);
   bool has_its_share(const Replica& replica, const Held& all) const;
   Replica* draw_giver(Now now, Replica& asking);
   Position draw(const Arc& arc);

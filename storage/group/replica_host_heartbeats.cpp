@@ -57,7 +57,9 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, Heartbeats&& message, Gr
     }
     answers.groups.push_back(replica->on_heartbeat(now, from, each, out));
     if (options_.pool.bytes_max != 0) {
-      answers.groups.back().room = room_after(*replica, each.proposed);
+      const Raft::Room room = room_after(*replica, each.proposed, each.wanted);
+      answers.groups.back().room = room.granted;
+      answers.groups.back().room_max = room.max;
     }
     settle(now, *replica, out);
   }

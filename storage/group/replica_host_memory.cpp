@@ -7,6 +7,7 @@
 // has been accepted has its memory from then on.
 
 #include <algorithm>
+#include <limits>
 
 #include "storage/group/replica_host.hpp"
 
@@ -22,7 +23,9 @@ constexpr std::size_t log_bytes_min = std::size_t{16} << 10;
 constexpr std::size_t holes_part = 64;
 // Of the bound, what writes leave free for copies: a ring that is full must be able to mend itself.
 constexpr std::size_t copies_part = 32;
-// Below this part of the bound each arc may take no more than its own share of what is left.
+// Of what is left, how much arcs may take without asking, each as much as any other.
+constexpr std::uint64_t unasked_part = 4;
+// Where records are evicted an arc may take more, as long as this part of the bound is left.
 constexpr std::size_t scarce_part = 16;
 constexpr std::size_t takers_expected = 8;
 // A record may be so large a part of what is led here that others are evicted for it.
@@ -67,37 +70,57 @@ void ReplicaHost::share_log_memory() {
       logs / 2, raft.kept_bytes_max, std::max(raft.kept_bytes_max, raft.kept_for_copies_bytes_max));
 }
 
-// For one arc; negative: so much too much is in use. REQUIRES: there is a bound.
+// Negative: so much too much is in use. REQUIRES: there is a bound.
 std::int64_t ReplicaHost::memory_left() const {
   const std::size_t bound = options_.pool.bytes_max;
   const std::size_t holes = pool_.resident_bytes() - pool_.lent_bytes();
   const std::size_t used = pool_.resident_bytes() - std::min(holes / 2, bound / holes_part) +
                            coming_bytes_ + std::max(log_bytes_, bound / logs_part) +
                            bound / copies_part;
-  const auto left = static_cast<std::int64_t>(bound) - static_cast<std::int64_t>(used);
-  const std::size_t arcs = std::max<std::size_t>(replicas_.size(), 1);
-  const bool is_scarce = left < static_cast<std::int64_t>(bound / scarce_part);
-  return left / static_cast<std::int64_t>(is_scarce ? arcs : std::min(arcs, takers_expected));
+  return static_cast<std::int64_t>(bound) - static_cast<std::int64_t>(used);
 }
 
-// For an arc. What is too much is no business of an arc that holds less than others do: it could
-// not make up for what is held by arcs whose entries do not come, and would be emptied.
-std::int64_t ReplicaHost::memory_left_for(const Replica& replica) const {
+// How far a primary may go on that has proposed so much, and wants to propose so much at once.
+Raft::Room ReplicaHost::room_after(Replica& replica, std::uint64_t proposed, std::uint64_t wanted) {
   const std::int64_t left = memory_left();
-  return left < 0 && !has_its_share(replica, held_) ? 0 : left;
+  const std::size_t arcs = std::max<std::size_t>(replicas_.size(), 1);
+  if (left < 0) {
+    // No business of an arc that holds less than others do: it could not make up for what is held
+    // by arcs whose entries do not come, and would be emptied.
+    const std::uint64_t excess =
+        has_its_share(replica, held_) ? static_cast<std::uint64_t>(-left) / arcs : 0;
+    replica.account().bytes_granted = 0;
+    const std::uint64_t end = proposed - std::min(proposed, excess);
+    return {end, end};
+  }
+  const auto free = static_cast<std::uint64_t>(left);
+  if (options_.pool.keeps_ages) {  // what is too much then is evicted
+    const bool is_scarce = free < options_.pool.bytes_max / scarce_part;
+    const std::uint64_t share = free / (is_scarce ? arcs : std::min(arcs, takers_expected));
+    return {proposed + std::max(share, grant(replica, free, wanted)), proposed + free};
+  }
+  const std::uint64_t unasked = free / unasked_part;
+  const std::uint64_t rest = free - unasked;
+  return {proposed + std::max(unasked / arcs, grant(replica, rest, wanted)), proposed + rest};
 }
 
-// How far a primary that has proposed so much may go on.
-std::uint64_t ReplicaHost::room_after(const Replica& replica, std::uint64_t proposed) const {
-  const std::int64_t left = memory_left_for(replica);
-  if (left >= 0) return proposed + static_cast<std::uint64_t>(left);
-  return proposed - std::min(proposed, static_cast<std::uint64_t>(-left));
+// What the arc asks for, of so much that is free. Others do not get it before the next heartbeat
+// for this arc, which says whether it has been proposed: then it is not free.
+std::uint64_t ReplicaHost::grant(Replica& replica, std::uint64_t free, std::uint64_t wanted) {
+  std::uint64_t& granted = replica.account().bytes_granted;
+  granted = 0;
+  if (wanted == 0) return 0;
+  std::uint64_t others = 0;
+  for (const auto& each : replicas_) others += each->account().bytes_granted;
+  granted = std::min(wanted, free - std::min(free, others));
+  return granted;
 }
 
 // The primary holds itself to what it asks of members.
-void ReplicaHost::limit(Replica& replica) const {
+void ReplicaHost::limit(Replica& replica) {
   if (options_.pool.bytes_max == 0) return;
-  replica.set_room(room_after(replica, replica.raft().proposed()));
+  const Raft& raft = replica.raft();
+  replica.set_room(room_after(replica, raft.proposed(), raft.wanted()));
 }
 
 // Evicts where members are beyond their bound, though nobody writes: it may have come by copies.
@@ -127,25 +150,52 @@ void ReplicaHost::relieve(Now now, GroupOutbox& out) {
   }
 }
 
-// Evicts, if that is allowed, what the write needs, and as much again where too much is in use.
-// What a write has evicted in vain serves the next one.
+// Is there memory for the write, with all members?
 std::optional<OpError> ReplicaHost::make_room(Now now, Replica& replica, Position position,
                                               const Operation& operation, GroupOutbox& out) {
-  if (options_.pool.bytes_max == 0) return std::nullopt;
-  std::uint64_t wanted = memory_of(operation);
-  if (wanted == 0) return std::nullopt;
-  wanted += window_result_bytes;
-  const std::uint64_t lacking = replica.raft().memory_lacking(now, wanted);
-  if (!options_.pool.keeps_ages) {
-    // Nothing would make up for too much afterwards: what is free at this moment counts, too, less
-    // what has been proposed and is not applied yet.
-    const auto coming = static_cast<std::int64_t>(wanted + replica.raft().waiting_bytes());
-    if (lacking > 0 || coming > memory_left()) return OpError::out_of_memory;
+  const std::uint64_t bytes = memory_of(operation);
+  if (bytes == 0) return std::nullopt;
+  const std::uint64_t wanted = bytes + window_result_bytes;
+  const Raft& raft = replica.raft();
+  const std::uint64_t lacking = raft.memory_lacking(now, wanted);
+  if (options_.pool.keeps_ages) {
+    if (lacking == 0) return std::nullopt;
+    return evict_for(now, replica, position, operation, wanted, out);
   }
-  if (lacking == 0) return std::nullopt;
+  // Nothing would make up for too much afterwards: what is free at this moment counts, too, less
+  // what has been proposed and is not applied yet.
+  const bool is_bounded = options_.pool.bytes_max != 0;
+  const std::int64_t left = is_bounded ? memory_left() : std::numeric_limits<std::int64_t>::max();
+  const auto coming = static_cast<std::int64_t>(wanted + raft.waiting_bytes());
+  if (lacking == 0 && coming <= left) return std::nullopt;
+  // What takes the place of a record that is not smaller takes nothing.
+  if (replica.memory_at(position, key_of(operation)) >= bytes) return std::nullopt;
+  if (raft.is_out_of_memory(now, wanted) || static_cast<std::int64_t>(wanted) > left) {
+    return OpError::out_of_memory;
+  }
+  return ask_for_memory(replica, wanted);
+}
+
+// It is there, but no member has let this arc have so much: in a moment, when the write comes
+// again.
+OpError ReplicaHost::ask_for_memory(Replica& replica, std::uint64_t bytes) {
+  replica.ask_for_memory(bytes);
+  note_unsent(replica);
+  return OpError::overloaded;
+}
+
+// Evicts what the write needs, and as much again where too much is in use. What a write has evicted
+// in vain serves the next one.
+std::optional<OpError> ReplicaHost::evict_for(Now now, Replica& replica, Position position,
+                                              const Operation& operation, std::uint64_t wanted,
+                                              GroupOutbox& out) {
+  const std::uint64_t lacking = replica.raft().memory_lacking(now, wanted);
   // For a moment nothing is removed: it ends with an answer of its own, or is given more room.
   if (!replica.may_serve(now) || replica.is_splitting()) return std::nullopt;
-  if (wanted > std::max(led_.bytes, replica.bytes()) / evicted_part) return OpError::out_of_memory;
+  if (wanted > std::max(led_.bytes, replica.bytes()) / evicted_part) {
+    if (replica.raft().is_out_of_memory(now, wanted)) return OpError::out_of_memory;
+    return ask_for_memory(replica, wanted);
+  }
   std::uint64_t& freed = replica.account().bytes_evicted;
   const std::uint64_t enough = std::clamp(lacking, wanted, 2 * wanted);
   std::size_t evictions = options_.evictions_per_write_max;

@@ -123,7 +123,7 @@ void Raft::on_heartbeat_answer(Now now, const PeerRef& from, const HeartbeatAnsw
   }
   if (answer.admitted != peer->admitted && !any_term) return;
   peer->confirmed = std::max(peer->confirmed.value_or(sent), sent);
-  peer->room = answer.room;
+  peer->room = {answer.room, answer.room_max};
   if (!answer.is_complete || answer.index > log_.last_index()) return;
   if (peer->needs_copy && has >= log_.base_index()) {  // it came when nobody waited for it
     peer->needs_copy = false;
@@ -145,11 +145,18 @@ bool Raft::has_room() const noexcept {
 }
 
 std::uint64_t Raft::memory_lacking(Now now, std::uint64_t bytes) const {
-  std::uint64_t least = std::min(proposed_ + bytes, room_);
+  std::uint64_t least = std::min(proposed_ + bytes, room_.granted);
   for (const Peer& each : peers_) {
-    if (answers(now, each)) least = std::min(least, each.room);
+    if (answers(now, each)) least = std::min(least, each.room.granted);
   }
   return proposed_ + bytes - least;
+}
+
+bool Raft::is_out_of_memory(Now now, std::uint64_t bytes) const {
+  const std::uint64_t end = proposed_ + bytes;
+  return end > room_.max || std::any_of(peers_.begin(), peers_.end(), [&](const Peer& each) {
+           return answers(now, each) && end > each.room.max;
+         });
 }
 
 std::uint64_t Raft::propose(Command command, std::int64_t as_of_ms, std::uint64_t bytes,
@@ -451,6 +458,7 @@ void Raft::on_deadline(Now now, RaftOutbox& out) {
   for (Peer& each : peers_) {
     if (each.resend_at > now.monotonic) continue;
     each.probes = true;
+    each.is_unanswered = true;
     each.next = each.sent.front().previous + 1;
     each.sent.clear();
     each.resend_at = Time::never();

@@ -35,6 +35,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/rng.hpp"
@@ -55,6 +56,12 @@ class Raft {
     std::uint64_t index = 0;
     std::uint64_t index_term = 0;
     Roster roster;
+  };
+
+  // Up to where a primary may go on to propose, by somebody's memory: see HeartbeatAnswer.
+  struct Room {
+    std::uint64_t granted = ~0ull;
+    std::uint64_t max = ~0ull;
   };
 
   // Follows, and hears nobody yet. REQUIRES: `options` outlive it.
@@ -123,9 +130,17 @@ class Raft {
   // How many of so many bytes more this peer, or some member that answers, has no memory for, as
   // far as they have said; more than `bytes` where too much has been proposed already.
   std::uint64_t memory_lacking(Now now, std::uint64_t bytes) const;
+  // Has one of them none even if this arc got all that is free there?
+  bool is_out_of_memory(Now now, std::uint64_t bytes) const;
+  // Members are asked at once to let it have so much, for a write that comes again.
+  void ask_for_memory(std::uint64_t bytes) noexcept {
+    wanted_ = std::max(wanted_, bytes);
+    want_heartbeat();
+  }
   // As members say in their answers to heartbeats: up to where this peer itself may go on.
   std::uint64_t proposed() const noexcept { return proposed_; }
-  void set_room(std::uint64_t room) noexcept { room_ = room; }
+  std::uint64_t wanted() const noexcept { return wanted_; }
+  void set_room(const Room& room) noexcept { room_ = room; }
   // So many bytes become free by what has been proposed.
   void count_freed(std::uint64_t bytes) noexcept { proposed_ -= std::min(proposed_, bytes); }
   // Bytes of entries that are kept here, and of those that have not been applied yet.
@@ -219,13 +234,14 @@ class Raft {
   // The primary's heartbeats: to whom, and what. The owner sends those of all its groups together,
   // every heartbeat_interval, and at once if wants_heartbeat().
   bool wants_heartbeat() const noexcept { return wants_heartbeat_; }
-  void want_heartbeat() { wants_heartbeat_ = is_primary(); }
+  void want_heartbeat() noexcept { wants_heartbeat_ = is_primary(); }
   template <class Send>  // send(const PeerRef&, const Heartbeat&)
   void beat(Send&& send) {
     wants_heartbeat_ = false;
+    const std::uint64_t wanted = std::exchange(wanted_, 0);
     if (!is_primary()) return;
     for (const Peer& each : peers_) {
-      send(each.peer, Heartbeat{group_, term_, each.admitted, committed_, proposed_});
+      send(each.peer, Heartbeat{group_, term_, each.admitted, committed_, proposed_, wanted});
     }
   }
   HeartbeatAnswer on_heartbeat(Now now, const PeerRef& from, const Heartbeat& heartbeat);
@@ -252,6 +268,7 @@ class Raft {
     Time learns_since{};
     std::uint64_t learns_from = 0;
     bool probes = true;          // where its order meets ours is not known: one append at a time
+    bool is_unanswered = false;  // nor has it answered what was sent again: no entries till then
     bool is_lost = false;        // a voter that has no copy any more: it must be admitted anew
     std::uint64_t match = 0;     // it answers for having the entries up to here
     std::uint64_t reached = 0;   // it has them up to here, perhaps without answering for it
@@ -261,7 +278,7 @@ class Raft {
     std::uint64_t goal = 0;              // what it should reach within promise_duration,
     Time goal_set_at{};                  //   from then on
     bool is_awaited = false;             // see await()
-    std::uint64_t room = ~0ull;          // see HeartbeatAnswer
+    Room room = {};                      // as it has said
     std::optional<Time> heard = {};      // when the last heartbeat was sent that it has answered
     std::optional<Time> confirmed = {};  // the same, of those that it answers for as this voter
   };
@@ -379,8 +396,9 @@ class Raft {
   // Bytes of memory, less those that have been freed. From here on, so that room can be less.
   static constexpr std::uint64_t proposed_at_first = std::uint64_t{1} << 48;
   std::uint64_t proposed_ = proposed_at_first;
-  std::uint64_t room_ = ~0ull;  // see set_room()
-  Time confirmed_at_{};         // as of when it knows of the promises of a majority
+  std::uint64_t wanted_ = 0;  // see ask_for_memory()
+  Room room_;                 // see set_room()
+  Time confirmed_at_{};       // as of when it knows of the promises of a majority
   bool wants_heartbeat_ = false;
 };
 

@@ -31,6 +31,7 @@ void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
   term_ = term;
   role_ = Role::follower;
   primary_ = primary;
+  if (primary) silent_since_wake_.clear();
   votes_.clear();
   peers_.clear();
   wants_heartbeat_ = false;
@@ -228,7 +229,8 @@ void Raft::lead(Now now) {
   wants_heartbeat_ = true;
   first_of_term_ = log_.last_index() + 1;
   proposed_ = proposed_at_first;
-  room_ = ~0ull;
+  wanted_ = 0;
+  room_ = {};
   update_peers();
   propose(Nothing{});
 }

@@ -161,10 +161,11 @@ struct Heartbeat {
   std::uint64_t admitted = 0;
   std::uint64_t committed = 0;
   std::uint64_t proposed = 0;  // bytes of memory that it has proposed so far, since it leads
+  std::uint64_t wanted = 0;    // and what it would propose at once, if it might
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& term& admitted& committed& proposed;
+    archive& group& term& admitted& committed& proposed& wanted;
   }
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
@@ -181,12 +182,13 @@ struct HeartbeatAnswer {
   // Index. An earlier primary may have told it of more than this one knows.
   std::uint64_t committed = 0;
   // Up to where the primary may go on to propose, in the count of Heartbeat::proposed, by the
-  // memory that is free here.
+  // memory that is free here; and the same if this arc got all of it.
   std::uint64_t room = ~0ull;
+  std::uint64_t room_max = ~0ull;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& group& term& asked& admitted& promised& is_complete& index& committed& room;
+    archive& group& term& asked& admitted& promised& is_complete& index& committed& room& room_max;
   }
   friend bool operator==(const HeartbeatAnswer&, const HeartbeatAnswer&) = default;
 };

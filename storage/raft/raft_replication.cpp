@@ -17,6 +17,7 @@ void Raft::add_learner(Now now, const PeerRef& peer, std::uint64_t index) {
   added.learns_since = now.monotonic;
   added.learns_from = index;
   added.probes = true;
+  added.is_unanswered = false;
   added.next = index + 1;
   added.reached = index;
   added.sent.clear();
@@ -129,14 +130,10 @@ void Raft::send_to(Now now, Peer& peer, RaftOutbox& out) {
       return;
     }
     const std::uint64_t previous = peer.next - 1;
-    AppendEntries append{group_,
-                         term_,
-                         peer.admitted,
-                         previous,
-                         log_.term_at(previous),
-                         committed_,
-                         held_by_all_,
-                         log_.after(previous, options_->append_bytes_max)};
+    AppendEntries append{
+        group_,       term_, peer.admitted, previous, log_.term_at(previous), committed_,
+        held_by_all_, {}};
+    if (!peer.is_unanswered) append.entries = log_.after(previous, options_->append_bytes_max);
     peer.next += append.entries.size();
     peer.sent.push_back({previous, peer.next - 1});
     if (peer.resend_at == Time::never()) peer.resend_at = now.monotonic + options_->resend_interval;
@@ -217,6 +214,7 @@ void Raft::on(Now now, const PeerRef& from, const AppendEntriesAnswer& message, 
   if (message.term > term_) return follow(now, message.term, std::nullopt);
   Peer* peer = peer_of(from);
   if (!is_primary() || message.term != term_ || peer == nullptr) return;
+  peer->is_unanswered = false;
   // 0: it has the entries, but not yet what makes its word count.
   const bool counts =
       message.admitted == peer->admitted || options_->bug == PlantedBug::former_self_votes;

@@ -407,6 +407,33 @@ BOOST_AUTO_TEST_CASE(a_member_that_answers_is_not_left_behind_for_as_long_as_a_p
   BOOST_TEST(raft.needs_copy(peer(3)));
 }
 
+// Else the link to a member that is stopped would fill with the same entries again and again.
+BOOST_AUTO_TEST_CASE(what_a_member_does_not_acknowledge_is_not_sent_again_before_it_answers) {
+  Member primary(1, PlantedBug::none, {1, 100, 1, {{{peer(1), 101}, {peer(2), 101}}, {}}});
+  Raft& raft = primary.raft;
+  RaftOutbox out = primary.lead(101);
+  raft.on_message(at(5s), peer(2), AppendEntriesAnswer{group, 2, 101, 100, true, 101}, out);
+  const auto entries_sent = [&] {
+    std::size_t count = 0;
+    for (const SendRaft& each : std::exchange(out, {})) {
+      const auto* append = std::get_if<AppendEntries>(&each.message);
+      if (append != nullptr) count += append->entries.size();
+    }
+    return count;
+  };
+  entries_sent();
+  raft.propose(put_at(0, 0, "value").command);
+  raft.flush(at(5s), out);
+  BOOST_TEST(entries_sent() == 1u);
+  for (Duration when = 5200ms; when < 6400ms; when += 200ms) {
+    raft.on_deadline(at(when), out);
+    BOOST_TEST(!out.empty());  // whether it answers is asked all the same
+    BOOST_TEST(entries_sent() == 0u);
+  }
+  raft.on_message(at(6300ms), peer(2), AppendEntriesAnswer{group, 2, 101, 101, true, 101}, out);
+  BOOST_TEST(entries_sent() == 1u);
+}
+
 // Else the arc would wait until the promises have run out that were given to a primary which is
 // none any more.
 BOOST_AUTO_TEST_CASE(a_primary_whose_lead_nobody_takes_stands_again_as_one_that_has_resigned) {
