@@ -201,6 +201,7 @@ class ReplicaHost {
   bool accepts(const PeerRef& from, const OfferCopy& offer) const;
   std::size_t copies_under_way() const;
   std::size_t copies_coming() const;
+  bool forget_silent_copy(Now now, GroupOutbox& out);
   bool begin_taking(Now now, const OfferCopy& offer, GroupOutbox& out);
   std::unique_ptr<Replica> vote_below(Now now, Replica& whole, Position at);
 

@@ -46,6 +46,21 @@ std::size_t ReplicaHost::copies_coming() const {
       replicas_.begin(), replicas_.end(), [](const auto& each) { return !each->is_complete(); }));
 }
 
+// A sender that lives is heard of many times a second. Of the others' copies the one that was heard
+// of longest ago gives way, if it has never been complete (decision 66). False: there is none.
+bool ReplicaHost::forget_silent_copy(Now now, GroupOutbox& out) {
+  const Replica* silent = nullptr;
+  for (const auto& each : replicas_) {
+    if (each->is_complete() || each->raft().is_voter() || each->may_vote()) continue;
+    if (each->heard_at() + options_.orphan_after > now.monotonic) continue;
+    if (silent == nullptr || each->heard_at() < silent->heard_at()) silent = each.get();
+  }
+  if (silent == nullptr) return false;
+  forget(GroupName(silent->raft().group()), out);
+  count_coming_bytes();
+  return true;
+}
+
 std::size_t ReplicaHost::transfers() const {
   const auto led = std::count_if(replicas_.begin(), replicas_.end(),
                                  [](const auto& each) { return each->leads(); });
@@ -70,7 +85,11 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     out.push_back(SendGroup{from, ChunkAnswer{offer.transfer, std::nullopt}});
     return;
   }
-  if (!accepted && accepts(from, offer)) {
+  bool is_acceptable = !accepted && accepts(from, offer);
+  while (!accepted && !is_acceptable && forget_silent_copy(now, out)) {
+    is_acceptable = accepts(from, offer);
+  }
+  if (is_acceptable) {
     accepted = begin_taking(now, offer, out);
     if (accepted) {
       std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });

@@ -56,12 +56,12 @@ struct Offered {
   explicit Offered(const GroupOptions& options, std::uint64_t each_bytes)
       : host(peer(1), test_hash_key, options, Rng(1)), bytes(each_bytes) {}
 
-  bool accepts(std::uint32_t part, std::uint64_t transfer) {
+  bool accepts(std::uint32_t part, std::uint64_t transfer, Duration when = 1s) {
     const View view = view_of(peer(2), equal_arc(part, parts));
     const OfferCopy offer{{view.arc.end, transfer},        group_of(view), view, 1, 9, 1,
                           Roster{{Voter{peer(2), 1}}, {}}, bytes};
     GroupOutbox out;
-    host.on_message(at(1s), peer(2), GroupMessage(offer), out);
+    host.on_message(at(when), peer(2), GroupMessage(offer), out);
     const auto answers = sent<OfferAnswer>(out);
     BOOST_REQUIRE(answers.size() == 1);
     return answers.front().accepted;
@@ -165,6 +165,33 @@ BOOST_AUTO_TEST_CASE(an_unfinished_copy_gives_way_with_the_memory_that_it_was_pr
   BOOST_TEST(!offered.accepts(1, 1));
   BOOST_TEST(offered.accepts(0, 2));
   BOOST_TEST(!offered.accepts(1, 2), "half of the memory is still promised");
+}
+
+// Else a peer that died while it sent copies would keep those of living ones waiting, for as long
+// as a copy is kept of which nobody speaks: in rings of which half had died an arc with a majority
+// was unavailable for ten seconds.
+BOOST_AUTO_TEST_CASE(unfinished_copies_whose_senders_are_silent_give_way_to_any) {
+  const GroupOptions options;
+  Offered offered(options, 1000);
+  const auto most = static_cast<std::uint32_t>(options.learners_max);
+  for (std::uint32_t part = 0; part < most; ++part) BOOST_REQUIRE(offered.accepts(part, 1));
+  // A host that has not run for long would take nobody for silent.
+  for (Duration when = 1s; when < 1s + options.orphan_after; when += 500ms) {
+    BOOST_TEST(!offered.accepts(most, 1, when));
+  }
+  BOOST_TEST(offered.accepts(most, 1, 1s + options.orphan_after));
+  BOOST_TEST(offered.host.replicas().size() == most, "one has gone, and no more");
+}
+
+BOOST_AUTO_TEST_CASE(memory_that_was_promised_to_silent_senders_serves_others) {
+  GroupOptions options;
+  options.pool.bytes_max = std::size_t{64} << 20;
+  Offered offered(options, options.pool.bytes_max / 2);
+  BOOST_REQUIRE(offered.accepts(0, 1));
+  for (Duration when = 1s; when < 1s + options.orphan_after; when += 500ms) {
+    BOOST_TEST(!offered.accepts(1, 1, when));
+  }
+  BOOST_TEST(offered.accepts(1, 1, 1s + options.orphan_after));
 }
 
 // The word of a primary that another one has followed may be old: who has heard of that one since
