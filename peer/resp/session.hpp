@@ -20,7 +20,7 @@
 // Bounds: commands_max under way, and of one command operations_max; none is begun while the
 // replies that wait have more than waiting_bytes_mark, or those under way would, were their values
 // as long as the last ones. So the most that can come at once is commands_max of the largest
-// values, after short ones.
+// values, after short ones; before any, nine.
 //
 // Sans-IO. Thread rule: belongs to its connection's thread.
 
@@ -48,6 +48,9 @@ inline constexpr std::size_t keys_max = 65536;
 inline constexpr std::size_t operations_max = 64;
 // Bytes of replies that wait for an earlier one. Above it no command is begun.
 inline constexpr std::size_t waiting_bytes_mark = std::size_t{1} << 20;
+// What a value is taken for before one has been seen: else a connection that is new, and reads
+// nothing, would have commands_max of the largest under way at once.
+inline constexpr std::size_t value_bytes_at_first = waiting_bytes_mark / 8;
 // Bytes of values that one command may gather (MGET); more is an error that says so.
 inline constexpr std::size_t results_bytes_max = std::size_t{64} << 20;
 
@@ -142,7 +145,7 @@ class Session {
   std::map<std::uint64_t, KeyUse> keys_;  // of those that are not done
   std::size_t waiting_bytes_ = 0;         // of what is asked, findings and replies in pending_
   // Of a value, as far as the last ones tell: the longest, halved with each that came after it.
-  std::size_t value_bytes_ = 0;
+  std::size_t value_bytes_ = value_bytes_at_first;
 };
 
 }  // namespace hopring::resp

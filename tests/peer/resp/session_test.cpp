@@ -14,6 +14,13 @@ struct Fixture : test::SessionFixture {};
 
 struct SlowFixture : Fixture {
   SlowFixture() { keyspace.is_slow = true; }
+  // So that many commands may be under way.
+  void see_short_values() {
+    for (int i = 0; i < 20; ++i) {
+      say("GET none\n");
+      end(0);
+    }
+  }
 };
 
 }  // namespace
@@ -224,6 +231,7 @@ BOOST_AUTO_TEST_CASE(a_value_that_changes_forever_is_given_up) {
 }
 
 BOOST_AUTO_TEST_CASE(no_more_commands_are_under_way_than_their_bound) {
+  see_short_values();
   std::string gets;
   for (int i = 0; i < 1000; ++i) gets += "GET k" + std::to_string(i) + "\n";
   say(gets);
@@ -238,7 +246,7 @@ BOOST_AUTO_TEST_CASE(where_values_are_long_fewer_commands_are_under_way) {
   std::string gets;
   for (int i = 0; i < 100; ++i) gets += "GET k\n";
   say(gets);
-  BOOST_TEST(keyspace.waiting.size() == commands_max);
+  BOOST_TEST(keyspace.waiting.size() == 9u);  // nothing is known of them yet
   for (int i = 0; i < 60; ++i) end(0);
   BOOST_TEST(keyspace.waiting.size() == 5u);
   keyspace.records["k"].value.bytes = "v";
@@ -249,6 +257,7 @@ BOOST_AUTO_TEST_CASE(where_values_are_long_fewer_commands_are_under_way) {
 BOOST_AUTO_TEST_CASE(a_command_of_many_keys_asks_for_some_at_a_time) {
   std::string mget = "MGET";
   for (int i = 0; i < 1000; ++i) mget += " k" + std::to_string(i);
+  see_short_values();
   say(mget + "\n");
   BOOST_TEST(keyspace.waiting.size() == operations_max);
   std::string out;
