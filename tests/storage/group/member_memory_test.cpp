@@ -71,7 +71,8 @@ struct UnboundedPrimary : BoundedHosts {
 
 BOOST_FIXTURE_TEST_SUITE(member_memory, BoundedHosts)
 
-// Of what is free each arc may use an eighth from heartbeat to heartbeat; this is more.
+// Of what is free all arcs together may use a quarter from heartbeat to heartbeat; this is more
+// than the share of one.
 BOOST_AUTO_TEST_CASE(a_value_larger_than_what_members_let_an_arc_have_unasked_is_stored) {
   BOOST_REQUIRE((put(large(0, std::size_t{12} << 20)) == std::nullopt));
   BOOST_TEST(refusals > 0);  // else this shows nothing
