@@ -198,7 +198,8 @@ class ReplicaHost {
   bool give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;
   bool can_decide(Now now, const Replica& replica, const Members& members) const;
-  bool accepts(const PeerRef& from, const OfferCopy& offer) const;
+  bool is_takeable(const PeerRef& from, const OfferCopy& offer) const;
+  bool has_place_for(const OfferCopy& offer) const;
   std::size_t copies_under_way() const;
   std::size_t copies_coming() const;
   bool forget_silent_copy(Now now, GroupOutbox& out);

@@ -10,7 +10,8 @@ namespace hopring {
 
 // Copies that come.
 
-bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
+// Whether there is place for it is another question.
+bool ReplicaHost::is_takeable(const PeerRef& from, const OfferCopy& offer) const {
   const View& view = offer.view;
   const GroupName named_by_view{view.arc.end, view.number.generation, view.number.claimant};
   if (!is_well_formed(view) || !is_straight(view.arc) || !is_well_formed(offer.roster))
@@ -24,9 +25,12 @@ bool ReplicaHost::accepts(const PeerRef& from, const OfferCopy& offer) const {
     return each->raft().is_primary() && each->arc().end != view.arc.end &&
            overlaps(each->arc(), view.arc);
   };
-  if (std::any_of(replicas_.begin(), replicas_.end(), is_across)) return false;
-  // What it replaces makes room for it: its records, and if it is unfinished what it was promised.
-  const Replica* const present = ending_at(view.arc.end);
+  return std::none_of(replicas_.begin(), replicas_.end(), is_across);
+}
+
+// What it replaces makes room for it: its records, and if it is unfinished what it was promised.
+bool ReplicaHost::has_place_for(const OfferCopy& offer) const {
+  const Replica* const present = ending_at(offer.view.arc.end);
   if (present == nullptr && replicas_.size() >= options_.arcs_max) return false;
   std::uint64_t freed = 0;
   std::size_t unfinished = 0;
@@ -85,12 +89,9 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
     out.push_back(SendGroup{from, ChunkAnswer{offer.transfer, std::nullopt}});
     return;
   }
-  bool is_acceptable = !accepted && accepts(from, offer);
-  while (!accepted && !is_acceptable && forget_silent_copy(now, out)) {
-    is_acceptable = accepts(from, offer);
-  }
-  if (is_acceptable) {
-    accepted = begin_taking(now, offer, out);
+  if (!accepted && is_takeable(from, offer)) {
+    while (!has_place_for(offer) && forget_silent_copy(now, out)) continue;
+    accepted = has_place_for(offer) && begin_taking(now, offer, out);
     if (accepted) {
       std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });
       incoming_.push_back({offer.transfer, from, offer.group, offer.bytes});

@@ -130,10 +130,15 @@ void Raft::send_to(Now now, Peer& peer, RaftOutbox& out) {
       return;
     }
     const std::uint64_t previous = peer.next - 1;
-    AppendEntries append{
-        group_,       term_, peer.admitted, previous, log_.term_at(previous), committed_,
-        held_by_all_, {}};
-    if (!peer.is_unanswered) append.entries = log_.after(previous, options_->append_bytes_max);
+    AppendEntries append{group_,
+                         term_,
+                         peer.admitted,
+                         previous,
+                         log_.term_at(previous),
+                         committed_,
+                         held_by_all_,
+                         peer.is_unanswered ? std::vector<SharedEntry>{}
+                                            : log_.after(previous, options_->append_bytes_max)};
     peer.next += append.entries.size();
     peer.sent.push_back({previous, peer.next - 1});
     if (peer.resend_at == Time::never()) peer.resend_at = now.monotonic + options_->resend_interval;
