@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
 #include <map>
 #include <set>
 
 #include "sim/ring_checker.hpp"
 #include "sim/world.hpp"
+#include "tests/support/seeds.hpp"
 
 using namespace hopring;
 using namespace hopring::sim;
@@ -144,11 +144,8 @@ class LoadedRing {
 // Rings of HOPRING_TEST_SEED, or of the seeds 1 to `count`; the longest wait of all.
 template <class Story>
 void check_waits(std::uint64_t count, Story&& story) {
-  const char* given = std::getenv("HOPRING_TEST_SEED");
-  const std::uint64_t first = given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
-  const std::uint64_t last = given == nullptr ? count : first;
   Duration longest{};
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
+  for (const std::uint64_t seed : seeds(count)) {
     BOOST_TEST_CONTEXT("seed " << seed) {
       LoadedRing ring(seed);
       story(ring);

@@ -1,11 +1,11 @@
 // A peer that was cut off: how soon it serves its clients again once the network is whole.
 
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
 #include <set>
 
 #include "sim/ring_checker.hpp"
 #include "sim/world.hpp"
+#include "tests/support/seeds.hpp"
 
 using namespace hopring;
 using namespace hopring::sim;
@@ -134,11 +134,8 @@ struct Spread {
 
 // The longest time to meet again, of HOPRING_TEST_SEED or of 1 to `count`.
 Duration longest_of(std::uint64_t count, const Spread& cuts, Duration bound) {
-  const char* given = std::getenv("HOPRING_TEST_SEED");
-  const std::uint64_t first = given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
-  const std::uint64_t last = given == nullptr ? count : first;
   Duration longest{};
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
+  for (const std::uint64_t seed : seeds(count)) {
     BOOST_TEST_CONTEXT("seed " << seed) {
       PartitionedRing ring(seed);
       const auto range = static_cast<std::uint64_t>((cuts.longest - cuts.shortest).count());

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 #include "sim/repairer.hpp"
 #include "sim/ring_checker.hpp"
 #include "sim/world.hpp"
+#include "tests/support/seeds.hpp"
 
 using namespace hopring;
 using namespace hopring::sim;
@@ -130,14 +130,6 @@ struct Ring {
   std::size_t refused = 0;
 };
 
-std::uint64_t first_seed() {
-  const char* given = std::getenv("HOPRING_TEST_SEED");
-  return given == nullptr ? 1 : std::strtoull(given, nullptr, 10);
-}
-std::uint64_t last_seed(std::uint64_t count) {
-  return std::getenv("HOPRING_TEST_SEED") == nullptr ? count : first_seed();
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(repair)
@@ -145,7 +137,7 @@ BOOST_AUTO_TEST_SUITE(repair)
 // Goal: two of three members lost at one moment make an arc unavailable at once, and nothing else;
 // a repair loses nothing that the third one has.
 BOOST_AUTO_TEST_CASE(arcs_without_a_majority_are_unavailable_until_they_are_repaired) {
-  for (std::uint64_t seed = first_seed(); seed <= last_seed(10); ++seed) {
+  for (const std::uint64_t seed : seeds(10)) {
     BOOST_TEST_CONTEXT("seed " << seed) {
       Ring ring(seed, 6);
       const std::vector<View> before = ring.served();
@@ -183,7 +175,7 @@ BOOST_AUTO_TEST_CASE(arcs_without_a_majority_are_unavailable_until_they_are_repa
 // Goal: an arc all of whose members are gone is empty once it is repaired; the others lose nothing.
 BOOST_AUTO_TEST_CASE(an_arc_of_which_no_copy_is_left_begins_empty) {
   std::size_t absent = 0;
-  for (std::uint64_t seed = first_seed(); seed <= last_seed(5); ++seed) {
+  for (const std::uint64_t seed : seeds(5)) {
     BOOST_TEST_CONTEXT("seed " << seed) {
       Ring ring(seed, 6);
       const std::vector<View> before = ring.served();
@@ -257,7 +249,7 @@ BOOST_AUTO_TEST_CASE(a_ring_that_is_whole_or_that_heals_by_itself_is_left_alone)
 // Goal: members that were only paused, and whose arcs have been repaired meanwhile, end what they
 // hold, and the ring is whole again: no position is served in two generations.
 BOOST_AUTO_TEST_CASE(members_that_come_back_after_a_repair_give_way) {
-  for (std::uint64_t seed = first_seed(); seed <= last_seed(5); ++seed) {
+  for (const std::uint64_t seed : seeds(5)) {
     BOOST_TEST_CONTEXT("seed " << seed) {
       Ring ring(seed, 6);
       ring.world.pause(ring.peers[1], 20s);

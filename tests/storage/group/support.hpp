@@ -4,7 +4,6 @@
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "routing/ring_config.hpp"
 #include "storage/group/group_host.hpp"
+#include "tests/support/seeds.hpp"
 
 namespace hopring {
 
@@ -60,16 +60,6 @@ std::vector<Message> sent(const GroupOutbox& out) {
     if (const auto* message = std::get_if<Message>(&send.message)) found.push_back(*message);
   }
   return found;
-}
-
-// HOPRING_TEST_SEED=<n> runs that seed alone.
-inline std::vector<std::uint64_t> seeds(std::uint64_t count) {
-  if (const char* text = std::getenv("HOPRING_TEST_SEED")) {
-    return {std::strtoull(text, nullptr, 10)};
-  }
-  std::vector<std::uint64_t> all;
-  for (std::uint64_t seed = 1; seed <= count; ++seed) all.push_back(seed);
-  return all;
 }
 
 // What the host answers of this key here and now; nullopt: it does not.
