@@ -14,7 +14,7 @@ from typing import Sequence
 READY = re.compile(r"^ready (\S+) id=([0-9a-f]{16}) peers=(\d+)$")
 
 # Every wait of a test is for an event; this is when it gives up.
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def threads_of(index: int) -> list[str]:
