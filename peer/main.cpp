@@ -13,6 +13,7 @@
 #include "base/entropy.hpp"
 #include "base/standard_streams.hpp"
 #include "peer/config.hpp"
+#include "peer/large_allocations.hpp"
 #include "peer/net/address.hpp"
 #include "peer/net/driver.hpp"
 #include "peer/net/system.hpp"
@@ -106,6 +107,7 @@ int run(const Config& config) {
 int main(int argc, char** argv) {
   using namespace hopring;
   hold_standard_streams();
+  keep_large_allocations_apart();
   std::signal(SIGPIPE, SIG_IGN);  // a connection that broke is told by the write
   const auto config = read_config(std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* notice = std::get_if<Notice>(&config)) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,7 +13,7 @@ namespace hopring {
 // told apart from one that merely reads slowly, and is disconnected by the caller.
 //
 // Frames are encoded straight into it, so that all that is produced while one input is handled
-// leaves in one write.
+// leaves in few writes.
 class WriteQueue {
  public:
   explicit WriteQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
@@ -22,42 +24,55 @@ class WriteQueue {
   // overfill the queue.
   template <class Encode>
   [[nodiscard]] bool push(Encode&& encode) {
-    const std::size_t size = buffer_.size();
-    std::forward<Encode>(encode)(buffer_);
-    if (buffer_.size() - begin_ <= bytes_max_) return true;
-    buffer_.resize(size);
-    return false;
+    if (chunks_.empty() || chunks_.back().size() >= chunk_bytes) chunks_.emplace_back();
+    std::string& chunk = chunks_.back();
+    const std::size_t size = chunk.size();
+    std::forward<Encode>(encode)(chunk);
+    const std::size_t added = chunk.size() - size;
+    if (bytes_ + added > bytes_max_) {
+      chunk.resize(size);
+      if (size == 0) chunks_.pop_back();
+      return false;
+    }
+    bytes_ += added;
+    return true;
   }
 
-  std::string_view front() const { return std::string_view(buffer_).substr(begin_); }
+  // What is to be written next; more may follow it.
+  std::string_view front() const {
+    return chunks_.empty() ? std::string_view() : std::string_view(chunks_.front()).substr(begin_);
+  }
 
-  // The first `size` bytes of front() have been written. REQUIRES: size <= bytes().
+  // The first `size` bytes of front() have been written. REQUIRES: size <= front().size().
   void pop(std::size_t size) {
     begin_ += size;
-    if (begin_ == buffer_.size()) {
-      clear();
-    } else if (begin_ >= buffer_.size() / 2) {  // each byte is moved at most once on average
-      buffer_.erase(0, begin_);
-      begin_ = 0;
+    bytes_ -= size;
+    if (begin_ < chunks_.front().size()) return;
+    begin_ = 0;
+    if (chunks_.size() > 1 || chunks_.front().capacity() > kept_bytes_max) {
+      chunks_.pop_front();
+    } else {
+      chunks_.front().clear();
     }
   }
 
-  std::size_t bytes() const { return buffer_.size() - begin_; }
-  bool empty() const { return bytes() == 0; }
-  std::size_t memory() const { return buffer_.capacity(); }
-
- private:
-  static constexpr std::size_t kept_bytes_max = std::size_t{64} << 10;  // an idle one keeps no more
-
-  void clear() {
-    buffer_.clear();
-    begin_ = 0;
-    if (buffer_.capacity() > kept_bytes_max) buffer_.shrink_to_fit();
+  std::size_t bytes() const { return bytes_; }
+  bool empty() const { return bytes_ == 0; }
+  std::size_t memory() const {
+    return std::accumulate(
+        chunks_.begin(), chunks_.end(), std::size_t{0},
+        [](std::size_t sum, const std::string& each) { return sum + each.capacity(); });
   }
 
+ private:
+  // One that has so many bytes gets no more, so that what is large is neither moved nor joined.
+  static constexpr std::size_t chunk_bytes = std::size_t{256} << 10;
+  static constexpr std::size_t kept_bytes_max = std::size_t{64} << 10;  // an idle one keeps no more
+
   std::size_t bytes_max_;
-  std::string buffer_;
-  std::size_t begin_ = 0;  // what lies before it has been written
+  std::deque<std::string> chunks_;  // none is empty, but one alone
+  std::size_t begin_ = 0;           // what lies before it in the first has been written
+  std::size_t bytes_ = 0;           // that have not
 };
 
 }  // namespace hopring

@@ -89,11 +89,17 @@ class BasicOutArchive {
   }
 
   void save_bytes(std::string_view bytes) {
+    if (bytes.size() >= large_bytes) out_.reserve(out_.size() + bytes.size() + room_after_large);
     save_count(bytes.size());
     out_.append(bytes);
   }
 
  private:
+  // What follows so many bytes, a number or two, must not make the string grow once more: it would
+  // be copied.
+  static constexpr std::size_t large_bytes = std::size_t{64} << 10;
+  static constexpr std::size_t room_after_large = 1024;
+
   void save(bool value) { out_.push_back(value ? '\1' : '\0'); }
   void save(const std::string& value) { save_bytes(value); }
   void save(std::monostate) {}
