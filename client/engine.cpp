@@ -139,6 +139,8 @@ void Engine::on_reply(const PeerRef& from, RequestId id, ClientReplyMessage&& re
   feed([&](Now now) { machine_.on_reply(now, from, id, std::move(reply)); });
 }
 
+void Engine::on_progress(const PeerRef& peer) { machine_.on_progress(read_clocks(), peer); }
+
 void Engine::perform(const SendRequest& effect) {
   if (links_.send(effect.to, effect.id, effect.message)) return;
   asio::post(io_, [this, to = effect.to, id = effect.id] {

@@ -86,6 +86,7 @@ class Engine final : private ClientLinks::Owner {
   void on_connected(const PeerRef& contacted, const Connected& actual) override;
   void on_link_down(const PeerRef& peer, LinkDown reason) override;
   void on_reply(const PeerRef& from, RequestId id, ClientReplyMessage&& reply) override;
+  void on_progress(const PeerRef& peer) override;
 
   // Calls `input(now)` of the core, then performs its effects.
   template <class Input>

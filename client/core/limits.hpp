@@ -51,18 +51,24 @@ struct ClientLimits {
   Duration pause_first = std::chrono::milliseconds(5);
   Duration pause_last = std::chrono::milliseconds(200);
 
-  // A link on which operations wait, and nothing at all has been heard for so long, is given up, so
+  // A link on which operations wait, and nothing at all has passed for so long, is given up, so
   // that others are asked who has the arc by now: where arcs have several copies it has another
   // primary by then. Where they have one there is nobody else, and who answers late still knows
   // what has become of a write: it is given up only when a request on it passes its deadline. So is
   // a dial, everywhere. A look that comes later than its time by a quarter of this looks again:
   // this process, or its thread, has been away itself.
   Duration silence_max = std::chrono::seconds(1);
+
+  // A request of more than batch_bytes_max may be silent for longer: as long as so much takes to
+  // reach the other members of its arc, of which nothing is heard. 16 MiB have five seconds in all.
+  // What passes fewer ends when its deadline has passed, if at all.
+  std::size_t long_bytes_per_second = std::size_t{4} << 20;
 };
 
 // The first thing wrong with `limits`, in words fit for the operator; nullopt when all is well.
 constexpr std::optional<std::string_view> problem(const ClientLimits& limits) {
   if (limits.operations_max == 0) return "operations_max must be at least 1";
+  if (limits.long_bytes_per_second == 0) return "long_bytes_per_second must be at least 1";
   if (limits.arcs_max == 0) return "arcs_max must be at least 1";
   if (limits.hops_max < 2) return "hops_max must be at least 2";
   if (limits.pause_first < std::chrono::milliseconds(1)) return "pause_first must be at least 1 ms";

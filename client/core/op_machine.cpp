@@ -179,7 +179,8 @@ bool OpMachine::answers_anybody() const {
 void OpMachine::give_up_if_silent(Now now, const PeerRef& peer) {
   const auto link = links_.find(peer);
   if (link == links_.end() || !link->second.silent_since) return;
-  if (now.monotonic - *link->second.silent_since >= limits_.silence_max) give_up(now, peer);
+  const bool is_silent = now.monotonic - *link->second.silent_since >= limits_.silence_max;
+  if (is_silent && !waits_for_long(peer)) give_up(now, peer);
 }
 
 // What waited for it must not turn to it once more. What is tried elsewhere from now on, and comes
@@ -199,12 +200,28 @@ void OpMachine::expect_reply(Now now, Link& link) {
   if (arcs_have_copies()) next_look_ = std::min(next_look_, now.monotonic + limits_.silence_max);
 }
 
-// The peers by which operations wait. Who is asked for a report or a repair may have to ask others.
-std::set<PeerRef> OpMachine::awaited() const {
-  std::set<PeerRef> peers;
+// What is long passes on from there, and nothing is heard meanwhile.
+Duration OpMachine::patience_for(std::size_t bytes) const {
+  if (bytes <= limits_.batch_bytes_max) return limits_.silence_max;
+  const std::chrono::duration<double> passing(static_cast<double>(bytes) /
+                                              static_cast<double>(limits_.long_bytes_per_second));
+  return limits_.silence_max + std::chrono::duration_cast<Duration>(passing);
+}
+
+bool OpMachine::waits_for_long(const PeerRef& peer) const {
+  return std::any_of(requests_.begin(), requests_.end(), [&](const auto& each) {
+    return each.second.to == peer && each.second.patience > limits_.silence_max;
+  });
+}
+
+// The peers by which operations wait, and for how long nothing need be heard of them. Who is asked
+// for a report or a repair may have to ask others.
+std::map<PeerRef, Duration> OpMachine::awaited() const {
+  std::map<PeerRef, Duration> peers;
   std::set<PeerRef> busy;
   for (const auto& [id, request] : requests_) {
-    peers.insert(request.to);
+    Duration& patience = peers[request.to];
+    patience = std::max(patience, request.patience);
     const auto part = request.batch ? parts_.end() : parts_.find(request.parts.front());
     const bool is_report =
         part != parts_.end() && std::holds_alternative<Report>(part->second.what);
@@ -219,10 +236,10 @@ void OpMachine::look_for_silence(Now now) {
   const bool is_late = now.monotonic - next_look_ > limits_.silence_max / 4;
   next_look_ = Time::never();
   std::vector<PeerRef> silent;
-  for (const PeerRef& peer : awaited()) {
+  for (const auto& [peer, patience] : awaited()) {
     Link& link = links_.at(peer);
     if (is_late) link.silent_since = now.monotonic;
-    const Time ends = link.silent_since.value_or(link.heard_at) + limits_.silence_max;
+    const Time ends = link.silent_since.value_or(link.heard_at) + patience;
     if (ends <= now.monotonic) {
       silent.push_back(peer);
     } else {

@@ -122,6 +122,11 @@ class OpMachine {
   // costs its sender the link.
   void on_reply(Now now, const PeerRef& from, RequestId id, ClientReplyMessage&& reply);
 
+  // A request or a reply of many bytes is on its way, and more of it has passed since the last
+  // call: the link is not silent. A driver says so of what waited for the other end, and not of
+  // what its own system has taken at once.
+  void on_progress(Now now, const PeerRef& peer);
+
   // Ends operations that are due and wakes those that pause. Too early does no harm.
   void on_deadline(Now now);
   Time next_deadline() const;
@@ -207,6 +212,7 @@ class OpMachine {
     bool batch = false;
     std::vector<PartId> parts;            // as in the message; 0, or unknown: it has ended
     std::size_t open = 0;                 // those that have not
+    Duration patience{};                  // for so long its link may be silent
     std::unique_ptr<Bundle> bundle = {};  // instead of parts
   };
 
@@ -215,7 +221,7 @@ class OpMachine {
     bool connected = false;
     std::vector<PartId> waiting;       // for the connection; some may have ended
     std::optional<Time> silent_since;  // sent to then, and nothing heard since
-    Time heard_at{};                   // the last reply
+    Time heard_at{};                   // the last reply, or part of it
   };
 
   struct Ready {
@@ -234,7 +240,9 @@ class OpMachine {
   void give_up(Now now, const PeerRef& peer);
   void expect_reply(Now now, Link& link);
   void look_for_silence(Now now);
-  std::set<PeerRef> awaited() const;
+  std::map<PeerRef, Duration> awaited() const;
+  Duration patience_for(std::size_t bytes) const;
+  bool waits_for_long(const PeerRef& peer) const;
   void finish(PartId id, Finished&& result);
   void finish_with(PartId id, OpError error);
   static bool is_read(const Part& part);
@@ -273,7 +281,7 @@ class OpMachine {
   Stamp fresh_stamp(Position position, const ArcMark& told);
   void send_alone(Now now, const Ready& ready);
   void send_batches(Now now, std::vector<Ready>&& ready);
-  void send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch,
+  void send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch, std::size_t bytes,
             ClientRequestMessage&& message);
 
   bool arcs_have_copies() const { return ring_ && ring_->replicas > 1; }

@@ -61,7 +61,9 @@ void OpMachine::send_bundle(Now now, const PeerRef& to, Bundle&& bundle) {
   figures_.requests += 1;
   out_.emplace_back(
       SendRequest{to, id, BatchRequest{bundle.operations, bundle.stamps, std::move(bundle.known)}});
-  requests_.emplace(id, Request{to, true, {}, 0, std::make_unique<Bundle>(std::move(bundle))});
+  const Duration patience = patience_for(bundle.bytes);
+  requests_.emplace(
+      id, Request{to, true, {}, 0, patience, std::make_unique<Bundle>(std::move(bundle))});
 }
 
 // The link is gone before it was sent: nothing has happened.

@@ -154,6 +154,13 @@ void OpMachine::on_reply(Now now, const PeerRef& from, RequestId id, ClientReply
   flush(now);
 }
 
+void OpMachine::on_progress(Now now, const PeerRef& peer) {
+  const auto link = links_.find(peer);
+  if (link == links_.end()) return;
+  if (link->second.silent_since) link->second.silent_since = now.monotonic;
+  link->second.heard_at = now.monotonic;
+}
+
 bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& reply) const {
   if (std::holds_alternative<ErrorReply>(reply)) return true;
   if (const auto* batch = std::get_if<BatchReply>(&reply)) {

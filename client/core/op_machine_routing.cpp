@@ -172,13 +172,15 @@ Stamp OpMachine::fresh_stamp(Position position, const ArcMark& told) {
 void OpMachine::send_alone(Now now, const Ready& ready) {
   Part& part = parts_.at(ready.part);
   ClientRequestMessage message = ReportRequest{};
+  std::size_t bytes = 0;
   if (const auto* operation = std::get_if<Operation>(&part.what)) {
+    bytes = payload_bytes(*operation);
     message = OpRequest{*operation, stamp(part), cache_.view_mark_at(part.position)};
   }
   if (const auto* scan = std::get_if<Scan>(&part.what)) message = ScanRequest{*scan};
   const auto* report = std::get_if<Report>(&part.what);
   if (report != nullptr && report->repair) message = RepairRequest{*report->repair};
-  send(now, ready.to, {ready.part}, false, std::move(message));
+  send(now, ready.to, {ready.part}, false, bytes, std::move(message));
 }
 
 void OpMachine::send_batches(Now now, std::vector<Ready>&& ready) {
@@ -193,8 +195,9 @@ void OpMachine::send_batches(Now now, std::vector<Ready>&& ready) {
          ++first) {
       Part& part = parts_.at(first->part);
       const auto& operation = std::get<Operation>(part.what);
-      bytes += payload_bytes(operation);
-      if (bytes > limits_.batch_bytes_max && !parts.empty()) break;
+      const std::size_t more = payload_bytes(operation);
+      if (bytes + more > limits_.batch_bytes_max && !parts.empty()) break;
+      bytes += more;
       message.operations.push_back(operation);
       message.stamps.push_back(stamp(part));
       message.known.push_back(cache_.view_mark_at(part.position));
@@ -203,12 +206,12 @@ void OpMachine::send_batches(Now now, std::vector<Ready>&& ready) {
     const bool has_stamps = std::any_of(message.stamps.begin(), message.stamps.end(),
                                         [](const auto& each) { return each.has_value(); });
     if (!has_stamps) message.stamps.clear();
-    send(now, to, std::move(parts), true, std::move(message));
+    send(now, to, std::move(parts), true, bytes, std::move(message));
   }
 }
 
 void OpMachine::send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch,
-                     ClientRequestMessage&& message) {
+                     std::size_t bytes, ClientRequestMessage&& message) {
   const RequestId id{next_request_++};
   for (const PartId each : parts) {
     Part& part = parts_.at(each);
@@ -217,7 +220,7 @@ void OpMachine::send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bo
   }
   expect_reply(now, links_.at(to));
   const std::size_t open = parts.size();
-  requests_.emplace(id, Request{to, batch, std::move(parts), open});
+  requests_.emplace(id, Request{to, batch, std::move(parts), open, patience_for(bytes)});
   figures_.requests += 1;
   out_.emplace_back(SendRequest{to, id, std::move(message)});
 }

@@ -56,6 +56,7 @@ class ClientLinks::Link final : public Connection::Owner,
   void sweep(Time now);
 
   void on_frame(const Frame& frame) override;
+  void on_progress() override;
   void on_wire_error(WireError error) override { connection_->close(name(error)); }
   void on_closed(std::string_view why) override;
 
@@ -109,6 +110,10 @@ void ClientLinks::Link::on_frame(const Frame& frame) {
   if (!message || !may_send_to_client(*message)) return connection_->close("not a reply");
   links_.owner_.on_reply(peer_, RequestId{frame.request_id},
                          std::get<ClientReplyMessage>(std::move(*message)));
+}
+
+void ClientLinks::Link::on_progress() {
+  if (is_welcome_) links_.owner_.on_progress(peer_);
 }
 
 void ClientLinks::Link::on_answer(const boost::system::result<Connected, Refusal>& answer) {

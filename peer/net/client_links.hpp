@@ -27,6 +27,7 @@ class ClientLinks {
     virtual void on_connected(const PeerRef& contacted, const Connected& actual) = 0;
     virtual void on_link_down(const PeerRef& peer, LinkDown reason) = 0;
     virtual void on_reply(const PeerRef& from, RequestId id, ClientReplyMessage&& reply) = 0;
+    virtual void on_progress(const PeerRef& peer) = 0;
 
    protected:
     ~Owner() = default;

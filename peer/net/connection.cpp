@@ -62,6 +62,7 @@ void Connection::on_read(const error_code& ec, std::size_t size) {
   unfinished_ += size;
   adapt_read_size(size);
   handle_frames();
+  if (state_ == State::open && unfinished_ > 0) owner_->on_progress();
 }
 
 void Connection::adapt_read_size(std::size_t size) {
@@ -158,7 +159,10 @@ void Connection::wait_until_writable() {
   socket_.async_wait(asio::ip::tcp::socket::wait_write,
                      [self = shared_from_this()](const error_code&) {
                        self->is_waiting_to_write_ = false;
+                       const std::uint64_t before = self->bytes_written_;
                        self->flush();
+                       const bool is_open = self->state_ == State::open;
+                       if (is_open && self->bytes_written_ > before) self->owner_->on_progress();
                        self->go_on();
                      });
 }

@@ -46,6 +46,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
    public:
     // `frame.body` lies in the connection's buffer and ends with the call.
     virtual void on_frame(const Frame& frame) = 0;
+    // Of a frame some has come in and not all; or some could be written of what had found no room
+    // in the socket. Its end may be long in coming, but the other end lives.
+    virtual void on_progress() {}
     // What came in cannot be cut into frames, and nothing after it will be. The owner may send last
     // words before it closes.
     virtual void on_wire_error(WireError error) = 0;

@@ -77,6 +77,8 @@ void RespService::on_link_down(const PeerRef& peer, LinkDown reason) {
   owner_.on_resp();
 }
 
+void RespService::on_progress(const PeerRef& peer) { keyspace_.on_progress(read_clocks(), peer); }
+
 void RespService::on_reply(const PeerRef& from, RequestId id, ClientReplyMessage&& reply) {
   keyspace_.on_reply(read_clocks(), from, id, std::move(reply));
   owner_.on_resp();

@@ -56,6 +56,7 @@ class RespService final : private ClientLinks::Owner {
   void on_connected(const PeerRef& contacted, const Connected& actual) override;
   void on_link_down(const PeerRef& peer, LinkDown reason) override;
   void on_reply(const PeerRef& from, RequestId id, ClientReplyMessage&& reply) override;
+  void on_progress(const PeerRef& peer) override;
 
   void perform(const Connect& effect) { links_.connect(effect.to); }
   void perform(const Disconnect& effect) { links_.disconnect(effect.to); }

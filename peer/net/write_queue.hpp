@@ -24,7 +24,9 @@ class WriteQueue {
   // overfill the queue.
   template <class Encode>
   [[nodiscard]] bool push(Encode&& encode) {
-    if (chunks_.empty() || chunks_.back().size() >= chunk_bytes) chunks_.emplace_back();
+    if (chunks_.empty() || chunks_.back().size() >= chunk_bytes) {
+      chunks_.push_back(std::exchange(spare_, {}));
+    }
     std::string& chunk = chunks_.back();
     const std::size_t size = chunk.size();
     std::forward<Encode>(encode)(chunk);
@@ -49,18 +51,18 @@ class WriteQueue {
     bytes_ -= size;
     if (begin_ < chunks_.front().size()) return;
     begin_ = 0;
-    if (chunks_.size() > 1 || chunks_.front().capacity() > kept_bytes_max) {
-      chunks_.pop_front();
-    } else {
-      chunks_.front().clear();
-    }
+    spare_ = std::move(chunks_.front());
+    spare_.clear();
+    chunks_.pop_front();
+    const std::size_t kept_bytes = empty() ? kept_bytes_max : 2 * chunk_bytes;
+    if (spare_.capacity() > kept_bytes) std::string().swap(spare_);
   }
 
   std::size_t bytes() const { return bytes_; }
   bool empty() const { return bytes_ == 0; }
   std::size_t memory() const {
     return std::accumulate(
-        chunks_.begin(), chunks_.end(), std::size_t{0},
+        chunks_.begin(), chunks_.end(), spare_.capacity(),
         [](std::size_t sum, const std::string& each) { return sum + each.capacity(); });
   }
 
@@ -70,7 +72,8 @@ class WriteQueue {
   static constexpr std::size_t kept_bytes_max = std::size_t{64} << 10;  // an idle one keeps no more
 
   std::size_t bytes_max_;
-  std::deque<std::string> chunks_;  // none is empty, but one alone
+  std::deque<std::string> chunks_;  // none is empty but the last
+  std::string spare_;               // for the next: it is empty, and has had room for one
   std::size_t begin_ = 0;           // what lies before it in the first has been written
   std::size_t bytes_ = 0;           // that have not
 };

@@ -68,6 +68,7 @@ class RingKeyspace final : public Keyspace {
                     const RingConfig& ring);
   void on_link_down(Now now, const PeerRef& peer, LinkDown reason);
   void on_reply(Now now, const PeerRef& from, RequestId id, ClientReplyMessage&& reply);
+  void on_progress(Now now, const PeerRef& peer) { machine_.on_progress(now, peer); }
 
   void on_deadline(Now now);
   Time next_deadline() const { return machine_.next_deadline(); }

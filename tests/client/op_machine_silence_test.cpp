@@ -24,6 +24,9 @@ struct Silence : Dialogue {
     deadline = now.monotonic + 60s;
   }
 
+  static Operation long_put_a(std::size_t bytes) {
+    return Put{"a", Value{ValueType::string, std::string(bytes, 'x')}, {}, PutCondition::always};
+  }
   static OpRequest request_of(const ClientOutbox& out, const PeerRef& to) {
     BOOST_REQUIRE(!out.empty());
     const auto* sent = std::get_if<SendRequest>(&out.back());
@@ -85,6 +88,53 @@ BOOST_AUTO_TEST_CASE(what_was_asked_before_the_last_reply_waits_since_that) {
   BOOST_TEST(timer().empty());
   BOOST_TEST(disconnects(timer(), peer(1)));
   BOOST_TEST((now.monotonic == heard + ClientLimits{}.silence_max));
+}
+
+// A long reply over a slow network: nothing has been answered, and the peer is alive.
+BOOST_AUTO_TEST_CASE(a_link_over_which_bytes_pass_is_not_silent) {
+  start(1, get_a);
+  now.monotonic = now.monotonic + 900ms;
+  machine.on_progress(now, peer(1));
+  const Time passed = now.monotonic;
+  BOOST_TEST(timer().empty());
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  BOOST_TEST((now.monotonic == passed + ClientLimits{}.silence_max));
+}
+
+BOOST_AUTO_TEST_CASE(bytes_of_a_link_that_is_gone_change_nothing) {
+  down(peer(1), LinkDown::lost);
+  machine.on_progress(now, peer(1));
+  BOOST_TEST(effects().empty());
+}
+
+// Who has a long write sends it on to the members of its arc before it answers.
+BOOST_AUTO_TEST_CASE(a_long_write_is_waited_for_while_it_is_passed_on) {
+  const ClientLimits limits;
+  const Time asked = now.monotonic;
+  start(1, long_put_a(2 * limits.long_bytes_per_second));
+  BOOST_TEST(timer().empty());
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  BOOST_TEST((now.monotonic > asked + limits.silence_max + 2s));
+  BOOST_TEST((now.monotonic < asked + limits.silence_max + 2s + 10ms));
+}
+
+BOOST_AUTO_TEST_CASE(once_it_has_ended_a_link_is_waited_for_no_longer_than_any) {
+  start(1, long_put_a(2 * ClientLimits{}.long_bytes_per_second));
+  reply(peer(1), 3, plain(OpResult{}));
+  const Time asked = now.monotonic;
+  start(2, get_a);
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  BOOST_TEST((now.monotonic == asked + ClientLimits{}.silence_max));
+}
+
+BOOST_AUTO_TEST_CASE(a_call_whose_time_is_over_does_not_cost_a_long_write_its_link) {
+  start(1, long_put_a(2 * ClientLimits{}.long_bytes_per_second));
+  deadline = now.monotonic + 1500ms;
+  start(2, get_a);
+  ClientOutbox out;
+  while (out.empty()) out = timer();
+  BOOST_TEST(out == finish(2, failed(OpError::timed_out)));
+  BOOST_TEST((now.monotonic == deadline));
 }
 
 BOOST_AUTO_TEST_CASE(a_link_on_which_nothing_waits_may_be_silent) {

@@ -17,6 +17,7 @@ class Dialler : public ClientLinks::Owner {
     down.emplace_back(peer, reason);
   }
   void on_reply(const PeerRef&, RequestId, ClientReplyMessage&&) override {}
+  void on_progress(const PeerRef&) override {}
 
   std::size_t connected = 0;
   std::vector<std::pair<PeerRef, LinkDown>> down;
