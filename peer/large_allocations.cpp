@@ -16,8 +16,10 @@ namespace {
 constexpr int heap_kept_bytes = 4 << 20;
 
 void* allocate_large(std::size_t size) noexcept {
-  void* const buffer = std::aligned_alloc(large_allocation_bytes, size);
-  if (buffer != nullptr) madvise(buffer, size, MADV_HUGEPAGE);
+  void* buffer = nullptr;
+  // aligned_alloc() would ask for a multiple of the alignment.
+  if (::posix_memalign(&buffer, large_allocation_bytes, size) != 0) return nullptr;
+  madvise(buffer, size, MADV_HUGEPAGE);
   return buffer;
 }
 
