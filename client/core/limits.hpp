@@ -61,7 +61,7 @@ struct ClientLimits {
 
   // A request of more than batch_bytes_max may be silent for longer: as long as so much takes to
   // reach the other members of its arc, of which nothing is heard. 16 MiB have five seconds in all.
-  // What passes fewer ends when its deadline has passed, if at all.
+  // Over a network that passes fewer such requests are sent again and again until their deadlines.
   std::size_t long_bytes_per_second = std::size_t{4} << 20;
 };
 
