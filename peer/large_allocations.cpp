@@ -2,9 +2,7 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include <cstdint>
 #include <cstdlib>
 #include <new>
 

@@ -61,13 +61,12 @@ class SlowWay:
 
 
 class SlowNetworkTest(ring.RingTest):
+    """All that three peers hear, of each other and of clients, comes by slow ways."""
+
     def setUp(self) -> None:
         self.peers: list[ring.Peer] = []
         self.addCleanup(lambda: [peer.close() for peer in self.peers])
-
-    def start(self, count: int, *options: str) -> None:
-        """All that these peers hear, of each other and of clients, comes by slow ways."""
-        for _ in range(count):
+        for _ in range(3):
             way = SlowWay()
             self.addCleanup(way.close)
             join = ["--join", self.peers[0].address] if self.peers else []
@@ -75,13 +74,11 @@ class SlowNetworkTest(ring.RingTest):
                 place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 place.bind(("127.0.0.1", 0))
                 way.to = place.getsockname()[1]
-                self.peers.append(ring.Peer(
-                    self.bin_dir, "--listen", f"127.0.0.1:{way.to}",
-                    "--advertise", f"127.0.0.1:{way.port}", *join, *options))
+                self.peers.append(ring.Peer(self.bin_dir, "--listen", f"127.0.0.1:{way.to}",
+                                            "--advertise", f"127.0.0.1:{way.port}", *join))
         self.until_settled()
 
     def test_the_longest_value_is_put_and_got_though_each_way_takes_seconds(self) -> None:
-        self.start(3)
         for key in ("first", "second"):
             value = os.urandom(VALUE_BYTES)
             self.expect(0, "put", key, "-", input=value)
