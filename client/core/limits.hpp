@@ -77,4 +77,13 @@ constexpr std::optional<std::string_view> problem(const ClientLimits& limits) {
 }
 static_assert(!problem(ClientLimits{}), "the defaults must be usable");
 
+// What a request of so many bytes may take longer than others: they pass on from who gets them, and
+// nothing is heard meanwhile.
+constexpr Duration passing_time(const ClientLimits& limits, std::size_t bytes) {
+  if (bytes <= limits.batch_bytes_max) return Duration(0);
+  const std::chrono::duration<double> passing(static_cast<double>(bytes) /
+                                              static_cast<double>(limits.long_bytes_per_second));
+  return std::chrono::duration_cast<Duration>(passing);
+}
+
 }  // namespace hopring

@@ -200,12 +200,8 @@ void OpMachine::expect_reply(Now now, Link& link) {
   if (arcs_have_copies()) next_look_ = std::min(next_look_, now.monotonic + limits_.silence_max);
 }
 
-// What is long passes on from there, and nothing is heard meanwhile.
 Duration OpMachine::patience_for(std::size_t bytes) const {
-  if (bytes <= limits_.batch_bytes_max) return limits_.silence_max;
-  const std::chrono::duration<double> passing(static_cast<double>(bytes) /
-                                              static_cast<double>(limits_.long_bytes_per_second));
-  return limits_.silence_max + std::chrono::duration_cast<Duration>(passing);
+  return limits_.silence_max + passing_time(limits_, bytes);
 }
 
 bool OpMachine::waits_for_long(const PeerRef& peer) const {

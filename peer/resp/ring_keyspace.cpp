@@ -5,6 +5,8 @@
 namespace hopring::resp {
 namespace {
 
+constexpr ClientLimits limits;
+
 // No connection of a driver has these numbers.
 constexpr std::uint64_t machine_tickets = 0;
 constexpr std::uint64_t local_tickets = std::numeric_limits<std::uint64_t>::max();
@@ -55,7 +57,7 @@ RingKeyspace::RingKeyspace(const PeerRef& self, Shard& shard, Desk& desk, DeskOu
       desk_(desk),
       out_(out),
       rng_(rng.fork()),
-      machine_(ClientLimits{}, {self.endpoint}, rng) {}
+      machine_(limits, {self.endpoint}, rng) {}
 
 bool RingKeyspace::is_own(const Ticket& ticket) {
   return ticket.connection == machine_tickets || ticket.connection == local_tickets;
@@ -126,7 +128,8 @@ Token RingKeyspace::started(const Call& call, bool is_read) {
 
 std::optional<OpResult> RingKeyspace::start(Now now, const Call& call, Operation&& operation) {
   const Token token = started(call, is_read(operation));
-  machine_.start_in_turn(now, token, std::move(operation), now.monotonic + operation_timeout);
+  const Duration timeout = operation_timeout + passing_time(limits, payload_bytes(operation));
+  machine_.start_in_turn(now, token, std::move(operation), now.monotonic + timeout);
   settle(now);
   if (started_.contains(token.value) || ended_.empty() || ended_.back().call != call) {
     return std::nullopt;

@@ -19,7 +19,7 @@
 //
 // Invariants:
 //   (1) every execute() that gave no result, every scan() and every report() ends in exactly one
-//       Ended, within operation_timeout if it left this shard.
+//       Ended, within its timeout if it left this shard.
 //   (2) effects() name other peers only.
 
 #include <chrono>
@@ -37,7 +37,8 @@
 namespace hopring::resp {
 
 // For an operation that this shard does not execute: then it is UNAVAILABLE, or UNKNOWN. Longer
-// than an election, shorter than the patience of most clients.
+// than an election, shorter than the patience of most clients. A long value has as much longer as
+// it takes to reach the members of its arc (passing_time()).
 inline constexpr std::chrono::seconds operation_timeout{5};
 
 class RingKeyspace final : public Keyspace {

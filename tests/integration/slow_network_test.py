@@ -84,6 +84,15 @@ class SlowNetworkTest(ring.RingTest):
             self.expect(0, "put", key, "-", input=value)
             self.assertEqual(self.expect(0, "get", key), value)
 
+    def test_a_peer_of_which_it_is_asked_by_redis_passes_it_on(self) -> None:
+        guest = ring.Connection(self.peers[0])
+        self.addCleanup(guest.socket.close)
+        value = b"v" * VALUE_BYTES
+        for key in (b"first", b"second", b"third", b"fourth"):  # some are led by other peers
+            guest.socket.sendall(b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n"
+                                 % (len(key), key, len(value), value))
+            self.assertEqual(guest.socket.recv(100), b"+OK\r\n")
+
 
 if __name__ == "__main__":
     ring.main()

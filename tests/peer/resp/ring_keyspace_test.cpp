@@ -96,8 +96,8 @@ struct Fixture {
     return std::get<OpResult>(std::move(ended.finding));
   }
   // A put that has been sent to the other peer.
-  SendRequest send_to_other() {
-    BOOST_TEST(!put(3).has_value());
+  SendRequest send_to_other(const std::string& value = "v") {
+    BOOST_TEST(!execute(Put{key_in(3), Value{ValueType::string, value}, {}}).has_value());
     redirect();
     const auto dialled = take_effect<Connect>();
     BOOST_TEST((dialled.to == other));
@@ -146,6 +146,19 @@ BOOST_AUTO_TEST_CASE(a_write_whose_answer_is_lost_is_in_doubt_and_a_read_is_not)
   now.monotonic = now.monotonic + operation_timeout;
   keyspace.on_deadline(now);
   BOOST_TEST(is_definite(take_result().error.value()));
+}
+
+BOOST_AUTO_TEST_CASE(a_long_value_has_the_time_that_it_takes_to_reach_the_members) {
+  const std::size_t bytes = std::size_t{16} << 20;
+  send_to_other(std::string(bytes, 'v'));
+  const Time begun = now.monotonic;
+  now.monotonic = begun + operation_timeout + passing_time(ClientLimits{}, bytes);
+  keyspace.on_deadline(now);
+  BOOST_TEST(keyspace.ended().empty());  // its key and what goes with it are some bytes more
+  BOOST_TEST((keyspace.next_deadline() < begun + operation_timeout + 5s));
+  now.monotonic = keyspace.next_deadline();
+  keyspace.on_deadline(now);
+  BOOST_TEST((take_result().error == OpError::timed_out));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_taken_yet_is_tried_again) {
