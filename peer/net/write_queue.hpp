@@ -33,7 +33,6 @@ class WriteQueue {
     const std::size_t added = chunk.size() - size;
     if (bytes_ + added > bytes_max_) {
       chunk.resize(size);
-      if (size == 0) chunks_.pop_back();
       return false;
     }
     bytes_ += added;
