@@ -40,6 +40,11 @@ class BenchRing:
         self.peers.pop(1).close()
         self.start_peer()
 
+    def leave_peer(self) -> None:
+        """Nor is it he who leaves."""
+        if self.peers.pop(1).leave() != 0:
+            raise SystemExit("a peer did not hand all over when it left")
+
     def look(self, *options: str) -> dict:
         command = [self.bin_dir / "hopring", "--at", self.peers[0].address, "ring", "--json"]
         done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)

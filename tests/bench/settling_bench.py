@@ -10,8 +10,9 @@ hopring-sim under virtual time, with one and with three copies, of 1,000 peers w
 JSON object a line, and progress on standard error. Keys have 24 bytes and values 76.
 
     skew_bytes_*          peak by mean of the bytes that peers hold, copies included, after joins,
-                          one more join and a leave have settled: in hopring-sim the worst of the
-                          three, once nothing has been copied for ten seconds
+                          one more join and a leave have settled: the worst of the three, each once
+                          nothing has been copied for ten seconds. `seconds`, of processes: the
+                          longest from a change until the skew was below the goal, and stayed there
     join_bytes_*          keys and values in copies that were sent for one more join, by what the
                           joiner holds when that has settled; the share it then has of the mean
     leave_bytes_*         the same of a leave, by what the leaver held; no goal
@@ -34,18 +35,28 @@ SIMULATED_KEYS_MAX = 300_000
 HEALED_GOAL_S = 10
 HEALING_PEERS = 7
 PATIENCE_S = 120
+REST_S = 10
 VALUE_BYTES = 76
 
 
-def until_even(ring: BenchRing) -> tuple[float, float]:
-    """The skew of bytes, as soon as it is below the goal, and after how many seconds."""
+def until_at_rest(ring: BenchRing) -> tuple[float, float]:
+    """The skew of bytes once it has not changed for REST_S, and after how many seconds it was below
+    the goal for good."""
     begin = time.monotonic()
-    while True:
-        skew = ring.look()["skew_bytes"]
-        took = time.monotonic() - begin
-        if skew <= SKEW_GOAL or took > PATIENCE_S:
-            return skew, took
+    skew = rests_since = even_since = None
+    while rests_since is None or time.monotonic() - rests_since < REST_S:
+        before, skew = skew, ring.look()["skew_bytes"]
+        now = time.monotonic()
+        if skew != before:
+            rests_since = now
+        if skew > SKEW_GOAL:
+            even_since = None
+        elif even_since is None:
+            even_since = now
+        if now - begin > PATIENCE_S:
+            raise SystemExit(f"the ring does not come to rest, with a skew of {skew}")
         time.sleep(0.5)
+    return skew, (even_since or now) - begin
 
 
 def measure_simulated(bin_dir: Path, peers: int, replicas: int, seed: int) -> None:
@@ -80,10 +91,14 @@ def measure_skew(bin_dir: Path, keys: int, peers: int) -> None:
         ring.fill("--value", str(VALUE_BYTES))
         while len(ring.peers) < peers:
             ring.start_peer()
-        ring.until_healthy()
-        skew, took = until_even(ring)
-        say({"name": f"skew_bytes_{peers}_peers", "ours": round(skew, 4), "goal": SKEW_GOAL,
-             "seconds": round(took, 1)})
+        phases = [until_at_rest(ring)]
+        ring.start_peer()
+        phases.append(until_at_rest(ring))
+        ring.leave_peer()
+        phases.append(until_at_rest(ring))
+        say({"name": f"skew_bytes_{peers}_peers", "ours": round(max(skew for skew, _ in phases), 4),
+             "goal": SKEW_GOAL, "phases": [round(skew, 4) for skew, _ in phases],
+             "seconds": round(max(took for _, took in phases), 1)})
     finally:
         ring.close()
 
