@@ -73,7 +73,7 @@ struct BecameReady {
 struct Left {
   std::vector<View> not_handed_over;
   std::uint64_t records_lost = 0;  // of those whose only copy is here
-  // Of copies that go with it, and whose arcs have no primary: these may be the last ones.
+  // Of copies that go with it, and whose arcs have no majority then: these may be the last ones.
   std::uint64_t records_orphaned = 0;
 };
 

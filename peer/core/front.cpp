@@ -11,7 +11,6 @@ namespace {
 
 // Each node looks anew once in stabilize_interval; asking others who do not answer takes longer.
 constexpr std::chrono::seconds gap_lasts{10};
-constexpr std::chrono::seconds leaving_note_pause{5};
 
 void log(Outbox& out, LogLevel level, std::string text) {
   out.push_back(LogLine{level, std::move(text)});
@@ -70,7 +69,8 @@ void Front::start(Now now, Outbox& out) {
 
 void Front::enter(const RingConfig& ring) {
   ring_ = ring;
-  membership_.emplace(options_.self, options_.limits, ring, options_.weight, rng_.fork());
+  membership_.emplace(options_.self, options_.limits, ring, member_.health(), options_.weight,
+                      rng_.fork());
   statuses_.assign(options_.shards, {});
   takes_writes_ = false;
   next_placement_ = ring.replicas > 1 ? Time{} : Time::never();
@@ -341,28 +341,6 @@ bool Front::is_alone() const {
          std::none_of(led.begin(), led.end(), has_others);
 }
 
-// Whoever waits for it sees what it waits for.
-void Front::tell_of_leaving(Now now, Outbox& out) {
-  if (next_leaving_note_ > now.monotonic) return;
-  next_leaving_note_ = now.monotonic + leaving_note_pause;
-  log(out, LogLevel::info,
-      "event=leaving arcs=" + std::to_string(directory_.entries().size()) +
-          " copies=" + std::to_string(directory_.copies().size()));
-}
-
-void Front::leave(Now now, Outbox& out) {
-  if (state_ == State::gone || state_ == State::leaving) return;
-  next_leaving_note_ = now.monotonic;
-  tell_of_leaving(now, out);
-  if (is_alone()) return be_gone(out);
-  state_ = State::leaving;
-  join_deadline_ = Time::never();
-  fresh_until_ = Time::never();
-  member_.begin_leaving();
-  membership_->leave(now);
-  settle(now, out);
-}
-
 // Commands and news.
 
 std::uint32_t Front::shard_of(Position position) const {
@@ -498,35 +476,6 @@ void Front::become_ready(Outbox& out) {
   if (is_ready_) return;
   is_ready_ = true;
   out.push_back(BecameReady{std::max<std::size_t>(membership_->peers_estimated(directory_), 1)});
-}
-
-// What nobody else has is lost with it; members of the other arcs elect another primary.
-void Front::be_gone(Outbox& out) {
-  Left left{{}, directory_.keys_of_sole_copies()};
-  for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
-  std::size_t orphans = 0;
-  for (const ArcEntry& each : directory_.copies()) {
-    if (!each.is_orphan) continue;
-    orphans += 1;
-    left.records_orphaned += each.keys;
-  }
-  if (const std::size_t copies = directory_.copies().size(); copies > 0) {
-    log(out, LogLevel::warning,
-        "event=copies_not_taken arcs=" + std::to_string(copies) +
-            " without_primary=" + std::to_string(orphans));
-  }
-  state_ = State::gone;
-  out.push_back(std::move(left));
-}
-
-void Front::check_left(Now now, Outbox& out) {
-  if (state_ != State::leaving) return;
-  if (directory_.entries().empty() && directory_.transfers() == 0 && !farewell_said_) {
-    farewell_said_ = true;
-    member_.say_farewell(out);
-  }
-  if (!membership_->is_done_leaving(now, directory_)) return;
-  be_gone(out);
 }
 
 // What the ring member finds out.

@@ -154,6 +154,7 @@ class Front {
   void become_ready(Outbox& out);
   void check_left(Now now, Outbox& out);
   void be_gone(Outbox& out);
+  bool has_majority_without_self(const View& view) const;
 
   PeerOptions options_;
   Rng rng_;

@@ -22,6 +22,16 @@ bool has(const std::vector<PeerRef>& peers, const PeerRef& peer) {
   return std::find(peers.begin(), peers.end(), peer) != peers.end();
 }
 
+// As many as it takes for the others to have a majority of those that are left.
+void leave_out_silent(const std::vector<PeerRef>& silent, std::vector<PeerRef>& members) {
+  const auto is_silent = [&](const PeerRef& each) { return has(silent, each); };
+  auto staying = std::count_if(members.begin(), members.end(), is_silent);
+  while (staying > 0 && 2 * static_cast<std::size_t>(staying) >= members.size()) {
+    members.erase(std::find_if(members.begin(), members.end(), is_silent));
+    --staying;
+  }
+}
+
 }  // namespace
 
 // An arc that is served here should have all its copies, at peers that live and answer. A member
@@ -114,7 +124,7 @@ void Front::mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>&
   next.push_back(*newcomer);
   mending_.insert(arc.view.arc.end);
   directory_.begin_move(arc.view.arc.end);
-  command(arc.view.arc.end, SetMembers{arc.view.arc.end, std::move(next)});
+  command(arc.view.arc.end, SetMembers{arc.view.arc.end, std::move(next), true});
 }
 
 void Front::on_each(Now now, MoveEnded&& news, Outbox& out) {
@@ -177,10 +187,11 @@ void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& 
     if (dead > 0 && newcomers > 1) {
       burst_.on_begun(pass.end, arc->bytes * std::min(dead, newcomers - 1));
     }
+    leave_out_silent(arc->silent, next);
   }
   passing_[pass.end] = from;
   directory_.begin_move(pass.end);
-  command(pass.end, SetMembers{pass.end, std::move(next)});
+  command(pass.end, SetMembers{pass.end, std::move(next), pass.to.has_value()});
 }
 
 // Whose lead has just gone from here: to one of them.

@@ -34,9 +34,10 @@ bool is_apart(const PeerRef& peer, std::span<const PeerRef> staying) {
 }  // namespace
 
 Membership::Membership(const PeerRef& self, const Limits& limits, const RingConfig& ring,
-                       std::uint32_t weight, Rng rng)
+                       const PeerHealth& health, std::uint32_t weight, Rng rng)
     : self_(self),
       limits_(limits),
+      health_(health),
       nodes_per_peer_(ring.nodes_per_peer),
       replicas_(ring.replicas),
       weight_(weight),
@@ -91,8 +92,9 @@ void Membership::on_gone(const PeerRef& peer) {
 
 // Copies that are placed.
 
-// All that may have a copy beside the members. Who is full would refuse it; who has just refused
-// one, or not answered, is asked again only where there is nobody else.
+// All that may have a copy beside the members. Who is silent would be waited for; who is full would
+// refuse it; who has just refused one, or not answered, is asked again only where there is nobody
+// else.
 std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
                                             std::span<const PeerRef> others) const {
   const auto& members = vacancy.members;
@@ -101,7 +103,7 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
       return false;
     }
     const PeerLoad* load = balancer_.known(now.monotonic, peer);
-    return load == nullptr || load->weight > 0;
+    return health_.is_routable(peer) && (load == nullptr || load->weight > 0);
   };
   std::vector<PeerRef> choice = balancer_.lightest(now.monotonic);
   for (const PeerRef& each : others) {
@@ -390,15 +392,18 @@ void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gi
 
 // The lightest one, unless the next ones suit the other members' hosts better.
 std::optional<PeerRef> Membership::taker(Now now, const View& view) const {
+  const auto may_take = [&](const PeerRef& each) {
+    return each != self_ && health_.is_routable(each) && !has_refused(now, each);
+  };
   std::optional<PeerRef> first;
   for (const PeerRef& each : balancer_.lightest(now.monotonic)) {
-    if (each == self_ || has_refused(now, each)) continue;
+    if (!may_take(each)) continue;
     if (is_member(view, each) || !crowds(view.members, self_, each)) return each;
     if (!first) first = each;
   }
   if (first || now.monotonic - last_progress_ < loads_patience) return first;
   for (const PeerRef& each : view.members) {
-    if (each != self_ && !has_refused(now, each)) return each;
+    if (may_take(each)) return each;
   }
   return std::nullopt;
 }

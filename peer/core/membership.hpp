@@ -38,8 +38,9 @@ class Membership {
   // asked again early.
   static constexpr std::size_t refused_max = Balancer::samples_max;
 
+  // `health`: of the same peer; outlives it.
   Membership(const PeerRef& self, const Limits& limits, const RingConfig& ring,
-             std::uint32_t weight, Rng rng);
+             const PeerHealth& health, std::uint32_t weight, Rng rng);
 
   // What this peer carries now.
   PeerLoad load(const ArcDirectory& arcs) const;
@@ -78,8 +79,8 @@ class Membership {
     bool must_fit = false;  // nobody is better than one that has no room, or has just refused
   };
   // The lighter of two that are drawn from `others` and from the peers whose loads are known; of
-  // those that have room for it, as far as is known, if there are any; of these on hosts where
-  // nobody stays, if there are any that have not just refused. nullopt: there is nobody.
+  // those that answer and have room for it, as far as is known, if there are any; of these on hosts
+  // where nobody stays, if there are any that have not just refused. nullopt: there is nobody.
   std::optional<PeerRef> newcomer(Now now, const Vacancy& vacancy, std::span<const PeerRef> others);
   // The same, on such a host or nowhere.
   std::optional<PeerRef> newcomer_elsewhere(Now now, const Vacancy& vacancy,
@@ -136,6 +137,7 @@ class Membership {
 
   PeerRef self_;
   Limits limits_;
+  const PeerHealth& health_;
   std::uint32_t nodes_per_peer_;
   std::uint32_t replicas_;
   std::uint32_t weight_;

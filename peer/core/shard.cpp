@@ -119,23 +119,26 @@ bool Shard::give_copied(Now now, const GiveArc& gift, GroupOutbox& news) {
     return false;
   }
   Members members = replica->view().members;
+  auto goal = ReplicaHost::Goal::copies;
   if (!is_member(replica->view(), gift.to)) {
     if (members.size() >= ring_.replicas) {
-      if (!gift.may_crowd && crowds(members, self_, gift.to)) {  // they have changed since
+      if (!gift.is_leaving && crowds(members, self_, gift.to)) {  // they have changed since
         news.push_back(MoveEnded{gift.part, gift.to, false});
         return true;
       }
       erase_if(members, [&](const PeerRef& each) { return each == self_; });
+      if (!gift.is_leaving) goal = ReplicaHost::Goal::balance;
     }
     members.push_back(gift.to);
   }
-  return replicas_->change(now, gift.part, members, gift.to, news);
+  return replicas_->change(now, gift.part, members, gift.to, news, goal);
 }
 
 void Shard::on_each(Now now, SetMembers&& command, GroupOutbox& news) {
   if (!replicas_) return;
   const Members members(command.members.begin(), command.members.end());
-  if (replicas_->change(now, command.end, members, std::nullopt, news)) return;
+  const auto goal = command.for_balance ? ReplicaHost::Goal::balance : ReplicaHost::Goal::copies;
+  if (replicas_->change(now, command.end, members, std::nullopt, news, goal)) return;
   const Replica* replica = replicas_->find(command.end);
   const auto newcomer = std::find_if(members.begin(), members.end(), [&](const PeerRef& each) {
     return replica != nullptr && !is_member(replica->view(), each);

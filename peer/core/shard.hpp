@@ -81,13 +81,14 @@ struct GiveArc {
   Position end;
   Position part;
   PeerRef to;
-  bool may_crowd = false;  // also if that puts more members on one host
+  bool is_leaving = false;  // this peer: also if that puts more members on one host
 };
 // The arc that ends here should be held by these peers. In a ring of several copies alone. Always
 // followed by MoveEnded, unless the ring is left.
 struct SetMembers {
   Position end;
   std::vector<PeerRef> members;
+  bool for_balance = false;  // not while one of them does not answer
 };
 // The copy of the arc that ends here has heard of no primary; the ring says that it is served so.
 struct AskPrimary {

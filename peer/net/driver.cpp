@@ -127,8 +127,8 @@ void Driver::perform(const Left& effect) {
   if (effect.records_orphaned > 0) {
     why += (why.empty() ? "" : "; ") + std::string("left with copies of ") +
            std::to_string(effect.records_orphaned) +
-           " records whose arcs have lost their majority: they are lost unless other members of "
-           "these arcs come back";
+           " records whose arcs have no majority now: they are lost unless other members of these "
+           "arcs come back";
   }
   if (!why.empty()) return end({1, why});
   end({});

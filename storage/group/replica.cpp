@@ -153,6 +153,10 @@ Replica::Executed Replica::execute(Now now, Position position, const Operation& 
     return options_->reads_by_majority ? read_and_hold(now, position, *get, asked, sink)
                                        : read(now, position, *get, asked, sink);
   }
+  if (is_handing_over_ || is_leaving_) {
+    sink.on_error(OpError::moving);
+    return Executed::answered;
+  }
   return propose(now, std::visit(CommandOf{now.wall}, operation), asked, sink);
 }
 
@@ -434,7 +438,9 @@ void Replica::after_input(Now now, RaftOutbox& sent, GroupOutbox& out) {
   if (!raft_.is_primary()) {
     splits_at_.reset();
     end_waiting(out);
+    is_handing_over_ = false;
   }
+  if (!raft_.is_primary() || raft_.can_change_members()) is_leaving_ = false;
   apply_committed(now, out);
   held_.release(raft_, out);
   if (!newer_.empty()) end_copying();

@@ -168,7 +168,15 @@ class Replica {
   std::vector<std::unique_ptr<Replica>>& lower_halves() noexcept { return lower_halves_; }
 
   bool can_change_members() const { return leads() && raft_.can_change_members() && !splits_at_; }
-  void change_members(Now now, const Members& next) { raft_.change_members(now, next); }
+  // What is written while this peer leaves the members is `moving`: nobody here would learn what
+  // has become of it.
+  void change_members(Now now, const Members& next) {
+    is_leaving_ = std::find(next.begin(), next.end(), self_) == next.end();
+    raft_.change_members(now, next);
+  }
+  // The same while the lead is about to be handed on. Called with false, they are taken again.
+  void hold_writes(bool hold) noexcept { is_handing_over_ = hold; }
+  bool has_waiters() const noexcept { return !waiters_.empty(); }
   void hand_lead_to(Now now, const PeerRef& to, GroupOutbox& out);
 
   // For a copy to `to`: what to offer, and a part of the arc as it is now, from `first` on, of at
@@ -322,6 +330,8 @@ class Replica {
   bool is_lost_ = false;
   bool is_removed_ = false;
   bool is_unsent_ = false;
+  bool is_handing_over_ = false;  // the lead
+  bool is_leaving_ = false;       // the members, by a change that is under way
   std::vector<Position> parts_come_;
 };
 

@@ -307,7 +307,10 @@ void ReplicaHost::on_peer_gone(Now now, const PeerRef& peer, GroupOutbox& out) {
   for (const auto& replica : replicas_) {
     if (replica->raft().primary() == peer) replica->on_primary_gone(now);
   }
-  for (const Job& job : jobs_) {
+  for (Job& job : jobs_) {
+    const bool is_one =
+        std::find(job.members.begin(), job.members.end(), peer) != job.members.end();
+    job.has_lost_one = job.has_lost_one || is_one;
     for (const auto& copy : job.copies) {
       if (copy->to() == peer && !copy->is_over()) copy->give_up();
     }
@@ -356,13 +359,27 @@ ReplicaHost::Copies ReplicaHost::supersede(Replica& replica, const Members& memb
 }
 
 bool ReplicaHost::change(Now now, Position end, const Members& members,
-                         std::optional<PeerRef> primary, GroupOutbox& out) {
+                         std::optional<PeerRef> primary, GroupOutbox& out, Goal goal) {
   Replica* replica = ending_at(end);
   if (replica == nullptr || !replica->can_change_members() || is_changing(end)) return false;
   if (members.empty() || members.size() > members_max) return false;
   if (copies_under_way() + members.size() > options_.moves_max + members_max) return false;
-  Job job{replica->raft().group(),     members, primary, supersede(*replica, members),
-          primary.value_or(PeerRef{}), true,    false,   now.monotonic + options_.change_timeout};
+  const auto stays_and_is_silent = [&](const PeerRef& each) {
+    return each != self_ && hopring::find(replica->raft().roster(), each) != nullptr &&
+           !replica->raft().has_copy(now, each);
+  };
+  if (goal == Goal::balance && std::any_of(members.begin(), members.end(), stays_and_is_silent)) {
+    return false;
+  }
+  Job job;
+  job.group = replica->raft().group();
+  job.members = members;
+  job.primary = primary;
+  job.goal = goal;
+  job.copies = supersede(*replica, members);
+  job.newcomer = primary.value_or(PeerRef{});
+  job.is_asked = true;
+  job.ends_at = now.monotonic + options_.change_timeout;
   for (const PeerRef& each : members) {
     if (hopring::find(replica->raft().roster(), each) != nullptr || each == self_) continue;
     job.newcomer = each;
@@ -388,30 +405,6 @@ bool ReplicaHost::split(Now now, Position end, Position at, GroupOutbox& out) {
   return true;
 }
 
-// A member that has lost its copy, or lacks too much, is given one. Who has lost it has forgotten
-// its votes, too, and is admitted anew. Also while another change waits for a majority, or the
-// first entry of a term does: they may wait for just that member.
-void ReplicaHost::give_missing_copies(Now now, Replica& replica, GroupOutbox& out) {
-  if (!replica.raft().is_primary()) return;
-  if (options_.raft.bug == PlantedBug::copies_not_given) return;
-  const bool is_under_way = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& each) {
-    return each.group == replica.raft().group() && !each.is_proposed;
-  });
-  const std::vector<PeerRef> without = replica.raft().members_without_copy();
-  const bool readmits = replica.raft().has_lost_voters() && replica.can_change_members();
-  if (is_under_way || (without.empty() && !readmits)) return;
-  if (copies_under_way() >= options_.moves_max) return;
-  if (replica.account().copies_again_at > now.monotonic) return;
-  Job job;
-  job.group = replica.raft().group();
-  job.ends_at = now.monotonic + options_.change_timeout;
-  if (readmits) {
-    for (const Voter& each : replica.raft().roster().voters) job.members.push_back(each.peer);
-  }
-  for (const PeerRef& each : without) begin_copy(now, replica, job, each, out);
-  jobs_.push_back(std::move(job));
-}
-
 bool ReplicaHost::is_near(const Replica& replica, const PeerRef& peer) const {
   if (peer == self_) return true;
   const std::uint64_t reached = replica.raft().matched(peer);
@@ -428,12 +421,14 @@ void ReplicaHost::advance_jobs(Now now, GroupOutbox& out) {
   }
 }
 
-// Would these members have a majority that answers? Else the change would be taken back.
-bool ReplicaHost::can_decide(Now now, const Replica& replica, const Members& members) const {
-  const auto answers = std::count_if(members.begin(), members.end(), [&](const PeerRef& each) {
+// Would its members have a majority that answers? Else the change would be taken back.
+bool ReplicaHost::can_decide(Now now, const Replica& replica, const Job& job) const {
+  const auto answers = std::count_if(job.members.begin(), job.members.end(), [&](const auto& each) {
     return each == self_ || replica.raft().has_copy(now, each);
   });
-  return 2 * static_cast<std::size_t>(answers) > members.size();
+  const auto count = static_cast<std::size_t>(answers);
+  if (job.goal == Goal::balance) return count == job.members.size() && !job.has_lost_one;
+  return 2 * count > job.members.size();
 }
 
 // Who was to have them is no member any more, by a change that ended meanwhile, and would stay a
@@ -488,7 +483,7 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
     // Who was admitted just now has not answered yet; if the others do not, this ends with the
     // lead.
     if (!replica->can_change_members() || !replica->raft().decides_without_lost(now)) return false;
-    if (!can_decide(now, *replica, job.members)) return give_up(now, job, *replica, out);
+    if (!can_decide(now, *replica, job)) return give_up(now, job, *replica, out);
     replica->change_members(now, job.members);
     job.is_proposed = true;
     replica->flush(now, out);
@@ -509,11 +504,14 @@ bool ReplicaHost::advance_job(Now now, Job& job, GroupOutbox& out) {
   return true;
 }
 
-// Who would not be elected is waited for; meanwhile this peer serves. Then it keeps the lead.
+// Who would not be elected is waited for; meanwhile this peer serves. Then it keeps the lead. And
+// what has been written is answered first, since nobody here would learn what has become of it.
 bool ReplicaHost::hand_over(Now now, Job& job, Replica& replica, GroupOutbox& out) {
   if (!job.hands_over_by) job.hands_over_by = now.monotonic + options_.switch_timeout;
   const bool can = replica.raft().can_take_lead(now, *job.primary);
-  if (!can && now.monotonic < *job.hands_over_by) return false;
+  const bool is_late = now.monotonic >= *job.hands_over_by;
+  replica.hold_writes(can && !is_late);
+  if (!is_late && (!can || replica.has_waiters())) return false;
   if (can) {
     replica.hand_lead_to(now, *job.primary, out);
     tell(replica, out);
@@ -530,6 +528,7 @@ bool ReplicaHost::give_up(Now now, const Job& job, Replica& replica, GroupOutbox
 }
 
 void ReplicaHost::end_job(const Job& job, bool done, GroupOutbox& out) {
+  if (Replica* replica = named(job.group)) replica->hold_writes(false);
   for (const auto& copy : job.copies) count_end(*copy);
   if (job.members.empty()) return;
   ++(done ? counters_.moves_done : counters_.moves_given_up);
@@ -578,6 +577,7 @@ Time ReplicaHost::next_deadline() const noexcept {
   Time next = std::min({beat_at_, sweep_at_, next_due_});
   for (const Job& job : jobs_) {
     if (!job.is_proposed) next = std::min(next, job.ends_at);
+    if (job.hands_over_by) next = std::min(next, *job.hands_over_by);
     for (const auto& copy : job.copies) {
       if (!copy->is_over()) next = std::min(next, copy->next_deadline());
     }

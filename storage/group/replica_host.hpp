@@ -18,6 +18,7 @@
 //   (2) at most copies_max copies leave this shard at a time, and at most learners_max come.
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -79,8 +80,12 @@ class ReplicaHost {
   // False, and nothing will change, if it is not led here or is being changed already. Copies that
   // are given unasked do not count as a change: they give way. MoveEnded tells how it ended; it
   // names the new member that its copy did not reach, else the last that is new, else the primary.
+  // For balance nobody is let go while one of those that are to be members does not answer: an arc
+  // that has just lost a member would rely on fewer still.
+  enum class Goal : std::uint8_t { copies, balance };
   [[nodiscard]] bool change(Now now, Position end, const Members& members,
-                            std::optional<PeerRef> primary, GroupOutbox& out);
+                            std::optional<PeerRef> primary, GroupOutbox& out,
+                            Goal goal = Goal::copies);
   bool is_changing(Position end) const;
 
   // This peer's copy of the arc that ends at `end` is of no use any more, as when it has run full:
@@ -122,14 +127,25 @@ class ReplicaHost {
     GroupName group;
     Members members;  // empty: only the copies
     std::optional<PeerRef> primary;
+    Goal goal = Goal::copies;
     std::vector<std::unique_ptr<CopySource>> copies;
     PeerRef newcomer;
     bool is_asked = false;  // by change(); else it was begun because somebody lacks a copy
     bool is_proposed = false;
+    bool has_lost_one = false;  // of `members`, who is dead
     Time ends_at;
     std::optional<Time> hands_over_by = {};  // once all else is done
   };
   using Copies = std::vector<std::unique_ptr<CopySource>>;
+  // A later generation that began here.
+  struct BegunAnew {
+    Arc arc;
+    GroupName group;
+  };
+  // Those that are remembered, when their copies have gone on to other peers, for members of older
+  // generations that come back. Of more, the first are forgotten: a majority of the members of such
+  // an arc that comes back together may serve what it has until the ring has told it.
+  static constexpr std::size_t begun_anew_max = 4096;
   // A copy whose chunks are taken.
   struct Incoming {
     TransferId transfer;
@@ -197,7 +213,7 @@ class ReplicaHost {
   void count_end(const CopySource& copy);
   bool give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;
-  bool can_decide(Now now, const Replica& replica, const Members& members) const;
+  bool can_decide(Now now, const Replica& replica, const Job& job) const;
   bool is_takeable(const PeerRef& from, const OfferCopy& offer) const;
   bool has_place_for(const OfferCopy& offer) const;
   std::size_t copies_under_way() const;
@@ -246,6 +262,7 @@ class ReplicaHost {
   std::vector<Job> jobs_;
   std::vector<Incoming> incoming_;
   std::vector<GroupName> unsent_;  // have proposed in this turn; each once
+  std::deque<BegunAnew> begun_anew_;
   GroupCounters counters_;
   bool has_useless_ = false;
   std::size_t next_swept_ = 0;

@@ -280,4 +280,28 @@ GroupCounters ReplicaHost::counters() const {
   return counters;
 }
 
+// A member that has lost its copy, or lacks too much, is given one. Who has lost it has forgotten
+// its votes, too, and is admitted anew. Also while another change waits for a majority, or the
+// first entry of a term does: they may wait for just that member.
+void ReplicaHost::give_missing_copies(Now now, Replica& replica, GroupOutbox& out) {
+  if (!replica.raft().is_primary()) return;
+  if (options_.raft.bug == PlantedBug::copies_not_given) return;
+  const bool is_under_way = std::any_of(jobs_.begin(), jobs_.end(), [&](const Job& each) {
+    return each.group == replica.raft().group() && !each.is_proposed;
+  });
+  const std::vector<PeerRef> without = replica.raft().members_without_copy();
+  const bool readmits = replica.raft().has_lost_voters() && replica.can_change_members();
+  if (is_under_way || (without.empty() && !readmits)) return;
+  if (copies_under_way() >= options_.moves_max) return;
+  if (replica.account().copies_again_at > now.monotonic) return;
+  Job job;
+  job.group = replica.raft().group();
+  job.ends_at = now.monotonic + options_.change_timeout;
+  if (readmits) {
+    for (const Voter& each : replica.raft().roster().voters) job.members.push_back(each.peer);
+  }
+  for (const PeerRef& each : without) begin_copy(now, replica, job, each, out);
+  jobs_.push_back(std::move(job));
+}
+
 }  // namespace hopring

@@ -57,6 +57,8 @@ Repaired ReplicaHost::repair(Now now, const Repair& repair, GroupOutbox& out) {
   for (auto& each : successors) {
     repaired.keys += each->size();
     ++counters_.arcs_repaired;
+    if (begun_anew_.size() == begun_anew_max) begun_anew_.pop_front();
+    begun_anew_.push_back({each->arc(), each->raft().group()});
     begin(now, std::move(each), out);
   }
   return repaired;
@@ -82,9 +84,13 @@ void ReplicaHost::forget_within(const Arc& arc, GroupOutbox& out) {
 
 // Older generations.
 
+// What was begun anew here may have gone on to others since; older members know this peer alone.
 bool ReplicaHost::is_superseded(const GroupName& group) const {
   const Replica* here = at(group.end);
-  return here != nullptr && supersedes(here->raft().group(), group);
+  if (here != nullptr && supersedes(here->raft().group(), group)) return true;
+  return std::any_of(begun_anew_.begin(), begun_anew_.end(), [&](const BegunAnew& each) {
+    return contains(each.arc, group.end) && supersedes(each.group, group);
+  });
 }
 
 // What it had as primary is lost: it was counted as acknowledged in its generation. The others are

@@ -61,7 +61,7 @@ class RepairProcessTest(ring.RingTest):
         last = next(each for each in self.peers if each.address == holder)
         self.peers.remove(last)
         self.assertEqual(last.leave(), 1, last.log_text())
-        self.assertIn("records whose arcs have lost their majority", last.log_text())
+        self.assertIn("records whose arcs have no majority now", last.log_text())
         last.close()
 
     def test_two_peers_killed_at_one_moment_cost_nothing_that_a_third_has(self) -> None:

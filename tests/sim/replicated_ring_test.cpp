@@ -188,6 +188,35 @@ BOOST_AUTO_TEST_CASE(after_a_crash_every_arc_is_served_within_two_seconds_and_ha
   }
 }
 
+// Goal: copies of members that do not answer come back as fast if some that do not answer are no
+// members: nobody waits for them to take one.
+BOOST_AUTO_TEST_CASE(two_silent_peers_are_replaced_as_soon_as_one) {
+  for (const std::uint64_t seed : seeds(5)) {
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      WorldOptions options = three_copies(seed);
+      options.ring.replicas = 5;
+      options.ring.nodes_per_peer = 8;
+      World world(options);
+      const auto peers = start_ring(world, 7);
+      const std::set<ProcessId> silent{peers[2], peers[5]};
+      for (const ProcessId each : silent) world.pause(each, 60s);
+      const auto has_silent = [&](const View& view) {
+        return std::any_of(silent.begin(), silent.end(), [&](ProcessId each) {
+          return is_member(view, world.peer(each).self());
+        });
+      };
+      const auto are_replaced = [&] {
+        return std::all_of(peers.begin(), peers.end(), [&](ProcessId each) {
+          const auto served = world.peer(each).served();
+          return silent.contains(each) || std::none_of(served.begin(), served.end(), has_silent);
+        });
+      };
+      BOOST_TEST(!are_replaced());
+      BOOST_TEST(world.run_until_true(20s, are_replaced));
+    }
+  }
+}
+
 // Goal: the judge of what copies have applied passes a ring at rest, and would object.
 BOOST_AUTO_TEST_CASE(members_of_a_ring_at_rest_have_applied_what_their_primaries_had) {
   World world(three_copies(1));

@@ -30,7 +30,8 @@ struct Fixture {
   PeerRef c2 = at_host(3, 6);
   PeerRef d1 = at_host(4, 7);
   Now now{Time{100s}, {1'700'000'000'000}};
-  Membership membership{self, Limits{}, three_copies(), 1, Rng(1)};
+  PeerHealth health{PeerHealth::Options{}};
+  Membership membership{self, Limits{}, three_copies(), health, 1, Rng(1)};
   ArcDirectory arcs;
   Outbox out;
   std::uint64_t bytes = 0;  // of an arc that lacks a member
@@ -105,6 +106,18 @@ BOOST_AUTO_TEST_CASE(who_has_just_refused_gives_way_to_others_on_any_host) {
   BOOST_TEST((newcomers(members, members, {c1}) == Peers{c1}), "there is nobody else");
   now.monotonic = now.monotonic + 2s;
   BOOST_TEST((newcomers(members, members, {a2, b2, c1}) == Peers{c1}));
+}
+
+// Goal: nobody waits for a copy that goes to one that does not answer.
+BOOST_AUTO_TEST_CASE(who_is_silent_is_no_new_member) {
+  const Members members{self, b1};
+  has_room(d1, 1000);
+  health.on_unanswered(now.monotonic, d1);
+  health.on_unanswered(now.monotonic, c2);
+  BOOST_TEST((newcomers(members, members, {c1, c2, d1}) == Peers{c1}));
+  BOOST_TEST(newcomers(members, members, {c2}).empty());
+  health.on_heard(d1);
+  BOOST_TEST((newcomers(members, members, {c1, c2, d1}) == Peers{c1, d1}));
 }
 
 BOOST_AUTO_TEST_CASE(a_member_that_shares_a_host_is_replaced_on_a_free_one_or_not_at_all) {
@@ -188,7 +201,7 @@ BOOST_AUTO_TEST_CASE(who_gives_an_arc_tells_its_load_without_it) {
 
 // Goal: no two peers are promised one part of the ring.
 BOOST_AUTO_TEST_CASE(an_arc_that_is_to_be_cut_is_not_given_again) {
-  Membership whole{self, Limits{}, RingConfig{}, 1, Rng(1)};
+  Membership whole{self, Limits{}, RingConfig{}, health, 1, Rng(1)};
   arcs.set(View{Arc{Position{0}, Position{1ull << 40}}, {1, 0, 1}, 0, {self}});
   arcs.set_size({Position{1ull << 40}, 1000, 100000});
   WantArc want;
@@ -250,7 +263,7 @@ BOOST_AUTO_TEST_CASE(who_leaves_hands_over_to_hosts_without_a_member) {
   membership.on_deadline(now, ring, arcs, gifts, out, events);
   BOOST_REQUIRE(gifts.size() == 3u);
   for (const GiveArc& each : gifts) BOOST_TEST(each.to == a2);
-  for (const GiveArc& each : gifts) BOOST_TEST(each.may_crowd);
+  for (const GiveArc& each : gifts) BOOST_TEST(each.is_leaving);
 }
 
 // Goal: nobody who leaves waits for loads that nobody tells: who leads every arc asks only itself.

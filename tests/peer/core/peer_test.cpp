@@ -262,7 +262,7 @@ BOOST_AUTO_TEST_CASE(one_whose_copies_nobody_takes_leaves_in_the_end_and_says_so
   BOOST_TEST(all_of<Left>(out).size() == 1u);
   const auto lines = all_of<LogLine>(out);
   BOOST_TEST(std::any_of(lines.begin(), lines.end(), [](const LogLine& line) {
-    return line.text == "event=copies_not_taken arcs=1 without_primary=1";
+    return line.text == "event=copies_not_taken arcs=1 without_majority=1";
   }));
   const auto notes = std::count_if(lines.begin(), lines.end(), [](const LogLine& line) {
     return line.text == "event=leaving arcs=0 copies=1";

@@ -20,7 +20,9 @@ struct Lead : Hosts {
       BOOST_REQUIRE(hosts.at(1)->change(now(), whole_ring().end, members, peer(2), out));
     });
   }
-  bool serves(std::uint16_t n) const { return copy(n)->leads() && copy(n)->may_serve(now()); }
+  bool serves(std::uint16_t n) const {
+    return copy(n) != nullptr && copy(n)->leads() && copy(n)->may_serve(now());
+  }
   bool is_served() const {
     return std::any_of(hosts.begin(), hosts.end(),
                        [&](const auto& each) { return serves(each.first); });
@@ -29,6 +31,27 @@ struct Lead : Hosts {
     return std::any_of(on_way.begin(), on_way.end(), [&](const OnWay& each) {
       return each.to == to && std::holds_alternative<TakeLead>(each.message);
     });
+  }
+  // Until it serves no longer. What is `moving` is for its client to come again with.
+  template <class Act>
+  void write_until_it_goes(Act&& act) {
+    std::size_t taken = 0;
+    std::size_t held = 0;
+    const auto write_on = [&] {
+      if (!serves(1)) return true;
+      const auto result = execute(1, put_string("key", std::to_string(taken)));
+      ++(result ? held : taken);
+      if (result) BOOST_REQUIRE((result->error == OpError::moving));
+      return false;
+    };
+    BOOST_TEST(!write_on());
+    act();
+    run_until(write_on);
+    BOOST_TEST(taken > 0u);
+    BOOST_TEST(held > 0u);
+    const auto answers = news<Answered>(1);
+    BOOST_TEST(answers.size() == keys + taken);
+    for (const Answered& each : answers) BOOST_TEST(!each.result.error.has_value());
   }
   std::optional<bool> ended() { return ended_of(news<MoveEnded>(1)); }
   static std::optional<bool> ended_of(const std::vector<MoveEnded>& all) {
@@ -73,6 +96,68 @@ BOOST_AUTO_TEST_CASE(the_lead_goes_to_a_member_that_answers_again_in_time) {
   hosts.cut.clear();
   hosts.run_until([&] { return hosts.serves(2); });
   BOOST_TEST(hosts.ended().value());
+}
+
+// Goal: who writes without a stamp learns what has come of it, though the lead goes meanwhile.
+BOOST_AUTO_TEST_CASE(what_was_written_is_answered_before_the_lead_goes) {
+  Lead hosts;
+  hosts.write_until_it_goes([&] { hosts.hand_over(); });
+  hosts.run_until([&] { return hosts.serves(2); });
+}
+
+BOOST_AUTO_TEST_CASE(and_before_a_primary_goes_that_is_to_be_no_member_any_more) {
+  Lead hosts;
+  hosts.write_until_it_goes([&] {
+    hosts.turn(1, [&](GroupOutbox& out) {
+      const Members others{peer(2), peer(3)};
+      BOOST_REQUIRE(
+          hosts.hosts.at(1)->change(hosts.now(), whole_ring().end, others, std::nullopt, out));
+    });
+  });
+  hosts.run_until([&] { return hosts.serves(2) || hosts.serves(3); });
+}
+
+BOOST_AUTO_TEST_CASE(writes_are_taken_while_the_lead_waits_for_who_should_have_it_and_stays) {
+  Lead hosts;
+  hosts.isolate(2);
+  hosts.run_for(400ms);
+  hosts.hand_over();
+  hosts.run_until([&] {
+    hosts.write(1, put_string("meanwhile", "v"));
+    return hosts.ended().has_value();
+  });
+  hosts.write(1, put_string("after", "v"));
+}
+
+// Goal: an arc that has just lost a member relies on the others.
+BOOST_AUTO_TEST_CASE(for_balance_nobody_is_let_go_while_another_member_does_not_answer) {
+  Hosts hosts(4);
+  hosts.fill({peer(1), peer(2), peer(3)});
+  const auto change = [&](ReplicaHost::Goal goal) {
+    bool is_begun = false;
+    hosts.turn(1, [&](GroupOutbox& out) {
+      const Members next{peer(1), peer(3), peer(4)};
+      is_begun = hosts.hosts.at(1)->change(hosts.now(), whole_ring().end, next, {}, out, goal);
+    });
+    return is_begun;
+  };
+  hosts.isolate(3);
+  hosts.run_for(2s);
+  BOOST_TEST(!change(ReplicaHost::Goal::balance));
+  hosts.cut.clear();
+  hosts.run_for(2s);
+  BOOST_REQUIRE(change(ReplicaHost::Goal::balance));
+  hosts.turn(1, [&](GroupOutbox& out) {  // while the fourth is given its copy
+    hosts.hosts.at(1)->on_peer_gone(hosts.now(), peer(3), out);
+  });
+  hosts.run_for(2s);
+  BOOST_TEST(!hosts.news<MoveEnded>(1).back().done);
+  BOOST_TEST((hosts.copy(1)->view().members == Members{peer(1), peer(2), peer(3)}));
+  hosts.isolate(3);
+  hosts.run_for(2s);
+  BOOST_REQUIRE(change(ReplicaHost::Goal::copies));
+  hosts.run_for(2s);
+  BOOST_TEST((hosts.copy(1)->view().members == Members{peer(1), peer(3), peer(4)}));
 }
 
 // The third has promised its vote to the one that has given the lead away, and is free of that.

@@ -246,6 +246,28 @@ BOOST_AUTO_TEST_CASE(members_that_were_stopped_during_a_repair_serve_nothing_whe
   BOOST_TEST(copy(2) == nullptr);
 }
 
+// Goal: the same where who went on alone has given what it has to others since: nobody else is
+// known to them.
+BOOST_AUTO_TEST_CASE(nor_do_they_when_the_copy_that_went_on_is_with_others) {
+  stopped = {1, 2};
+  run_for(orphaned);
+  BOOST_TEST(!refusal(3, repair_of(whole_ring())).has_value());
+  turn(3, [&](GroupOutbox& out) {
+    const Members others{peer(4), peer(5)};
+    BOOST_REQUIRE(hosts.at(3)->change(now(), whole_ring().end, others, std::nullopt, out));
+  });
+  run_for(3s);
+  BOOST_REQUIRE(copy(3) == nullptr);
+  stopped.clear();
+  for (int i = 0; i < 300; ++i) {
+    run_for(10ms);
+    BOOST_TEST(count_of(1) + count_of(2) == 0u);
+  }
+  BOOST_TEST(copy(1) == nullptr);
+  BOOST_TEST(copy(2) == nullptr);
+  BOOST_TEST(count_of(4) + count_of(5) == keys);
+}
+
 // Nothing can have happened without them, and each says so: also those that are stopped again and
 // again serve in between.
 BOOST_AUTO_TEST_CASE(members_that_were_all_stopped_serve_again_at_once) {
