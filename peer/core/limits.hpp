@@ -27,6 +27,9 @@ struct Limits {
   // two rounds, so that whoever has got a dead peer's arc just before has been heard of.
   std::chrono::milliseconds claim_delay{2250};
   std::chrono::milliseconds linger{500};  // after the last arc went, to say where the arcs are
+  // Then, for requests under way to be answered, which others execute. Longer than the largest
+  // value has time by RESP; clients of whose writes nothing is known by then lose their connection.
+  std::chrono::milliseconds last_replies_timeout{10000};
   std::chrono::milliseconds leave_patience{30000};  // without an arc handed over; then it gives up
 
   // The wire. Bounds of frames themselves stand in peer/wire/frame.hpp.

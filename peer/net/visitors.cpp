@@ -71,6 +71,8 @@ class Visitors::Visitor final : public Connection::Owner {
   }
   void done(const Ticket& ticket);
   void on_ended(Now now, resp::RingKeyspace::Ended&& ended);
+  // Ends it once it has been answered what it has asked: nothing more is read.
+  void finish();
 
   Taken on_bytes(std::string_view bytes) override;
   void on_frame(const Frame& frame) override;
@@ -82,6 +84,8 @@ class Visitors::Visitor final : public Connection::Owner {
   void on_message(WireMessage&& message, const Ticket& ticket);
   void refuse(WireError error, std::uint64_t request_id);
   void after_session(Now now);
+  bool is_owed_a_reply() const;
+  void hold_or_finish();
 
   Visitors& visitors_;
   std::uint64_t number_;
@@ -91,6 +95,7 @@ class Visitors::Visitor final : public Connection::Owner {
   std::optional<Accepted> accepted_;  // nullopt until the hello
   std::unique_ptr<resp::Session> session_;
   std::size_t waiting_bytes_ = 0;  // of what it said and nobody has dealt with
+  bool is_finishing_ = false;
 };
 
 void Visitors::Visitor::on_frame(const Frame& frame) {
@@ -137,12 +142,31 @@ void Visitors::Visitor::on_message(WireMessage&& message, const Ticket& ticket) 
   } else {
     return connection_->close("it answered what nobody had asked");
   }
-  connection_->hold(waiting_bytes_ > visitors_.limits_.waiting_bytes_mark);
+  hold_or_finish();
 }
 
 void Visitors::Visitor::done(const Ticket& ticket) {
   waiting_bytes_ -= ticket.bytes;
-  connection_->hold(waiting_bytes_ > visitors_.limits_.waiting_bytes_mark);
+  hold_or_finish();
+}
+
+// The end.
+
+bool Visitors::Visitor::is_owed_a_reply() const {
+  if (session_) return session_->is_busy();
+  return accepted_ && accepted_->role == Role::client && waiting_bytes_ > 0;
+}
+
+void Visitors::Visitor::finish() {
+  is_finishing_ = true;
+  hold_or_finish();
+}
+
+void Visitors::Visitor::hold_or_finish() {
+  if (is_finishing_ && !is_owed_a_reply()) return connection_->finish();
+  const bool is_held =
+      session_ ? session_->is_held() : waiting_bytes_ > visitors_.limits_.waiting_bytes_mark;
+  connection_->hold(is_held || is_finishing_);
 }
 
 // RESP.
@@ -171,7 +195,7 @@ void Visitors::Visitor::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
 void Visitors::Visitor::after_session(Now now) {
   visitors_.owner_.after_sessions(now);
   if (session_->is_ending()) return connection_->finish();
-  connection_->hold(session_->is_held());
+  hold_or_finish();
 }
 
 // After a malformed frame nothing that follows can be trusted. A client is told before it is
@@ -228,6 +252,10 @@ void Visitors::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
 
 void Visitors::sweep(Time now) {
   for (auto& [_, visitor] : visitors_) visitor->connection().sweep(now);
+  if (is_finishing_ && !finishes_by_) finishes_by_ = now + limits_.last_replies_timeout;
+  if (finishes_by_ && *finishes_by_ <= now) {
+    for (auto& [_, visitor] : visitors_) visitor->connection().finish();
+  }
   close_the_oldest_silent();
   close_the_greediest();
 }
@@ -270,7 +298,7 @@ void Visitors::remove(std::uint64_t number) { visitors_.erase(number); }
 
 void Visitors::finish() {
   is_finishing_ = true;
-  for (auto& [_, visitor] : visitors_) visitor->connection().finish();
+  for (auto& [_, visitor] : visitors_) visitor->finish();
 }
 
 }  // namespace hopring

@@ -69,7 +69,8 @@ class Visitors {
   // Closes what has exceeded its time or its share of memory. Call it every sweep_interval.
   void sweep(Time now);
 
-  // Adopts no more, and lets what is accepted read its last replies.
+  // Adopts no more, takes no more requests, and closes each once it has read the replies to those
+  // that it has sent, or last_replies_timeout is over.
   void finish();
 
   std::size_t connections() const { return visitors_.size(); }
@@ -86,6 +87,7 @@ class Visitors {
   const Limits& limits_;
   Log& log_;
   bool is_finishing_ = false;
+  std::optional<Time> finishes_by_;
   std::uint64_t last_number_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Visitor>> visitors_;
 };

@@ -81,6 +81,9 @@ class Session {
   // Nothing more is taken; close it once what was written has left.
   bool is_ending() const { return client_.is_ending && pending_.empty(); }
 
+  // Requests are under way.
+  bool is_busy() const { return !pending_.empty(); }
+
   // Bytes that it takes, beside those that it was shown.
   std::size_t memory() const { return parser_.memory() + scratch_.memory() + waiting_bytes_; }
 

@@ -298,6 +298,33 @@ class RespTest(RespRingTest):
                 self.assertLess(time.monotonic(), deadline, reply)
         self.assertEqual(self.guest(2).ask("MGET", *keys), [b"new"] * len(keys))
 
+    def test_a_peer_that_leaves_answers_what_it_has_been_asked(self) -> None:
+        """Nothing is executed whose client is not told so, and nothing is in doubt."""
+        leaver, counted = self.start_peer(), {}
+        self.until_settled()
+        guests = [self.guest(3) for _ in range(8)]
+        begun = [threading.Event() for _ in guests]
+
+        def count(name: str, guest: Guest, event: threading.Event) -> None:
+            try:
+                while True:
+                    counted[name] = guest.ask("INCR", name)
+                    event.set()
+            except (EOFError, OSError):
+                pass  # it has left
+
+        threads = [threading.Thread(target=count, args=(f"left{n}", *each))
+                   for n, each in enumerate(zip(guests, begun))]
+        for thread in threads:
+            thread.start()
+        for event in begun:
+            self.assertTrue(event.wait(ring.PATIENCE_S))
+        self.assertEqual(leaver.leave(), 0)
+        for thread in threads:
+            thread.join()
+        guest = self.guest(0)
+        self.assertEqual({name: int(guest.ask("GET", name)) for name in counted}, counted)
+
     def test_hostile_input_costs_bounded_memory_and_keeps_nobody_waiting(self) -> None:
         good = self.guest()
         self.assertEqual(good.ask("SET", "good", "v" * (1 << 20)), "OK")
