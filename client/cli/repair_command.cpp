@@ -144,7 +144,8 @@ ExitCode tell(const Context& context, const Look& seen) {
   print_left(context, seen.plan);
   const ExitCode code = end(context, seen, true);
   if (!context.json() && !seen.plan.steps.empty()) {
-    std::printf("nothing was done: `hopring ring repair --accept-loss` does it\n");
+    std::printf("nothing was done: `hopring ring repair --accept-loss` does it, %zu %s\n",
+                seen.plan.steps.size(), seen.plan.steps.size() == 1 ? "arc" : "arcs");
   }
   return code;
 }

@@ -97,6 +97,10 @@ void print_table(const Survey& survey, const Summary& summary) {
               with_commas(sum(summary.keys)).c_str(), with_commas(sum(summary.bytes)).c_str());
 }
 
+std::string peers_of(std::size_t count) {
+  return count == 1 ? "1 peer" : std::to_string(count) + " peers";
+}
+
 // How safe what the ring holds is.
 void print_copies(const Survey& survey, const Summary& summary) {
   const std::uint32_t replicas = survey.reports.front().ring.replicas;
@@ -106,11 +110,15 @@ void print_copies(const Survey& survey, const Summary& summary) {
   }
   const std::size_t may_crash = (summary.copies_wanted - 1) / 2;
   const std::size_t without_room = summary.lack.arcs_without_room;
+  const bool is_too_few = summary.copies_wanted < replicas;
   if (without_room > 0) {
     std::printf(
         "copies: %zu of %zu arcs lack some of their %zu; no peer has the memory for those of "
         "%zu: start more, or raise --max-memory\n",
         summary.lack.arcs, summary.arcs, summary.copies_wanted, without_room);
+  } else if (summary.lack.arcs > 0 && is_too_few && !survey.silent_peers.empty()) {
+    std::printf("copies: %zu of %zu arcs have a member that does not answer\n", summary.lack.arcs,
+                summary.arcs);
   } else if (summary.lack.arcs > 0) {
     std::printf("copies: %zu of %zu arcs lack some of their %zu; they come by themselves\n",
                 summary.lack.arcs, summary.arcs, summary.copies_wanted);
@@ -121,8 +129,8 @@ void print_copies(const Survey& survey, const Summary& summary) {
   } else if (may_crash == 0) {
     std::printf("copies: %zu of each arc, all there; no peer may crash\n", summary.copies_wanted);
   } else {
-    std::printf("copies: %zu of each arc, all there; any %zu peers may crash at one time\n",
-                summary.copies_wanted, may_crash);
+    std::printf("copies: %zu of each arc, all there; any %s may crash at one time\n",
+                summary.copies_wanted, peers_of(may_crash).c_str());
   }
   if (summary.copies_without_primary > 0) {
     std::printf("copies: %zu have heard of no primary for seconds\n",
@@ -136,12 +144,13 @@ void print_copies(const Survey& survey, const Summary& summary) {
   } else if (summary.arcs_sharing_a_host && summary.copies_wanted > 1) {
     std::printf("hosts: the members of each arc live on distinct ones of %zu\n", summary.hosts);
   }
-  if (summary.copies_wanted < replicas && !survey.silent_peers.empty()) {
-    std::printf("copies: %u are wanted, but only %zu peers answer: see to the silent ones first\n",
-                replicas, survey.reports.size());
-  } else if (summary.copies_wanted < replicas) {
-    std::printf("copies: %u are wanted, but there are only %zu peers: start more\n", replicas,
-                survey.reports.size());
+  const std::string peers = peers_of(survey.reports.size());
+  if (is_too_few && !survey.silent_peers.empty()) {
+    std::printf("copies: %u are wanted, but only %s answered: see to the silent ones first\n",
+                replicas, peers.c_str());
+  } else if (is_too_few) {
+    std::printf("copies: %u are wanted, but the ring has only %s: start more\n", replicas,
+                peers.c_str());
   }
 }
 
