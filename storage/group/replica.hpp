@@ -36,6 +36,7 @@
 //       primary first with `unknown`; a read with `moving`, since it has changed nothing.
 //   (3) an entry above applied() is never visible to a read.
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>

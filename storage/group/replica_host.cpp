@@ -365,8 +365,8 @@ bool ReplicaHost::change(Now now, Position end, const Members& members,
   if (members.empty() || members.size() > members_max) return false;
   if (copies_under_way() + members.size() > options_.moves_max + members_max) return false;
   const auto stays_and_is_silent = [&](const PeerRef& each) {
-    return each != self_ && hopring::find(replica->raft().roster(), each) != nullptr &&
-           !replica->raft().has_copy(now, each);
+    return hopring::find(replica->raft().roster(), each) != nullptr &&
+           !answers(now, *replica, each);
   };
   if (goal == Goal::balance && std::any_of(members.begin(), members.end(), stays_and_is_silent)) {
     return false;
@@ -421,12 +421,16 @@ void ReplicaHost::advance_jobs(Now now, GroupOutbox& out) {
   }
 }
 
-// Would its members have a majority that answers? Else the change would be taken back.
+bool ReplicaHost::answers(Now now, const Replica& replica, const PeerRef& peer) const {
+  return peer == self_ || replica.raft().has_copy(now, peer);
+}
+
+// Would its members have a majority that answers? Else the change would be taken back. For balance
+// all have to.
 bool ReplicaHost::can_decide(Now now, const Replica& replica, const Job& job) const {
-  const auto answers = std::count_if(job.members.begin(), job.members.end(), [&](const auto& each) {
-    return each == self_ || replica.raft().has_copy(now, each);
-  });
-  const auto count = static_cast<std::size_t>(answers);
+  const auto count = static_cast<std::size_t>(
+      std::count_if(job.members.begin(), job.members.end(),
+                    [&](const PeerRef& each) { return answers(now, replica, each); }));
   if (job.goal == Goal::balance) return count == job.members.size() && !job.has_lost_one;
   return 2 * count > job.members.size();
 }
@@ -577,7 +581,6 @@ Time ReplicaHost::next_deadline() const noexcept {
   Time next = std::min({beat_at_, sweep_at_, next_due_});
   for (const Job& job : jobs_) {
     if (!job.is_proposed) next = std::min(next, job.ends_at);
-    if (job.hands_over_by) next = std::min(next, *job.hands_over_by);
     for (const auto& copy : job.copies) {
       if (!copy->is_over()) next = std::min(next, copy->next_deadline());
     }

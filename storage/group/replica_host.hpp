@@ -213,6 +213,7 @@ class ReplicaHost {
   void count_end(const CopySource& copy);
   bool give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out);
   bool is_near(const Replica& replica, const PeerRef& peer) const;
+  bool answers(Now now, const Replica& replica, const PeerRef& peer) const;
   bool can_decide(Now now, const Replica& replica, const Job& job) const;
   bool is_takeable(const PeerRef& from, const OfferCopy& offer) const;
   bool has_place_for(const OfferCopy& offer) const;
