@@ -71,8 +71,9 @@ class Visitors::Visitor final : public Connection::Owner {
   }
   void done(const Ticket& ticket);
   void on_ended(Now now, resp::RingKeyspace::Ended&& ended);
-  // Ends it once it has been answered what it has asked: nothing more is read.
-  void finish();
+  // Reads on, or not; and where all are to finish, ends it once it has been answered what it has
+  // asked.
+  void hold_or_finish();
 
   Taken on_bytes(std::string_view bytes) override;
   void on_frame(const Frame& frame) override;
@@ -85,7 +86,6 @@ class Visitors::Visitor final : public Connection::Owner {
   void refuse(WireError error, std::uint64_t request_id);
   void after_session(Now now);
   bool is_owed_a_reply() const;
-  void hold_or_finish();
 
   Visitors& visitors_;
   std::uint64_t number_;
@@ -95,7 +95,6 @@ class Visitors::Visitor final : public Connection::Owner {
   std::optional<Accepted> accepted_;  // nullopt until the hello
   std::unique_ptr<resp::Session> session_;
   std::size_t waiting_bytes_ = 0;  // of what it said and nobody has dealt with
-  bool is_finishing_ = false;
 };
 
 void Visitors::Visitor::on_frame(const Frame& frame) {
@@ -157,16 +156,12 @@ bool Visitors::Visitor::is_owed_a_reply() const {
   return accepted_ && accepted_->role == Role::client && waiting_bytes_ > 0;
 }
 
-void Visitors::Visitor::finish() {
-  is_finishing_ = true;
-  hold_or_finish();
-}
-
 void Visitors::Visitor::hold_or_finish() {
-  if (is_finishing_ && !is_owed_a_reply()) return connection_->finish();
+  const bool is_finishing = visitors_.finishes_by_.has_value();
+  if (is_finishing && !is_owed_a_reply()) return connection_->finish();
   const bool is_held =
       session_ ? session_->is_held() : waiting_bytes_ > visitors_.limits_.waiting_bytes_mark;
-  connection_->hold(is_held || is_finishing_);
+  connection_->hold(is_held || is_finishing);
 }
 
 // RESP.
@@ -224,7 +219,7 @@ Visitors::~Visitors() = default;
 void Visitors::adopt(tcp::socket socket, Spoken spoken) {
   error_code ec;
   const tcp::endpoint address = socket.remote_endpoint(ec);
-  if (ec || is_finishing_) return;  // closes it
+  if (ec || finishes_by_) return;  // closes it
   probe_when_idle(socket);
   const std::uint64_t number = ++last_number_;
   auto visitor =
@@ -252,7 +247,6 @@ void Visitors::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
 
 void Visitors::sweep(Time now) {
   for (auto& [_, visitor] : visitors_) visitor->connection().sweep(now);
-  if (is_finishing_ && !finishes_by_) finishes_by_ = now + limits_.last_replies_timeout;
   if (finishes_by_ && *finishes_by_ <= now) {
     for (auto& [_, visitor] : visitors_) visitor->connection().finish();
   }
@@ -297,8 +291,8 @@ void Visitors::close_the_greediest() {
 void Visitors::remove(std::uint64_t number) { visitors_.erase(number); }
 
 void Visitors::finish() {
-  is_finishing_ = true;
-  for (auto& [_, visitor] : visitors_) visitor->finish();
+  finishes_by_ = read_clocks().monotonic + limits_.last_replies_timeout;
+  for (auto& [_, visitor] : visitors_) visitor->hold_or_finish();
 }
 
 }  // namespace hopring

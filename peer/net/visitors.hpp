@@ -86,8 +86,7 @@ class Visitors {
   Owner& owner_;
   const Limits& limits_;
   Log& log_;
-  bool is_finishing_ = false;
-  std::optional<Time> finishes_by_;
+  std::optional<Time> finishes_by_;  // once all are to finish
   std::uint64_t last_number_ = 0;
   std::unordered_map<std::uint64_t, std::unique_ptr<Visitor>> visitors_;
 };
