@@ -107,7 +107,6 @@ class Front {
   void hint_at_members(Position position, Redirect& redirect) const;
   bool lacks_members(const ArcEntry& arc) const;
   void tell_not_given(const PeerRef& to, Position end, Outbox& out) const;
-  std::vector<PeerRef> living_peers() const;
   bool is_alone() const;
   void tell_of_leaving(Now now, Outbox& out);
   bool is_welcome(const PeerRef& from, const OfferArc& offer) const;

@@ -42,7 +42,7 @@ void Front::place_copies(Now now, Outbox& out) {
   std::erase_if(handed_on_, [&](const auto& each) {
     return each.second.at + handed_on_lasts <= now.monotonic;
   });
-  const std::vector<PeerRef> others = living_peers();
+  const std::vector<PeerRef> others = member_.known_peers();
   for (const ArcEntry& each : directory_.entries()) {
     if (directory_.is_moving(each.view.arc.end)) continue;
     const Members& present = each.view.members;
@@ -183,7 +183,7 @@ void Front::on_pass(Now now, const PeerRef& from, const PassCopy& pass, Outbox& 
     // on fewer copies in between.
     const auto is_dead = [&](const PeerRef& each) { return member_.health().is_dead(each); };
     const std::size_t dead = std::erase_if(next, is_dead);
-    const std::size_t newcomers = add_newcomers(now, *arc, living_peers(), next);
+    const std::size_t newcomers = add_newcomers(now, *arc, member_.known_peers(), next);
     if (dead > 0 && newcomers > 1) {
       burst_.on_begun(pass.end, arc->bytes * std::min(dead, newcomers - 1));
     }
@@ -218,12 +218,6 @@ bool Front::lacks_members(const ArcEntry& arc) const {
 void Front::tell_not_given(const PeerRef& to, Position end, Outbox& out) const {
   if (to.incarnation == 0 || to == options_.self) return;
   out.push_back(SendPeer{to, RingMessage(NotGiven{end})});
-}
-
-std::vector<PeerRef> Front::living_peers() const {
-  std::vector<PeerRef> peers = member_.known_peers();
-  std::erase_if(peers, [&](const PeerRef& peer) { return member_.health().is_dead(peer); });
-  return peers;
 }
 
 }  // namespace hopring

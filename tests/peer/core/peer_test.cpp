@@ -270,6 +270,25 @@ BOOST_AUTO_TEST_CASE(one_whose_copies_nobody_takes_leaves_in_the_end_and_says_so
   BOOST_TEST(notes == options.limits.leave_patience / 5s, "whoever waits is told");
 }
 
+// Goal: nor is it hidden that what it leaves behind cannot go on, though its primary lives.
+BOOST_AUTO_TEST_CASE(one_without_which_an_arc_has_no_majority_says_so_when_it_goes) {
+  options.ring.replicas = 3;
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, options.ring, out);
+  is_offered_copy(true);
+  subject->leave(now, out);
+  const GroupName group{equal_arc(0, 4).end, 1, 0};
+  for (std::int64_t beat = 2; all_of<Left>(out).empty() && beat < 100; ++beat) {
+    subject->on_message(now, b, GroupMessage(Heartbeats{beat, {Heartbeat{group, 1, 6, 5, 0}}}),
+                        out);
+    pass(500ms);
+  }
+  const auto lines = all_of<LogLine>(out);
+  BOOST_TEST(std::any_of(lines.begin(), lines.end(), [](const LogLine& line) {
+    return line.text == "event=copies_not_taken arcs=1 without_majority=1";
+  }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
