@@ -111,12 +111,13 @@ void print_copies(const Survey& survey, const Summary& summary) {
   const std::size_t may_crash = (summary.copies_wanted - 1) / 2;
   const std::size_t without_room = summary.lack.arcs_without_room;
   const bool is_too_few = summary.copies_wanted < replicas;
+  const bool lacks_silent = is_too_few && !survey.silent_peers.empty();
   if (without_room > 0) {
     std::printf(
         "copies: %zu of %zu arcs lack some of their %zu; no peer has the memory for those of "
         "%zu: start more, or raise --max-memory\n",
         summary.lack.arcs, summary.arcs, summary.copies_wanted, without_room);
-  } else if (summary.lack.arcs > 0 && is_too_few && !survey.silent_peers.empty()) {
+  } else if (summary.lack.arcs > 0 && lacks_silent) {
     std::printf("copies: %zu of %zu arcs have a member that does not answer\n", summary.lack.arcs,
                 summary.arcs);
   } else if (summary.lack.arcs > 0) {
@@ -145,7 +146,7 @@ void print_copies(const Survey& survey, const Summary& summary) {
     std::printf("hosts: the members of each arc live on distinct ones of %zu\n", summary.hosts);
   }
   const std::string peers = peers_of(survey.reports.size());
-  if (is_too_few && !survey.silent_peers.empty()) {
+  if (lacks_silent) {
     std::printf("copies: %u are wanted, but only %s answered: see to the silent ones first\n",
                 replicas, peers.c_str());
   } else if (is_too_few) {
