@@ -29,6 +29,12 @@ Repair repair_of(const Arc& arc, std::optional<GroupName> copy = first_group,
 struct Three : Hosts {
   Three() : Hosts(5) { fill({peer(1), peer(2), peer(3)}); }
 
+  void first_two_serve_nothing_for(Duration duration) {
+    for (const Duration end = time + duration; time < end;) {
+      run_for(10ms);
+      BOOST_TEST(count_of(1) + count_of(2) == 0u);
+    }
+  }
   void crash_but(std::uint16_t survivor) {
     for (std::uint16_t n = 1; n <= 3; ++n) {
       if (n != survivor) hosts.erase(n);
@@ -233,15 +239,9 @@ BOOST_AUTO_TEST_CASE(members_that_were_stopped_during_a_repair_serve_nothing_whe
   stopped = {2};
   run_for(50ms);
   stopped.clear();
-  for (int i = 0; i < 60; ++i) {
-    run_for(10ms);
-    BOOST_TEST(count_of(1) + count_of(2) == 0u);
-  }
+  first_two_serve_nothing_for(600ms);
   cut.clear();
-  for (int i = 0; i < 200; ++i) {
-    run_for(10ms);
-    BOOST_TEST(count_of(1) + count_of(2) == 0u);
-  }
+  first_two_serve_nothing_for(2s);
   BOOST_TEST(copy(1) == nullptr);
   BOOST_TEST(copy(2) == nullptr);
 }
@@ -259,10 +259,7 @@ BOOST_AUTO_TEST_CASE(nor_do_they_when_the_copy_that_went_on_is_with_others) {
   run_for(3s);
   BOOST_REQUIRE(copy(3) == nullptr);
   stopped.clear();
-  for (int i = 0; i < 300; ++i) {
-    run_for(10ms);
-    BOOST_TEST(count_of(1) + count_of(2) == 0u);
-  }
+  first_two_serve_nothing_for(3s);
   BOOST_TEST(copy(1) == nullptr);
   BOOST_TEST(copy(2) == nullptr);
   BOOST_TEST(count_of(4) + count_of(5) == keys);
