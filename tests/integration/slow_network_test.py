@@ -11,6 +11,7 @@ import threading
 import time
 
 import ring
+from resp import Guest
 
 BYTES_PER_SECOND = 10 << 20
 PIECE_BYTES = 64 << 10
@@ -85,13 +86,11 @@ class SlowNetworkTest(ring.RingTest):
             self.assertEqual(self.expect(0, "get", key), value)
 
     def test_a_peer_of_which_it_is_asked_by_redis_passes_it_on(self) -> None:
-        guest = ring.Connection(self.peers[0])
-        self.addCleanup(guest.socket.close)
+        guest = Guest(self.peers[0])
+        self.addCleanup(guest.close)
         value = b"v" * VALUE_BYTES
-        for key in (b"first", b"second", b"third", b"fourth"):  # some are led by other peers
-            guest.socket.sendall(b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n"
-                                 % (len(key), key, len(value), value))
-            self.assertEqual(guest.socket.recv(100), b"+OK\r\n")
+        for key in ("first", "second", "third", "fourth"):  # some are led by other peers
+            self.assertEqual(guest.ask("SET", key, value), "OK")
 
 
 if __name__ == "__main__":
