@@ -170,6 +170,7 @@ class OpMachine {
     std::vector<PeerRef> asked;       // in this walk
     std::uint32_t detours = 0;        // in this walk
     std::uint32_t denials = 0;        // in this walk: peers that called the arc unavailable
+    bool is_disputed = false;         // in this walk: a member named another one as the primary
     std::uint32_t hops = 0;
     std::uint32_t pauses = 0;
     OpError last_error = OpError::no_route;
@@ -275,7 +276,7 @@ class OpMachine {
   bool asks_others(Now now, PartId id);
   static bool has_waited(const Part& part);
   void adopt(const View& view);
-  void learn(const PeerRef& from, Position position, const Redirect& redirect);
+  void learn(const PeerRef& from, Part& part, const Redirect& redirect);
   void flush(Now now);
   std::optional<Stamp> stamp(Part& part);
   Stamp fresh_stamp(Position position, const ArcMark& told);

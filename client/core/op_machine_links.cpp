@@ -221,7 +221,7 @@ void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {
   if (reply.view) adopt(*reply.view);
   if (reply.mark) note(*reply.mark, parts_.at(id));
   if (const auto* redirect = std::get_if<Redirect>(&reply.answer)) {
-    learn(request.to, parts_.at(id).position, *redirect);
+    learn(request.to, parts_.at(id), *redirect);
   }
   settle(now, id, std::move(reply.answer));
 }
@@ -238,7 +238,7 @@ void OpMachine::on_answer(Now now, const Request& request, BatchReply&& reply) {
       for (const ArcMark& mark : reply.marks) note(mark, part->second);
     }
     if (redirect != nullptr && part != parts_.end()) {
-      learn(request.to, part->second.position, *redirect);
+      learn(request.to, part->second, *redirect);
     }
   }
   for (std::size_t i = 0; i < request.parts.size(); ++i) {
@@ -251,7 +251,7 @@ void OpMachine::on_answer(Now now, const Request& request, ScanReply&& reply) {
   const PartId id = request.parts.front();
   if (reply.view) adopt(*reply.view);
   if (const auto* redirect = std::get_if<Redirect>(&reply.answer)) {
-    learn(request.to, parts_.at(id).position, *redirect);
+    learn(request.to, parts_.at(id), *redirect);
     return follow(now, id, *redirect);
   }
   count_hops(parts_.at(id));
@@ -335,7 +335,8 @@ bool OpMachine::asks_others(Now now, PartId id) {
 // For a second opinion: what was sent and may be executed goes on waiting.
 bool OpMachine::has_waited(const Part& part) {
   const bool is_harmless = part.state == State::waiting || is_read(part);
-  return part.state != State::pausing && part.denials > 0 && is_harmless && !part.doubt;
+  const bool is_denied = part.denials > 0 && !part.is_disputed;
+  return part.state != State::pausing && is_denied && is_harmless && !part.doubt;
 }
 
 void OpMachine::count_hops(const Part& part) {

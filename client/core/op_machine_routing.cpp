@@ -107,7 +107,9 @@ void OpMachine::ask(Now now, PartId id, Part& part, const PeerRef& peer) {
 void OpMachine::pause_part(Now now, PartId id, OpError error) {
   Part& part = parts_.at(id);
   const bool knows_nobody = error == OpError::no_route || error == OpError::unavailable;
-  if (std::exchange(part.denials, 0) > 0 && knows_nobody && !part.doubt) {
+  const bool is_denied = std::exchange(part.denials, 0) > 0;
+  const bool is_disputed = std::exchange(part.is_disputed, false);
+  if (is_denied && !is_disputed && knows_nobody && !part.doubt) {
     return finish_with(id, OpError::unavailable);
   }
   part.state = State::pausing;
@@ -125,11 +127,17 @@ void OpMachine::adopt(const View& view) {
   for (const PeerRef& member : view.members) book_.learn(member);
 }
 
-// A primary that says "not mine" disproves the view that named it.
-void OpMachine::learn(const PeerRef& from, Position position, const Redirect& redirect) {
-  const View* known = cache_.find(position);
-  if (known != nullptr && primary_of(*known) == from) cache_.forget(position);
-  if (redirect.view) adopt(*redirect.view);
+// A primary that says "not mine" disproves the view that named it. A member that names another one
+// as the primary will take it for lost, and elect a new one, before it says that there is none.
+void OpMachine::learn(const PeerRef& from, Part& part, const Redirect& redirect) {
+  const View* known = cache_.find(part.position);
+  if (known != nullptr && primary_of(*known) == from) cache_.forget(part.position);
+  if (redirect.view) {
+    const Members& members = redirect.view->members;
+    const auto at = std::find(members.begin(), members.end(), from);
+    part.is_disputed = part.is_disputed || (at != members.begin() && at != members.end());
+    adopt(*redirect.view);
+  }
   const std::size_t hints = std::min(redirect.hints.size(), closer_sent_max);
   for (std::size_t i = 0; i < hints; ++i) book_.learn(redirect.hints[i].peer);
 }

@@ -239,6 +239,32 @@ BOOST_AUTO_TEST_CASE(who_has_failed_is_turned_to_when_others_name_it) {
              (ClientOutbox{Connect{peer(1)}}));
 }
 
+// Goal: a primary that hears nobody any more is not believed while a follower still follows it:
+// that one elects another in a moment.
+BOOST_AUTO_TEST_CASE(an_arc_is_not_unavailable_while_another_member_names_its_primary) {
+  View known = arc_of("a", 3, peer(1));
+  known.members.push_back(peer(2));
+  start(1, put_a);
+  request_of(reply(peer(1), 3, ErrorReply{OpError::unavailable}), peer(2));
+  BOOST_TEST(reply(peer(2), 4, plain(to_view(known))).empty(), "it pauses");
+  request_of(timer(), peer(1));
+  View next = arc_of("a", 3, peer(2));
+  next.members.push_back(peer(1));
+  next.term = known.term + 1;
+  request_of(reply(peer(1), 5, plain(to_view(next))), peer(2));
+  BOOST_TEST(reply(peer(2), 6, plain(OpResult{})) == finish(1, OpResult{}));
+}
+
+// Whoever has no copy may know no better for as long as the arc is lost.
+BOOST_AUTO_TEST_CASE(what_a_peer_without_a_copy_names_disputes_nothing) {
+  View known = arc_of("a", 3, peer(1));
+  known.members.push_back(peer(3));
+  start(1, put_a);
+  request_of(reply(peer(1), 3, ErrorReply{OpError::unavailable}), peer(2));
+  BOOST_TEST(reply(peer(2), 4, plain(to_view(known))) == (ClientOutbox{Connect{peer(3)}}));
+  BOOST_TEST(down(peer(3), LinkDown::unreachable) == finish(1, failed(OpError::unavailable)));
+}
+
 // What was sent may be executed: it is no refusal.
 BOOST_AUTO_TEST_CASE(a_write_sent_for_a_second_opinion_is_in_doubt_until_it_is_answered) {
   start(1, put_a);
