@@ -525,7 +525,7 @@ bool ReplicaHost::hand_over(Now now, Job& job, Replica& replica, GroupOutbox& ou
 }
 
 bool ReplicaHost::give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out) {
-  replica.account().copies_again_at = now.monotonic + refused_pause;
+  if (!job.copies.empty()) replica.account().copies_again_at = now.monotonic + refused_pause;
   for (const auto& copy : job.copies) replica.end_learning(copy->to());
   end_job(job, false, out);
   return true;

@@ -137,6 +137,28 @@ BOOST_AUTO_TEST_CASE(who_is_removed_while_its_copy_is_on_its_way_becomes_no_lear
   BOOST_TEST(hosts.hosts.at(1)->transfers() == 0u);
 }
 
+// A leaver asks twice a second, and cannot be let go before that.
+BOOST_AUTO_TEST_CASE(a_member_that_lost_its_copy_gets_one_while_another_asks_to_be_let_go) {
+  Hosts hosts(3);
+  hosts.fill({peer(1), peer(2), peer(3)});
+  const auto primary = [&]() -> const Raft& { return hosts.copy(1)->raft(); };
+  hosts.turn(3, [&](GroupOutbox& out) { hosts.hosts.at(3)->give_up(whole_ring().end, out); });
+  hosts.run_until([&] { return primary().needs_copy(peer(3)); });
+  const Members without_second{peer(1), peer(3)};
+  bool is_begun = false;
+  for (int i = 0; i < 10 && primary().roster().voters.size() == 3; ++i) {
+    hosts.turn(1, [&](GroupOutbox& out) {
+      ReplicaHost& host = *hosts.hosts.at(1);
+      is_begun = host.change(hosts.now(), whole_ring().end, without_second, std::nullopt, out);
+    });
+    hosts.run_for(250ms);
+  }
+  BOOST_TEST(is_begun);
+  BOOST_TEST(primary().roster().voters.size() == 2u);
+  BOOST_REQUIRE(hosts.copy(3) != nullptr);
+  BOOST_TEST(hosts.copy(3)->is_complete());
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_that_was_never_complete_is_dropped_without_asking) {
   Newcomer hosts(slow_copies());
   hosts.run_until([&] { return hosts.copy(4) != nullptr; });
