@@ -33,6 +33,12 @@ constexpr auto lost_for = 2s;        // what is lost is judged for so long befor
 constexpr auto applied_max = 1s;     // then copies have applied what their primaries had
 constexpr auto look_interval = 10ms;
 constexpr auto fault_lasts_max = 3s;
+// One in so many is long enough for silent members to be replaced (member_silence_max).
+constexpr std::uint64_t long_fault_one_in = 48;
+constexpr auto long_fault_least = 10500ms;
+constexpr auto long_fault_most = 15s;
+// One leave in so many may leave fewer peers than an arc should have copies.
+constexpr std::uint64_t last_leave_one_in = 6;
 // Members change within some round trips, and seldom: one crash in so many waits for that.
 constexpr std::uint64_t crash_amid_change_one_in = 2;
 constexpr auto change_awaited_max = 500ms;
@@ -113,6 +119,7 @@ class Soak {
   void fault();
   void crash(ProcessId victim);
   void crash_amid_change(Duration until);
+  Duration fault_lasts();
   void leave(ProcessId victim);
   void join();
   void stop_clock(ProcessId victim, Duration lasts);
@@ -138,6 +145,7 @@ class Soak {
   Duration fault_interval_{};
   std::size_t peers_to_come_ = 0;
   bool has_faults_ = false;
+  Duration faults_end_{};  // then none begins any more
   bool calls_ = true;
   Duration calm_at_ = Duration::max();
   std::vector<Endpoint> contacts_;  // that clients are given
@@ -188,6 +196,7 @@ SoakFigures Soak::go() {
   world_.set_weather(weather);
   fault_interval_ = 150ms + below(900ms);
   has_faults_ = true;
+  faults_end_ = now() + faults_last;
   later(below(fault_interval_), [this] { fault(); });
   for (; peers_to_come_ > 0; --peers_to_come_) {
     later(below(growth_lasts), [this] { join(); });
@@ -298,7 +307,7 @@ void Soak::fault() {
   later(rng_.jittered(fault_interval_), [this] { fault(); });
   if (world_.ready_peers().empty()) return;
   const ProcessId victim = some_peer();
-  const Duration lasts = below(fault_lasts_max);
+  const Duration lasts = fault_lasts();
   const std::uint64_t dice = rng_.below(12);
   if (dice < 2 && rng_.chance(1, crash_amid_change_one_in)) {
     crash_amid_change(now() + change_awaited_max);
@@ -323,6 +332,12 @@ void Soak::fault() {
     stop_clock(victim, lasts);
     silence(dice, victim, lasts);
   }
+}
+
+Duration Soak::fault_lasts() {
+  if (!rng_.chance(1, long_fault_one_in)) return below(fault_lasts_max);
+  const Duration lasts = long_fault_least + below(long_fault_most - long_fault_least);
+  return std::min(lasts, faults_end_ + fault_lasts_max - now());
 }
 
 // Once majorities have been lost no more peers go: what their copies know is all there is.
@@ -357,7 +372,8 @@ void Soak::come_back(const Endpoint& endpoint) {
 
 void Soak::leave(ProcessId victim) {
   if (losses_ && losses_->has_struck()) return;
-  if (world_.ready_peers().size() <= copies()) return;
+  const std::size_t peers = world_.ready_peers().size();
+  if (peers <= copies() && (peers <= 2 || !rng_.chance(1, last_leave_one_in))) return;
   tell("leave " + std::to_string(victim));
   world_.leave(victim);
   ++figures_.leaves;
