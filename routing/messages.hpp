@@ -186,8 +186,8 @@ struct Departed {
 };
 
 // To the primary of an arc of several copies: "`to` should have my copy of the arc that ends here".
-// nullopt: I am leaving, whoever you choose should have it. Not answered; who has a copy is told by
-// the arc's view.
+// nullopt: I am leaving, whoever you choose should have it; also said by who is to get one. Not
+// answered; who has a copy is told by the arc's view.
 struct PassCopy {
   Position end;
   std::optional<PeerRef> to;

@@ -221,8 +221,10 @@ void Front::on_group_message(const PeerRef& from, GroupMessage&& message, Outbox
     return;
   }
   const auto* copy = std::get_if<OfferCopy>(&message);
-  // Who leaves takes no more arcs; but where it has a vote, others may wait for what it lacks.
+  // Who leaves takes no more arcs, and says why: else it would be offered them again where all the
+  // others leave. But where it has a vote, others may wait for what it lacks.
   if (copy != nullptr && membership_->leaving() && !find(copy->roster, options_.self)) {
+    out.push_back(SendPeer{from, RingMessage(PassCopy{copy->transfer.end, {}})});
     out.push_back(SendPeer{from, GroupMessage(OfferAnswer{copy->transfer, false})});
     return;
   }

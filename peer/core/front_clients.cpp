@@ -43,7 +43,8 @@ Redirect Front::elsewhere(Position position) const {
     return redirect;
   }
   const auto is_routable = [&](const PeerRef& peer) { return member_.health().is_routable(peer); };
-  if (view != nullptr && std::any_of(view->members.begin(), view->members.end(), is_routable)) {
+  if (view != nullptr && !is_member(*view, options_.self) &&
+      std::any_of(view->members.begin(), view->members.end(), is_routable)) {
     redirect.view = *view;
   }
   if (redirect.view || !redirect.hints.empty()) return redirect;

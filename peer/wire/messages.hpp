@@ -129,8 +129,8 @@ struct RepairRequest {
 
 // Not mine. Ask the primary of `view` if there is one, else the hints, the closest first.
 struct Redirect {
-  std::optional<View> view;
-  std::vector<Hint> hints;  // at most closer_sent_max
+  std::optional<View> view;  // names the sender as a member only if it has a copy
+  std::vector<Hint> hints;   // at most closer_sent_max
   // Nobody serves it for now, and why. The hints name peers to learn of, for later.
   std::optional<OpError> nobody = {};
 

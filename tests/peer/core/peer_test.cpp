@@ -270,6 +270,28 @@ BOOST_AUTO_TEST_CASE(one_whose_copies_nobody_takes_leaves_in_the_end_and_says_so
   BOOST_TEST(notes == options.limits.leave_patience / 5s, "whoever waits is told");
 }
 
+// Goal: whoever has an arc to place learns that this peer is no choice, though it serves nothing by
+// which others would hear of its load.
+BOOST_AUTO_TEST_CASE(one_that_leaves_and_is_offered_a_copy_says_that_it_leaves) {
+  options.ring.replicas = 3;
+  start({b.endpoint});
+  subject->on_connected(now, anyone_at(b), b, options.ring, out);
+  is_offered_copy(true);
+  subject->leave(now, out);
+  out.clear();
+  const View view{equal_arc(1, 4), {1, 0, 1}, 0, {c}};
+  const OfferCopy offer{
+      {view.arc.end, 2}, group_of(view), view, 1, 5, 1, Roster{{Voter{c, 1}}, {}}, 100};
+  subject->on_message(now, c, GroupMessage(offer), out);
+  using Passed = std::vector<std::pair<PeerRef, PassCopy>>;
+  BOOST_TEST((sent<PassCopy>(out) == Passed{{c, PassCopy{view.arc.end, {}}}}));
+  const auto sends = all_of<SendPeer>(out);
+  BOOST_TEST(std::any_of(sends.begin(), sends.end(), [&](const SendPeer& each) {
+    const auto* group = std::get_if<GroupMessage>(&each.message);
+    return group != nullptr && *group == GroupMessage(OfferAnswer{offer.transfer, false});
+  }));
+}
+
 // Goal: nor is it hidden that what it leaves behind cannot go on, though its primary lives.
 BOOST_AUTO_TEST_CASE(one_without_which_an_arc_has_no_majority_says_so_when_it_goes) {
   options.ring.replicas = 3;
