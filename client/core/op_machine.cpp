@@ -252,8 +252,8 @@ void OpMachine::on_stop(Now now) {
   for (const auto& [id, part] : parts_) ids.push_back(id);
   for (const PartId id : ids) {
     const Part& part = parts_.at(id);
-    const bool sent_write = (part.state == State::in_flight || part.doubt) && !is_read(part);
-    finish_with(id, sent_write ? OpError::connection_lost : OpError::cancelled);
+    const bool is_sent = part.state == State::in_flight && !changes_nothing(part);
+    finish_with(id, is_sent || part.doubt ? OpError::connection_lost : OpError::cancelled);
   }
   flush(now);
 }
@@ -261,6 +261,11 @@ void OpMachine::on_stop(Now now) {
 bool OpMachine::is_read(const Part& part) {
   const auto* operation = std::get_if<Operation>(&part.what);
   return operation == nullptr || std::holds_alternative<Get>(*operation);
+}
+
+// What was sent of it last: a write whose stamp names no order of the arc is executed by nobody.
+bool OpMachine::changes_nothing(const Part& part) {
+  return is_read(part) || (part.stamp && part.stamp->generation == 0);
 }
 
 void OpMachine::finish_with(PartId id, OpError error) {

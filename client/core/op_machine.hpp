@@ -247,6 +247,7 @@ class OpMachine {
   void finish(PartId id, Finished&& result);
   void finish_with(PartId id, OpError error);
   static bool is_read(const Part& part);
+  static bool changes_nothing(const Part& part);
   void finish_in_batch(Token token, std::size_t index, OpResult&& result);
   void release_request(const Part& part);
 
@@ -278,8 +279,8 @@ class OpMachine {
   void adopt(const View& view);
   void learn(const PeerRef& from, Part& part, const Redirect& redirect);
   void flush(Now now);
-  std::optional<Stamp> stamp(Part& part);
-  Stamp fresh_stamp(Position position, const ArcMark& told);
+  std::optional<Stamp> stamp(Now now, Part& part);
+  Stamp fresh_stamp(Now now, Position position, const ArcMark& told, std::size_t bytes);
   void send_alone(Now now, const Ready& ready);
   void send_batches(Now now, std::vector<Ready>&& ready);
   void send(Now now, const PeerRef& to, std::vector<PartId>&& parts, bool batch, std::size_t bytes,
@@ -306,7 +307,7 @@ class OpMachine {
   void settle_error(Now now, PartId id, OpError error);
   void on_doubt(Now now, PartId id, OpError error);
   void on_stale_stamp(Now now, PartId id);
-  void note(const ArcMark& mark, Part& part);
+  void note(Now now, const ArcMark& mark, Part& part);
   void count_hops(const Part& part);
 
   const ClientLimits limits_;

@@ -33,7 +33,7 @@ bool OpMachine::join_bundle(Now now, const Target& target, Operation& operation)
   const bool is_stamped = ring_->replicas > 1 && !std::holds_alternative<Get>(operation);
   if (is_stamped) {
     bundle.stamps.resize(bundle.operations.size() + 1);
-    bundle.stamps.back() = fresh_stamp(position, {});
+    bundle.stamps.back() = fresh_stamp(now, position, {}, bytes);
   }
   bundle.known.push_back(cache_.view_mark_at(position));
   bundle.targets.push_back(target);

@@ -119,7 +119,7 @@ void OpMachine::fail_requests(Now now, const PeerRef& peer, OpError doubt) {
     for (const PartId id : request.parts) {
       const auto part = parts_.find(id);
       if (part == parts_.end()) continue;
-      if (is_read(part->second)) {
+      if (changes_nothing(part->second)) {
         pause_part(now, id, OpError::no_route);
       } else {
         on_doubt(now, id, doubt);
@@ -219,7 +219,7 @@ void OpMachine::on_some(Now now, RequestId id, BatchReply&& reply) {
 void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {
   const PartId id = request.parts.front();
   if (reply.view) adopt(*reply.view);
-  if (reply.mark) note(*reply.mark, parts_.at(id));
+  if (reply.mark) note(now, *reply.mark, parts_.at(id));
   if (const auto* redirect = std::get_if<Redirect>(&reply.answer)) {
     learn(request.to, parts_.at(id), *redirect);
   }
@@ -229,13 +229,13 @@ void OpMachine::on_answer(Now now, const Request& request, OpReply&& reply) {
 // All that the reply tells of arcs is learnt before any operation is sent on by it.
 void OpMachine::on_answer(Now now, const Request& request, BatchReply&& reply) {
   for (const View& view : reply.views) adopt(view);
-  for (const ArcMark& mark : reply.marks) cache_.note(mark);
+  for (const ArcMark& mark : reply.marks) cache_.note(now.monotonic, mark);
   for (std::size_t i = 0; i < request.parts.size(); ++i) {
     const auto* redirect = std::get_if<Redirect>(&reply.answers[i]);
     const auto part = parts_.find(request.parts[i]);
     const auto* result = std::get_if<OpResult>(&reply.answers[i]);
     if (result != nullptr && result->error == OpError::stale_stamp && part != parts_.end()) {
-      for (const ArcMark& mark : reply.marks) note(mark, part->second);
+      for (const ArcMark& mark : reply.marks) note(now, mark, part->second);
     }
     if (redirect != nullptr && part != parts_.end()) {
       learn(request.to, part->second, *redirect);
@@ -283,14 +283,14 @@ void OpMachine::settle(Now now, PartId id, OpAnswer&& answer) {
   finish(id, std::move(result));
 }
 
-void OpMachine::note(const ArcMark& mark, Part& part) {
-  cache_.note(mark);
+void OpMachine::note(Now now, const ArcMark& mark, Part& part) {
+  cache_.note(now.monotonic, mark);
   if (contains(mark.arc, part.position)) part.told = mark;
 }
 
 void OpMachine::on_doubt(Now now, PartId id, OpError error) {
   Part& part = parts_.at(id);
-  if (is_read(part)) return pause_part(now, id, OpError::moving);  // it has changed nothing
+  if (changes_nothing(part)) return pause_part(now, id, OpError::moving);
   if (!part.stamp) return finish_with(id, error);
   if (!part.doubt) part.doubt = error;
   pause_part(now, id, error);
@@ -334,7 +334,7 @@ bool OpMachine::asks_others(Now now, PartId id) {
 
 // For a second opinion: what was sent and may be executed goes on waiting.
 bool OpMachine::has_waited(const Part& part) {
-  const bool is_harmless = part.state == State::waiting || is_read(part);
+  const bool is_harmless = part.state == State::waiting || changes_nothing(part);
   const bool is_denied = part.denials > 0 && !part.is_disputed;
   return part.state != State::pausing && is_denied && is_harmless && !part.doubt;
 }

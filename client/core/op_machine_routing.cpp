@@ -160,17 +160,24 @@ void OpMachine::flush(Now now) {
 }
 
 // What may have happened keeps its stamp; else it is younger than all that is known of the arc.
-std::optional<Stamp> OpMachine::stamp(Part& part) {
+std::optional<Stamp> OpMachine::stamp(Now now, Part& part) {
   if (is_read(part) || !ring_ || ring_->replicas == 1) return part.stamp = std::nullopt;
   if (part.doubt) {
     part.stamp->is_again = true;
     return part.stamp;
   }
-  return part.stamp = fresh_stamp(part.position, part.told);
+  const std::size_t bytes = payload_bytes(std::get<Operation>(part.what));
+  return part.stamp = fresh_stamp(now, part.position, part.told, bytes);
 }
 
-Stamp OpMachine::fresh_stamp(Position position, const ArcMark& told) {
-  ArcMark mark = cache_.mark_at(position);
+// By what is known of the arc, if that is fresh: else it names no order, nobody executes it, and
+// the answer tells how far the arc has come. What is sent by an old mark and comes again when its
+// primary has died could not be told from what was executed and forgotten.
+Stamp OpMachine::fresh_stamp(Now now, Position position, const ArcMark& told, std::size_t bytes) {
+  const std::optional<Time> noted = cache_.mark_noted_at(position);
+  const bool is_fresh = noted && now.monotonic - *noted <= limits_.mark_age_max;
+  const bool is_long = bytes > limits_.batch_bytes_max;  // twice would be too much
+  ArcMark mark = is_fresh || is_long ? cache_.mark_at(position) : ArcMark{};
   const bool is_newer = told.generation != mark.generation || told.index > mark.index;
   if (told.generation != 0 && is_newer) mark = told;
   if (client_ == 0) client_ = rng_.next() | 1;
@@ -183,7 +190,7 @@ void OpMachine::send_alone(Now now, const Ready& ready) {
   std::size_t bytes = 0;
   if (const auto* operation = std::get_if<Operation>(&part.what)) {
     bytes = payload_bytes(*operation);
-    message = OpRequest{*operation, stamp(part), cache_.view_mark_at(part.position)};
+    message = OpRequest{*operation, stamp(now, part), cache_.view_mark_at(part.position)};
   }
   if (const auto* scan = std::get_if<Scan>(&part.what)) message = ScanRequest{*scan};
   const auto* report = std::get_if<Report>(&part.what);
@@ -207,7 +214,7 @@ void OpMachine::send_batches(Now now, std::vector<Ready>&& ready) {
       if (bytes + more > limits_.batch_bytes_max && !parts.empty()) break;
       bytes += more;
       message.operations.push_back(operation);
-      message.stamps.push_back(stamp(part));
+      message.stamps.push_back(stamp(now, part));
       message.known.push_back(cache_.view_mark_at(part.position));
       parts.push_back(first->part);
     }

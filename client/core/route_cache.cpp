@@ -58,25 +58,29 @@ bool RouteCache::adopt(const View& view) {
     if (beats(views_.at(end).view, view)) return false;
   }
   // The order of an arc that has come off another goes on where that was.
-  std::uint64_t index = 0;
+  Entry entry{view, 0, std::nullopt};
   for (const Position end : ends) {
     const Entry& before = views_.at(end);
     const bool goes_on = before.view.number.generation == view.number.generation &&
                          covers(before.view.arc, view.arc);
-    if (goes_on) index = before.index;
+    if (!goes_on) continue;
+    entry.index = before.index;
+    entry.noted = before.noted;
   }
   for (const Position end : ends) views_.erase(end);
   if (views_.size() == arcs_max_) make_room();
-  views_.emplace(view.arc.end, Entry{view, index});
+  views_.emplace(view.arc.end, std::move(entry));
   return true;
 }
 
-void RouteCache::note(const ArcMark& mark) {
+void RouteCache::note(Time now, const ArcMark& mark) {
   const auto entry = views_.find(mark.arc.end);
   if (entry == views_.end()) return;
   const View& view = entry->second.view;
   if (view.arc != mark.arc || view.number.generation != mark.generation) return;
-  entry->second.index = std::max(entry->second.index, mark.index);
+  if (mark.index < entry->second.index) return;  // it was under way for longer than a later one
+  entry->second.index = mark.index;
+  entry->second.noted = now;
 }
 
 ArcMark RouteCache::mark_at(Position position) const {
@@ -84,6 +88,11 @@ ArcMark RouteCache::mark_at(Position position) const {
   if (entry == views_.end()) return {};
   const View& view = entry->second.view;
   return {view.arc, view.number.generation, entry->second.index};
+}
+
+std::optional<Time> RouteCache::mark_noted_at(Position position) const {
+  const auto entry = holder_of(position);
+  return entry == views_.end() ? std::nullopt : entry->second.noted;
 }
 
 void RouteCache::make_room() {

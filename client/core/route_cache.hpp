@@ -14,8 +14,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
+#include "base/time.hpp"
 #include "routing/view.hpp"
 #include "storage/operation/stamp.hpp"
 
@@ -41,12 +43,14 @@ class RouteCache {
   // wins, since its idea of who is primary is fresher.
   bool adopt(const View& view);
 
-  // How far the arc's order has come, as a peer that serves it has said. Of no effect unless the
-  // cache has a view of just this arc and generation.
-  void note(const ArcMark& mark);
+  // How far the arc's order has come, as a peer that serves it has just said. Of no effect unless
+  // the cache has a view of just this arc and generation.
+  void note(Time now, const ArcMark& mark);
   // The newest that is known to hold for `position`: of the arc that holds it, or of one that this
   // has come off. Index 0 if nobody has said; all 0 if no view is known.
   ArcMark mark_at(Position position) const;
+  // When that was said; nullopt: it has not been.
+  std::optional<Time> mark_noted_at(Position position) const;
 
   // Drops the entry that holds `position`, if there is one.
   void forget(Position position);
@@ -62,7 +66,8 @@ class RouteCache {
  private:
   struct Entry {
     View view;
-    std::uint64_t index = 0;  // see note()
+    std::uint64_t index = 0;    // see note()
+    std::optional<Time> noted;  // when it was no less than this
   };
   using Views = std::map<Position, Entry>;  // by the arc's end
 

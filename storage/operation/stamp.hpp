@@ -14,7 +14,8 @@ struct Stamp {
   std::uint64_t client = 0;    // drawn at random
   std::uint64_t sequence = 0;  // never twice by one client
   // Of the arc, as far as the client knew it when it sent the write first: it cannot have been
-  // executed by an entry up to `index`, nor in another generation.
+  // executed by an entry up to `index`, nor in another generation. Generation 0 is none: nobody
+  // executes it, and the answer (stale_stamp) tells how far the arc has come.
   std::uint64_t generation = 0;
   std::uint64_t index = 0;
   bool is_again = false;  // it has been sent before, and may have been taken

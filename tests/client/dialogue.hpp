@@ -96,11 +96,11 @@ struct Dialogue {
     return view(Position{end.value - 1}, end, number, primary);
   }
 
-  // A link to peer 1, and its answer to a first get: `known` holds from now on.
+  // A link to peer 1, and its answer to a first get: `known` holds from now on, and its order.
   void warm(const View& known) {
     start(900, get_a);
     connected(anyone_at(peer(1)), peer(1));
-    reply(peer(1), 1, OpReply{found("x"), known});
+    reply(peer(1), 1, OpReply{found("x"), known, ArcMark{known.arc, known.number.generation, 0}});
   }
 };
 
