@@ -52,6 +52,7 @@ void Front::place_copies(Now now, Outbox& out) {
       if (member_.health().is_dead(member)) continue;
       (has(each.silent, member) ? silent : next).push_back(member);
     }
+    for (const PeerRef& member : silent) member_.ask_whether_there(now, member, out);
     const bool has_dead = next.size() + silent.size() < present.size();
     const std::size_t newcomers = add_newcomers(now, each, others, next);
     const bool is_better = newcomers > 0;
@@ -134,6 +135,7 @@ void Front::on_each(Now now, MoveEnded&& news, Outbox& out) {
   if (mending_.erase(news.end) > 0 && !news.done) next_mending_ = now.monotonic + mending_pause;
   const auto passing = passing_.find(news.end);
   if (!news.done) {
+    member_.ask_whether_there(now, news.to, out);
     tell_not_given(news.to, news.end, out);
     if (passing != passing_.end()) tell_not_given(passing->second, news.end, out);
   }

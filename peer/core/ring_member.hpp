@@ -94,6 +94,9 @@ class RingMember {
   void on_unreachable(Now now, const PeerRef& peer, Unreachable why, Outbox& out,
                       RingEvents& events);
 
+  // It should have answered somebody else here, and has not: if it does not answer this either it
+  // is silent.
+  void ask_whether_there(Now now, const PeerRef& peer, Outbox& out);
   // Ends with a LookupDone of this token, perhaps at once.
   void start_lookup(Now now, Position target, std::uint64_t token, Outbox& out, RingEvents& events);
 
@@ -127,7 +130,7 @@ class RingMember {
     std::optional<ArcFound> beyond = {};
   };
   struct Ask {
-    enum class Kind : std::uint8_t { stabilize, search };
+    enum class Kind : std::uint8_t { stabilize, search, presence };
     Kind kind = Kind::stabilize;
     PeerRef to;
     Time deadline;
@@ -157,6 +160,7 @@ class RingMember {
   void on(Now now, const PeerRef& from, const ArcNews& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const Departed& message, Outbox& out, RingEvents& events);
   void on(Now now, const PeerRef& from, const Ping& message, Outbox& out, RingEvents& events);
+  void on(Now now, const PeerRef& from, const Pong& message, Outbox& out, RingEvents& events);
 
   void answer_position(Now now, const PeerRef& from, std::uint32_t nonce, Position position,
                        Outbox& out);

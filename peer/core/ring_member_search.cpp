@@ -1,5 +1,6 @@
 // What a peer asks others: questions with a deadline, and the searches that are made of them.
 
+#include <algorithm>
 #include <utility>
 
 #include "peer/core/ring_member.hpp"
@@ -17,6 +18,7 @@ std::uint32_t RingMember::ask(Now now, Ask ask) {
 std::optional<RingMember::Ask> RingMember::answered(std::uint32_t nonce, const PeerRef& from) {
   const auto at = asks_.find(nonce);
   if (at == asks_.end() || at->second.to.endpoint != from.endpoint) return std::nullopt;
+  if (at->second.kind == Ask::Kind::presence) return std::nullopt;  // a Pong answers that
   const Ask ask = at->second;
   asks_.erase(at);
   return ask;
@@ -24,6 +26,22 @@ std::optional<RingMember::Ask> RingMember::answered(std::uint32_t nonce, const P
 
 void RingMember::fail(Now now, const Ask& ask, Outbox& out, RingEvents& events) {
   if (ask.kind == Ask::Kind::search) step(now, ask.search, out, events);
+}
+
+void RingMember::ask_whether_there(Now now, const PeerRef& peer, Outbox& out) {
+  if (peer == self_ || peer.incarnation == 0 || !health_.is_routable(peer)) return;
+  const bool is_asked = std::any_of(asks_.begin(), asks_.end(), [&](const auto& each) {
+    return each.second.kind == Ask::Kind::presence && each.second.to == peer;
+  });
+  if (is_asked) return;
+  const std::uint32_t nonce = ask(now, Ask{Ask::Kind::presence, peer, {}, {}, 0});
+  if (nonce != 0) send(peer, Ping{nonce}, out);
+}
+
+void RingMember::on(Now, const PeerRef& from, const Pong& message, Outbox&, RingEvents&) {
+  const auto at = asks_.find(message.nonce);
+  const bool is_ours = at != asks_.end() && at->second.kind == Ask::Kind::presence;
+  if (is_ours && at->second.to == from) asks_.erase(at);
 }
 
 void RingMember::start_lookup(Now now, Position target, std::uint64_t token, Outbox& out,

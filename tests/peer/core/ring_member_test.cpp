@@ -109,6 +109,32 @@ BOOST_AUTO_TEST_CASE(an_answer_after_the_timeout_is_too_late_but_a_sign_of_life)
   BOOST_TEST(member.health().is_routable(b));
 }
 
+// Goal: a peer that leads nothing and is stopped is not given copies for as long as that lasts: no
+// node of this peer asks it anything.
+BOOST_AUTO_TEST_CASE(who_is_asked_whether_it_is_there_and_does_not_answer_is_silent) {
+  for (const bool answers : {true, false}) {
+    RingMember asker(self, limits, Rng(1));
+    Outbox first;
+    asker.ask_whether_there(now, b, first);
+    BOOST_REQUIRE(sent<Ping>(first).size() == 1u);
+    const std::uint32_t nonce = sent<Ping>(first).front().second.nonce;
+    Outbox again;
+    asker.ask_whether_there(now, b, again);
+    BOOST_TEST(sent<Ping>(again).empty(), "once at a time");
+    asker.on_message(now, c, Pong{nonce}, out, events);
+    if (answers) asker.on_message(now, b, Pong{nonce}, out, events);
+    asker.on_deadline({now.monotonic + limits.ask_timeout, {}}, out, events);
+    BOOST_TEST(asker.health().is_routable(b) == answers);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_is_asked_whether_it_is_there_answers_no_other_question_by_that) {
+  const std::uint32_t question = ask_b();
+  hears(b, Pong{question});
+  hears(b, found(question, view(20, 30, b)));
+  BOOST_TEST(successors().size() == 1u);
+}
+
 BOOST_AUTO_TEST_CASE(a_successor_that_overlaps_the_own_arc_does_not_cost_the_list) {
   hears(b, found(ask_b(), view(20, 30, b)));
   deadline();
