@@ -42,20 +42,18 @@ Result<Look> look(Context& context) {
   return look;
 }
 
-std::string members_without(const View& view, const PeerRef& peer) {
+std::string list_of(const std::vector<PeerRef>& peers) {
   std::string text;
-  for (const PeerRef& each : view.members) {
-    if (each == peer) continue;
-    text += (text.empty() ? "" : ", ") + to_string(each.endpoint);
-  }
-  return text.empty() ? "nobody" : text;
+  for (const PeerRef& each : peers) text += (text.empty() ? "" : ", ") + to_string(each.endpoint);
+  return text;
 }
 
 // What is lost by the step, or may be.
 std::string loss_of(const RepairStep& step) {
   if (!step.copy) return "nobody who answers has a copy: what was stored there is lost";
-  return "its copy has at most " + with_commas(step.copy->keys) + " keys; what only " +
-         members_without(step.copy->view, step.at) + " had may be lost";
+  const std::string held = "its copy has at most " + with_commas(step.copy->keys) + " keys";
+  if (step.absent.empty()) return held + "; what its other members have no more may be lost";
+  return held + "; what only " + list_of(step.absent) + " had may be lost";
 }
 
 void print_step(const Context& context, const RepairStep& step, const char* what) {

@@ -162,11 +162,20 @@ class Planner {
       plan_.steps.push_back(
           {piece.copy->at->self,
            Repair{piece.arc, generation, group_of(copy.view), copy.last_term, copy.last_index},
-           copy});
+           copy, absent_of(copy.view)});
     } else {
       plan_.steps.push_back({reports_[next_empty_++ % reports_.size()].self,
                              Repair{piece.arc, generation, std::nullopt}});
     }
+  }
+
+  std::vector<PeerRef> absent_of(const View& view) const {
+    std::vector<PeerRef> absent(view.members.begin(), view.members.end());
+    std::erase_if(absent, [&](const PeerRef& member) {
+      return std::any_of(reports_.begin(), reports_.end(),
+                         [&](const ReportReply& each) { return each.self == member; });
+    });
+    return absent;
   }
 
   // Above that of all copies there; where there is none, of all that are known anywhere.

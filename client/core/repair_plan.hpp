@@ -19,6 +19,8 @@ struct RepairStep {
   Repair repair;
   // Of the copy that is taken; nullopt: nobody has one, and the arc begins empty.
   std::optional<CopyReport> copy = {};
+  // Its members of whom there is no report: what only they have is lost.
+  std::vector<PeerRef> absent = {};
 
   friend bool operator==(const RepairStep&, const RepairStep&) = default;
 };

@@ -91,6 +91,14 @@ BOOST_AUTO_TEST_CASE(the_only_copy_goes_on_under_the_next_generation) {
   BOOST_TEST((step.copy == copy));
 }
 
+// Goal: the operator is told whose writes may be lost, and of nobody who is there.
+BOOST_AUTO_TEST_CASE(members_of_whom_there_is_no_report_are_named) {
+  serves(2, lower);
+  members = {peer(1), peer(2), peer(7), peer(8)};
+  has(1, upper, 9);
+  BOOST_TEST((only_step().absent == std::vector<PeerRef>{peer(7), peer(8)}));
+}
+
 BOOST_AUTO_TEST_CASE(of_several_copies_the_one_with_the_latest_term_and_then_index_goes_on) {
   members = {peer(1), peer(2), peer(3), peer(7), peer(8), peer(9), peer(10)};
   has(1, whole, 90, 2);
