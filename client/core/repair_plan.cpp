@@ -114,13 +114,19 @@ class Planner {
     });
   }
 
+  // nullptr: it does not answer.
+  const ReportReply* report_of(const PeerRef& peer) const {
+    const auto report = std::find_if(reports_.begin(), reports_.end(),
+                                     [&](const ReportReply& each) { return each.self == peer; });
+    return report == reports_.end() ? nullptr : &*report;
+  }
+
   // By the rules of storage/raft: whoever stands asks the voters that its own order names last, and
   // who has been given another copy since it was admitted has no vote.
   bool has_votes(const CopyReport& candidate) const {
     const auto votes = [&](const Voter& voter) {
-      const auto report = std::find_if(reports_.begin(), reports_.end(),
-                                       [&](const auto& each) { return each.self == voter.peer; });
-      return report != reports_.end() &&
+      const ReportReply* const report = report_of(voter.peer);
+      return report != nullptr &&
              std::any_of(report->copies.begin(), report->copies.end(), [&](const auto& copy) {
                return group_of(copy.view) == group_of(candidate.view) &&
                       copy.begun_at < voter.admitted && reaches_as_far(candidate, copy);
@@ -171,10 +177,7 @@ class Planner {
 
   std::vector<PeerRef> absent_of(const View& view) const {
     std::vector<PeerRef> absent(view.members.begin(), view.members.end());
-    std::erase_if(absent, [&](const PeerRef& member) {
-      return std::any_of(reports_.begin(), reports_.end(),
-                         [&](const ReportReply& each) { return each.self == member; });
-    });
+    std::erase_if(absent, [&](const PeerRef& member) { return report_of(member) != nullptr; });
     return absent;
   }
 
