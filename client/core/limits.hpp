@@ -34,9 +34,9 @@ struct ClientLimits {
   // longer path is a routing loop, and is broken by a pause.
   std::size_t hops_max = 64;
 
-  // Of an arc of which this client has heard nothing for so long it asks before it writes: the
-  // peers keep the results of writes for window_age_max (30 s), and what is sent again within the
-  // rest of that is then told from what was executed. Longer values (batch_bytes_max) go at once.
+  // An arc to which this client has not written for so long is asked before it is written again.
+  // Peers keep the results of writes for window_age_max (30 s): what is sent again within the rest
+  // of that is then told from what was executed. Longer values (batch_bytes_max) go at once.
   Duration mark_age_max = std::chrono::seconds(10);
 
   // Other peers asked in one walk after one that knew nothing new. Two opinions mend most stale

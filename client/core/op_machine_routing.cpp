@@ -133,10 +133,9 @@ void OpMachine::learn(const PeerRef& from, Part& part, const Redirect& redirect)
   const View* known = cache_.find(part.position);
   if (known != nullptr && primary_of(*known) == from) cache_.forget(part.position);
   if (redirect.view) {
-    const Members& members = redirect.view->members;
-    const auto at = std::find(members.begin(), members.end(), from);
-    part.is_disputed = part.is_disputed || (at != members.begin() && at != members.end());
-    adopt(*redirect.view);
+    const View& view = *redirect.view;
+    if (is_member(view, from) && primary_of(view) != from) part.is_disputed = true;
+    adopt(view);
   }
   const std::size_t hints = std::min(redirect.hints.size(), closer_sent_max);
   for (std::size_t i = 0; i < hints; ++i) book_.learn(redirect.hints[i].peer);
@@ -174,10 +173,9 @@ std::optional<Stamp> OpMachine::stamp(Now now, Part& part) {
 // the answer tells how far the arc has come. What is sent by an old mark and comes again when its
 // primary has died could not be told from what was executed and forgotten.
 Stamp OpMachine::fresh_stamp(Now now, Position position, const ArcMark& told, std::size_t bytes) {
-  const std::optional<Time> noted = cache_.mark_noted_at(position);
-  const bool is_fresh = noted && now.monotonic - *noted <= limits_.mark_age_max;
   const bool is_long = bytes > limits_.batch_bytes_max;  // twice would be too much
-  ArcMark mark = is_fresh || is_long ? cache_.mark_at(position) : ArcMark{};
+  const Duration age_max = is_long ? Duration::max() : Duration(limits_.mark_age_max);
+  ArcMark mark = cache_.mark_at(now.monotonic, position, age_max);
   const bool is_newer = told.generation != mark.generation || told.index > mark.index;
   if (told.generation != 0 && is_newer) mark = told;
   if (client_ == 0) client_ = rng_.next() | 1;

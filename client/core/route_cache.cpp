@@ -83,16 +83,14 @@ void RouteCache::note(Time now, const ArcMark& mark) {
   entry->second.noted = now;
 }
 
-ArcMark RouteCache::mark_at(Position position) const {
+ArcMark RouteCache::mark_at(Time now, Position position, Duration age_max) const {
   const auto entry = holder_of(position);
   if (entry == views_.end()) return {};
+  const std::optional<Time>& noted = entry->second.noted;
+  const bool is_young = noted && now - *noted <= age_max;
+  if (!is_young && age_max != Duration::max()) return {};
   const View& view = entry->second.view;
   return {view.arc, view.number.generation, entry->second.index};
-}
-
-std::optional<Time> RouteCache::mark_noted_at(Position position) const {
-  const auto entry = holder_of(position);
-  return entry == views_.end() ? std::nullopt : entry->second.noted;
 }
 
 void RouteCache::make_room() {

@@ -47,10 +47,9 @@ class RouteCache {
   // the cache has a view of just this arc and generation.
   void note(Time now, const ArcMark& mark);
   // The newest that is known to hold for `position`: of the arc that holds it, or of one that this
-  // has come off. Index 0 if nobody has said; all 0 if no view is known.
-  ArcMark mark_at(Position position) const;
-  // When that was said; nullopt: it has not been.
-  std::optional<Time> mark_noted_at(Position position) const;
+  // has come off. All 0 if no view is known, or it is older than `age_max`; what nobody has said is
+  // index 0, and older than all but Duration::max().
+  ArcMark mark_at(Time now, Position position, Duration age_max = Duration::max()) const;
 
   // Drops the entry that holds `position`, if there is one.
   void forget(Position position);

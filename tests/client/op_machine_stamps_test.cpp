@@ -27,10 +27,13 @@ struct Replicated : Dialogue {
     BOOST_REQUIRE(stamp.has_value());
     return *stamp;
   }
-  void hear_nothing_for(Duration duration) {
-    now.monotonic = now.monotonic + duration;
+  // warm(), longer ago than what is known of an order is relied upon.
+  void warm_long_ago(const View& known) {
+    warm(known);
+    now.monotonic = now.monotonic + ClientLimits{}.mark_age_max + 1ms;
     machine.on_deadline(now);
     effects();
+    deadline = now.monotonic + 60s;
   }
   static bool is_same_write(const Stamp& a, const Stamp& b) {
     return a.client == b.client && a.sequence == b.sequence;
@@ -168,9 +171,7 @@ BOOST_AUTO_TEST_CASE(a_write_in_doubt_does_not_go_to_another_ring) {
 // Goal: a client that writes to an arc now and then is told what became of a write whose primary
 // dies: by an old mark it could not be told from what was executed and forgotten.
 BOOST_AUTO_TEST_CASE(of_an_arc_of_which_nothing_was_heard_lately_it_is_asked_before_it_is_written) {
-  warm(arc_of("a", 3, peer(1)));
-  deadline = now.monotonic + 60s;
-  hear_nothing_for(ClientLimits{}.mark_age_max + 1ms);
+  warm_long_ago(arc_of("a", 3, peer(1)));
   const Stamp question = stamp_in(start(1, put_a));
   BOOST_TEST(question.generation == 0u);
   down(peer(1), LinkDown::lost);
@@ -187,9 +188,7 @@ BOOST_AUTO_TEST_CASE(of_an_arc_of_which_nothing_was_heard_lately_it_is_asked_bef
 }
 
 BOOST_AUTO_TEST_CASE(a_write_that_was_never_more_than_a_question_ends_with_a_definite_refusal) {
-  warm(arc_of("a", 3, peer(1)));
-  deadline = now.monotonic + 60s;
-  hear_nothing_for(ClientLimits{}.mark_age_max + 1ms);
+  warm_long_ago(arc_of("a", 3, peer(1)));
   start(1, put_a);
   down(peer(1), LinkDown::lost);
   timer();
@@ -199,9 +198,7 @@ BOOST_AUTO_TEST_CASE(a_write_that_was_never_more_than_a_question_ends_with_a_def
 }
 
 BOOST_AUTO_TEST_CASE(a_long_value_does_not_travel_twice_for_that) {
-  warm(arc_of("a", 3, peer(1)));
-  deadline = now.monotonic + 60s;
-  hear_nothing_for(ClientLimits{}.mark_age_max + 1ms);
+  warm_long_ago(arc_of("a", 3, peer(1)));
   const std::string bytes(ClientLimits{}.batch_bytes_max + 1, 'x');
   const Put put{"a", Value{ValueType::string, bytes}, {}, PutCondition::always};
   BOOST_TEST(stamp_in(start(1, put)).generation == 1u);
@@ -233,15 +230,15 @@ BOOST_AUTO_TEST_CASE(halves_of_an_arc_go_on_where_it_was) {
   cache.note(Time{1s}, {Arc{Position{0}, end}, 1, 5});
   cache.note(Time{1s},
              {Arc{Position{500}, end}, 1, 9});  // of the upper half, which is not known yet
-  BOOST_TEST(cache.mark_at(Position{10}).index == 5u);
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{10}).index == 5u);
   cache.adopt(view(Position{500}, end, 2, peer(1)));
-  BOOST_TEST(cache.mark_at(Position{600}).index == 5u);
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{600}).index == 5u);
   cache.note(Time{1s}, {Arc{Position{500}, end}, 1, 9});
   cache.note(Time{1s}, {Arc{Position{500}, end}, 1, 7});
-  BOOST_TEST(cache.mark_at(Position{600}).index == 9u);
-  BOOST_TEST(cache.mark_at(Position{10}).generation == 0u);
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{600}).index == 9u);
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{10}).generation == 0u);
   cache.note(Time{1s}, {Arc{Position{500}, end}, 2, 99});  // another order
-  BOOST_TEST(cache.mark_at(Position{600}).index == 9u);
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{600}).index == 9u);
   cache.audit();
 }
 
