@@ -446,11 +446,11 @@ void Raft::wake(Now now) {
 void Raft::on_deadline(Now now, RaftOutbox& out) {
   if (!is_primary()) {
     if (now.monotonic < election_at_) return;
-    if (may_stand() && !is_bound(now)) {
-      ask(now, out);
-    } else {
+    if (!may_stand() || is_bound(now)) {
       if (!is_bound(now)) primary_.reset();
       hear(now);
+    } else if (!listens_first(now)) {
+      ask(now, out);
     }
     return flush(now, out);
   }

@@ -314,7 +314,11 @@ class Raft {
   bool is_voter_of(const Roster& roster) const;
   bool may_stand() const;
   void follow(Now now, std::uint64_t term, std::optional<PeerRef> primary);
+  Duration up_to(Duration max);
   void hear(Now now);
+  // Does this peer come late to its election? Then it reads first what others have sent, and asks
+  // the next time.
+  bool listens_first(Now now);
   void ask(Now now, RaftOutbox& out);
   void stand(Now now, std::uint64_t resigned_term, RaftOutbox& out);
   void solicit(RequestVote::Kind kind, std::uint64_t term, std::uint64_t resigned_term,
@@ -381,6 +385,7 @@ class Raft {
   EntryName vouched_;  // while it is not: the last entry that its word may have committed
   bool is_removed_ = false;
   bool is_superseded_ = false;
+  bool has_listened_ = false;              // instead of asking, the last time
   std::optional<std::uint64_t> resigned_;  // the last term whose lead it has handed on
   Time promised_until_{};
   Time election_at_;

@@ -15,10 +15,13 @@ constexpr int heartbeats_awaited = 3;
 
 }  // namespace
 
+Duration Raft::up_to(Duration max) {
+  const auto range = static_cast<std::uint64_t>(max.count()) + 1;
+  return Duration(static_cast<std::int64_t>(rng_.below(range)));
+}
+
 void Raft::hear(Now now) {
-  const auto spread = static_cast<std::uint64_t>(options_->election_spread.count());
-  election_at_ = now.monotonic + options_->silence_max +
-                 Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
+  election_at_ = now.monotonic + options_->silence_max + up_to(options_->election_spread);
 }
 
 void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
@@ -39,10 +42,18 @@ void Raft::follow(Now now, std::uint64_t term, std::optional<PeerRef> primary) {
 }
 
 void Raft::stand_within_vote_timeout(Now now) {
-  const auto spread = static_cast<std::uint64_t>(options_->vote_timeout.count());
-  const Time soon = std::max(now.monotonic, promised_until_) +
-                    Duration(static_cast<std::int64_t>(rng_.below(spread + 1)));
+  const Time soon = std::max(now.monotonic, promised_until_) + up_to(options_->vote_timeout);
   election_at_ = std::min(election_at_, soon);
+}
+
+// Two of which one is stopped for longer than a vote lasts, again and again, would ask each other
+// in the same moment each time, and stand in the same term. Where all are late somebody must ask:
+// the next time it does.
+bool Raft::listens_first(Now now) {
+  const bool is_late = election_at_ + options_->election_late_max < now.monotonic;
+  has_listened_ = is_late && !has_listened_;
+  if (has_listened_) election_at_ = now.monotonic + up_to(options_->vote_timeout);
+  return has_listened_;
 }
 
 void Raft::on_primary_gone(Now now) {

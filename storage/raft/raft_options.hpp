@@ -29,6 +29,10 @@ struct RaftOptions {
   Duration election_spread = std::chrono::milliseconds(300);
   // A vote that has not ended by then is lost, and begun again after as long at most.
   Duration vote_timeout = std::chrono::milliseconds(150);
+  // Whoever looks later than this whether it should ask was stopped meanwhile, or has little of a
+  // core: it reads first what others have sent, which takes less than vote_timeout, and costs the
+  // arc as much.
+  Duration election_late_max = std::chrono::milliseconds(50);
   // A primary without the promises of a majority for so long is one no more: whoever waits for it
   // should hear so.
   Duration quorum_timeout = std::chrono::milliseconds(1500);

@@ -39,12 +39,15 @@ struct Member {
     return {};
   }
 
+  // Its time has come, and it looks in time.
+  void expire(RaftOutbox& out) { raft.on_deadline({raft.next_deadline(), {}}, out); }
+
   // The vote of the second, admitted at the entry, makes it the primary of its next term. Returns
   // what it sends.
   RaftOutbox lead(std::uint64_t admitted = 1) {
     RaftOutbox out;
     const std::uint64_t term = raft.term() + 1;
-    raft.on_deadline(at(5s), out);
+    expire(out);
     for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
       raft.on_message(at(5s), peer(2), VoteAnswer{group, kind, term, admitted, true}, out);
     }

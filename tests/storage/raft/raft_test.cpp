@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(nobody_stands_for_election_where_terms_have_come_to_their_e
   const auto asks = [](std::uint64_t term) {
     Member member(1, PlantedBug::none, {term, 0, 0, first_three()});
     RaftOutbox out;
-    for (Duration when = 5s; when < 15s; when += 5s) member.raft.on_deadline(at(when), out);
+    for (int i = 0; i < 2; ++i) member.expire(out);
     member.raft.stand_soon(at(20s), out);
     member.raft.on_message(at(20s), peer(2), TakeLead{group, term}, out);
     BOOST_TEST(member.raft.term() == term);
@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_primary_that_hears_of_the_last_term_follows_and_does_not_
     member.raft.on_message(at(5s), peer(2), std::move(message), out);
     BOOST_TEST(member.raft.term() == beyond);
     out.clear();
-    member.raft.on_deadline(at(30s), out);
+    member.expire(out);
     return out.empty() && !member.raft.is_primary();
   };
   BOOST_TEST(is_left_alone_by(vote_for(beyond, beyond, beyond)));
@@ -186,10 +186,30 @@ BOOST_AUTO_TEST_CASE(a_member_does_not_answer_for_its_former_self) {
   BOOST_TEST(admission(PlantedBug::former_self_votes, 1) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(who_looks_late_reads_first_what_others_have_sent_and_asks_the_next_time) {
+  Member member(1, PlantedBug::none, {3, 0, 0, first_three()});
+  const auto asks = [&](Duration late) {
+    RaftOutbox out;
+    const Time when = member.raft.next_deadline() + late;
+    member.raft.on_deadline({when, {}}, out);
+    BOOST_TEST((out.empty() || member.raft.role() == Raft::Role::asking));
+    if (out.empty()) {
+      BOOST_TEST((member.raft.next_deadline() <= when + RaftOptions{}.vote_timeout));
+    }
+    return !out.empty();
+  };
+  const Duration late = RaftOptions{}.election_late_max + 1ms;
+  BOOST_TEST(!asks(late));
+  BOOST_TEST(asks(late));
+  BOOST_TEST(!asks(late));
+  BOOST_TEST(asks(RaftOptions{}.election_late_max));
+  BOOST_TEST(!asks(late));
+}
+
 BOOST_AUTO_TEST_CASE(a_vote_that_does_not_name_the_admission_is_not_counted) {
   Member candidate(1, PlantedBug::none, {3, 0, 0, first_three()});
   RaftOutbox out;
-  candidate.raft.on_deadline(at(5s), out);
+  candidate.expire(out);
   candidate.ask<RequestVote>(2, VoteAnswer{group, RequestVote::Kind::pre_vote, 4, 1, true}, 5s);
   BOOST_TEST((candidate.raft.role() == Raft::Role::candidate));
   const VoteAnswer granted{group, RequestVote::Kind::vote, 4, 0, true};
@@ -308,7 +328,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_an_earlier_term_is_not_taken_back) {
   RaftOutbox out;
   const Entry change{1, 1, ChangeRoster{joint}};
   member.raft.on_message(at(0s), peer(2), AppendEntries{group, 1, 1, 0, 0, 0, 0, {change}}, out);
-  member.raft.on_deadline(at(5s), out);
+  member.expire(out);
   for (const auto kind : {RequestVote::Kind::pre_vote, RequestVote::Kind::vote}) {
     for (const std::uint16_t n : {std::uint16_t{2}, std::uint16_t{3}}) {
       member.raft.on_message(at(5s), peer(n), VoteAnswer{group, kind, 2, 1, true}, out);
@@ -328,7 +348,7 @@ BOOST_AUTO_TEST_CASE(an_entry_of_an_earlier_term_is_committed_only_with_one_of_t
     RaftOutbox out;
     member.raft.on_message(at(0s), peer(2),
                            AppendEntries{group, 2, 1, 0, 0, 0, 0, {put_at(1, 2, "old")}}, out);
-    member.raft.on_deadline(at(5s), out);
+    member.expire(out);
     member.raft.on_message(at(5s), peer(3),
                            VoteAnswer{group, RequestVote::Kind::pre_vote, 3, 1, true}, out);
     member.raft.on_message(at(5s), peer(3), VoteAnswer{group, RequestVote::Kind::vote, 3, 1, true},
@@ -445,7 +465,7 @@ BOOST_AUTO_TEST_CASE(a_primary_whose_lead_nobody_takes_stands_again_as_one_that_
   BOOST_TEST((out == RaftOutbox{{peer(3), TakeLead{group, 2}}}));
   BOOST_TEST((raft.next_deadline() <= at(6400ms).monotonic));
   out.clear();
-  raft.on_deadline(at(6400ms), out);
+  primary.expire(out);
   BOOST_REQUIRE(out.size() == 2u);
   for (const SendRaft& each : out) {
     const auto& vote = std::get<RequestVote>(each.message);
@@ -454,7 +474,7 @@ BOOST_AUTO_TEST_CASE(a_primary_whose_lead_nobody_takes_stands_again_as_one_that_
     BOOST_TEST(vote.resigned_term == 2u);
   }
   out.clear();
-  raft.on_deadline({raft.next_deadline(), {}}, out);
+  primary.expire(out);
   BOOST_REQUIRE(out.size() == 2u);
   BOOST_TEST((std::get<RequestVote>(out.front().message).kind == RequestVote::Kind::pre_vote));
 }

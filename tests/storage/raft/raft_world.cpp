@@ -16,7 +16,7 @@ constexpr GroupName group{Position{~0ull}, 1, 0};
 }  // namespace
 
 RaftWorld::RaftWorld(const RaftWorldOptions& options)
-    : FaultWorld({.seed = options.seed, .peers_max = 30}),
+    : FaultWorld({.seed = options.seed, .resume_delay = options.resume_delay, .peers_max = 30}),
       options_(options),
       fault_interval_(50ms * (1 << rng().below(4))),
       fault_lasts_max_(400ms * (1 << rng().below(4))),

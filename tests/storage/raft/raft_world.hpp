@@ -28,6 +28,7 @@ struct RaftWorldOptions {
   std::size_t spares = 2;  // peers that are no members at first
   bool has_faults = true;
   bool changes_members = true;
+  Duration resume_delay{};  // after a pause: timers come before what others have sent
 };
 
 struct RaftWorldFigures {

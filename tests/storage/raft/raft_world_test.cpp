@@ -38,6 +38,33 @@ BOOST_AUTO_TEST_CASE(a_crashed_primary_is_followed_by_another_within_two_seconds
   BOOST_TEST((world.serving().value() != first));
 }
 
+// Of two that are left one runs for an eighth of the time, and its own timer has run out when it
+// finds the other's question.
+BOOST_AUTO_TEST_CASE(two_of_which_one_is_stopped_again_and_again_elect_a_primary) {
+  for (const Duration period : {400ms, 500ms, 600ms, 900ms}) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      RaftWorldOptions options = quiet(3);
+      options.seed = seed;
+      options.resume_delay = 15ms;
+      RaftWorld world(options);
+      world.run_for(3s);
+      const std::size_t first = world.serving().value();
+      const auto run_while_stopping = [&](Duration duration) {
+        for (Duration passed{}; passed < duration; passed += period) {
+          world.pause((first + 1) % 3, period * 7 / 8);
+          world.run_for(period);
+        }
+      };
+      run_while_stopping(2s);
+      world.crash(first);
+      const std::uint64_t before = world.figures().writes;
+      run_while_stopping(3s);
+      BOOST_TEST_INFO("seed " << seed << ", period " << period.count() / 1'000'000 << " ms");
+      BOOST_TEST(world.figures().writes > before);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_minority_does_not_serve) {
   RaftWorld world(quiet(3));
   world.run_for(3s);

@@ -119,8 +119,9 @@ void FaultWorld::carry(std::size_t from, std::size_t to, std::function<void()> d
 
 void FaultWorld::arrive(std::size_t to, std::function<void()> deliver) {
   if (!is_alive(to)) return;
-  if (is_running(to)) return deliver();
-  post(peers_[to].paused_until + options_.resume_delay - now_,
+  const Duration reads_at = peers_[to].paused_until + options_.resume_delay;
+  if (reads_at <= now_) return deliver();
+  post(reads_at - now_,
        [this, to, deliver = std::move(deliver)]() mutable { arrive(to, std::move(deliver)); });
 }
 
@@ -137,6 +138,11 @@ void FaultWorld::heal() {
 }
 
 void FaultWorld::isolate(std::size_t peer) { cuts_.merge(ways_of(peer)); }
+
+void FaultWorld::pause(std::size_t peer, Duration lasts) {
+  peers_[peer].paused_from = now_;
+  peers_[peer].paused_until = now_ + lasts;
+}
 
 std::set<FaultWorld::Way> FaultWorld::ways_of(std::size_t peer) const {
   std::set<Way> ways;
@@ -157,8 +163,7 @@ void FaultWorld::fault(Duration lasts_max) {
     crash(victim);
     replace(victim);
   } else if (dice == 1) {
-    peers_[victim].paused_from = now_;
-    peers_[victim].paused_until = now_ + lasts;
+    pause(victim, lasts);
   } else if (dice == 2) {
     ++cut_;
   } else {

@@ -46,6 +46,7 @@ class FaultWorld {
   // No more faults, and those that last end.
   void heal();
   void isolate(std::size_t peer);
+  void pause(std::size_t peer, Duration lasts);
   virtual void crash(std::size_t peer) = 0;
 
   const std::vector<std::string>& violations() const { return violations_; }
