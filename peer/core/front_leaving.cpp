@@ -50,14 +50,20 @@ bool Front::has_majority_without_self(const View& view) const {
 // have a majority without this peer.
 void Front::be_gone(Outbox& out) {
   Left left{{}, directory_.keys_of_sole_copies()};
-  for (const ArcEntry& each : directory_.entries()) left.not_handed_over.push_back(each.view);
+  std::size_t copies = 0;
   std::size_t orphans = 0;
-  for (const ArcEntry& each : directory_.copies()) {
-    if (!each.is_orphan && has_majority_without_self(each.view)) continue;
+  const auto leave_copy = [&](const ArcEntry& arc) {
+    copies += 1;
+    if (!arc.is_orphan && has_majority_without_self(arc.view)) return;
     orphans += 1;
-    left.records_orphaned += each.keys;
+    left.records_orphaned += arc.keys;
+  };
+  for (const ArcEntry& each : directory_.copies()) leave_copy(each);
+  for (const ArcEntry& each : directory_.entries()) {
+    left.not_handed_over.push_back(each.view);
+    if (each.copies > 1) leave_copy(each);
   }
-  if (const std::size_t copies = directory_.copies().size(); copies > 0) {
+  if (copies > 0) {
     out.push_back(
         LogLine{LogLevel::warning, "event=copies_not_taken arcs=" + std::to_string(copies) +
                                        " without_majority=" + std::to_string(orphans)});

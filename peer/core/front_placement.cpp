@@ -73,7 +73,7 @@ void Front::place_copies(Now now, Outbox& out) {
 }
 
 // To those that are to be its members, until there are as many as there should be. Beside the first
-// one nobody comes of whom it is known that it has no room: the whole change would fail with it.
+// one nobody comes that has just refused: the whole change would fail with it.
 std::size_t Front::add_newcomers(Now now, const ArcEntry& arc, const std::vector<PeerRef>& others,
                                  std::vector<PeerRef>& next) {
   const std::size_t before = next.size();

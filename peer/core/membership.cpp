@@ -93,8 +93,8 @@ void Membership::on_gone(const PeerRef& peer) {
 // Copies that are placed.
 
 // All that may have a copy beside the members. Who is silent would be waited for; who is full would
-// refuse it; who has just refused one, or not answered, is asked again only where there is nobody
-// else.
+// refuse it, and whoever leaves, or is dead, would be kept for it. Who has just refused one, or not
+// answered, is asked again only where there is nobody else.
 std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
                                             std::span<const PeerRef> others) const {
   const auto& members = vacancy.members;
@@ -109,16 +109,18 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
   for (const PeerRef& each : others) {
     if (std::find(choice.begin(), choice.end(), each) == choice.end()) choice.push_back(each);
   }
-  std::erase_if(choice, [&](const PeerRef& each) { return !may_have(each); });
-  std::vector<PeerRef> roomy = choice;
-  std::erase_if(roomy, [&](const PeerRef& each) {
-    const PeerLoad* load = balancer_.known(now.monotonic, each);
-    return load != nullptr && load->room < vacancy.bytes;
+  std::erase_if(choice, [&](const PeerRef& each) {
+    return !may_have(each) || !has_room(now, each, vacancy.bytes);
   });
-  std::vector<PeerRef> willing = roomy;
+  std::vector<PeerRef> willing = choice;
   std::erase_if(willing, [&](const PeerRef& each) { return has_refused(now, each); });
-  if (vacancy.must_fit || !willing.empty()) return willing;
-  return roomy.empty() ? choice : roomy;
+  return vacancy.must_be_willing || !willing.empty() ? willing : choice;
+}
+
+// As far as is known.
+bool Membership::has_room(Now now, const PeerRef& peer, std::uint64_t bytes) const {
+  const PeerLoad* load = balancer_.known(now.monotonic, peer);
+  return load == nullptr || load->room >= bytes;
 }
 
 // Those on hosts where nobody stays. If that is not all of them, who has just refused is not asked
@@ -381,7 +383,7 @@ void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gi
       const bool is_free = !arcs.is_moving(each.view.arc.end);
       if (is_free && (largest == nullptr || each.bytes > largest->bytes)) largest = &each;
     }
-    const auto to = largest != nullptr ? taker(now, largest->view) : std::nullopt;
+    const auto to = largest != nullptr ? taker(now, *largest) : std::nullopt;
     if (!to) return;
     const Position end = largest->view.arc.end;
     gifts.push_back(GiveArc{end, end, *to, true});
@@ -390,20 +392,25 @@ void Membership::hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gi
   }
 }
 
-// The lightest one, unless the next ones suit the other members' hosts better.
-std::optional<PeerRef> Membership::taker(Now now, const View& view) const {
+// The lightest one that has room for the arc, unless the next ones suit the other members' hosts
+// better. Where nobody has, a member: it has the arc already, and the copy here goes later.
+std::optional<PeerRef> Membership::taker(Now now, const ArcEntry& arc) const {
+  const View& view = arc.view;
   const auto may_take = [&](const PeerRef& each) {
     return each != self_ && health_.is_routable(each) && !has_refused(now, each);
   };
+  const std::vector<PeerRef> known = balancer_.lightest(now.monotonic);
   std::optional<PeerRef> first;
-  for (const PeerRef& each : balancer_.lightest(now.monotonic)) {
+  for (const PeerRef& each : known) {
     if (!may_take(each)) continue;
+    if (!is_member(view, each) && !has_room(now, each, arc.bytes)) continue;
     if (is_member(view, each) || !crowds(view.members, self_, each)) return each;
     if (!first) first = each;
   }
   if (first || now.monotonic - last_progress_ < loads_patience) return first;
-  for (const PeerRef& each : view.members) {
-    if (may_take(each)) return each;
+  for (const auto& choice : {std::span<const PeerRef>(view.members), std::span(known)}) {
+    const auto one = std::find_if(choice.begin(), choice.end(), may_take);
+    if (one != choice.end()) return *one;
   }
   return std::nullopt;
 }

@@ -76,11 +76,11 @@ class Membership {
     std::span<const PeerRef> members;
     std::span<const PeerRef> staying;
     std::uint64_t bytes = 0;
-    bool must_fit = false;  // nobody is better than one that has no room, or has just refused
+    bool must_be_willing = false;  // nobody is better than one that has just refused
   };
   // The lighter of two that are drawn from `others` and from the peers whose loads are known; of
-  // those that answer and have room for it, as far as is known, if there are any; of these on hosts
-  // where nobody stays, if there are any that have not just refused. nullopt: there is nobody.
+  // those that answer and have room for it, as far as is known; of these on hosts where nobody
+  // stays, if there are any that have not just refused. nullopt: there is nobody.
   std::optional<PeerRef> newcomer(Now now, const Vacancy& vacancy, std::span<const PeerRef> others);
   // The same, on such a host or nowhere.
   std::optional<PeerRef> newcomer_elsewhere(Now now, const Vacancy& vacancy,
@@ -124,13 +124,14 @@ class Membership {
                                   std::span<const PeerRef> others) const;
   std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
                                  std::span<const PeerRef> staying) const;
+  bool has_room(Now now, const PeerRef& peer, std::uint64_t bytes) const;
   bool has_refused(Now now, const PeerRef& peer) const;
   void remember_refusal(Now now, const PeerRef& peer);
   std::optional<PeerRef> draw(Now now, const std::vector<PeerRef>& choice);
   void ask_givers(Now now, const ArcDirectory& arcs, Outbox& out);
   bool ask_giver(Now now, const ArcDirectory& arcs, Measure measure, Outbox& out);
   void hand_over(Now now, ArcDirectory& arcs, std::vector<GiveArc>& gifts, Outbox& out);
-  std::optional<PeerRef> taker(Now now, const View& view) const;
+  std::optional<PeerRef> taker(Now now, const ArcEntry& arc) const;
   void pass_copies_on(Now now, const ArcDirectory& arcs, Outbox& out);
   void forget_passed(Now now, ArcDirectory& arcs);
   PeerLoad expected(const ArcDirectory& arcs, const Balancer::Estimate& estimate) const;
