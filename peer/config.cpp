@@ -45,6 +45,14 @@ Problem take_number(const std::string& text, std::uint32_t least, std::uint32_t 
   return std::nullopt;
 }
 
+Problem take_replicas(const std::string& text, std::uint32_t& replicas) {
+  RingConfig ring;
+  ring.replicas = parse_number<std::uint32_t>(text).value_or(0);
+  if (problem(ring)) return "must be 1, 3 or 5";
+  replicas = ring.replicas;
+  return std::nullopt;
+}
+
 Problem take_seconds(const std::string& text, std::chrono::milliseconds& duration) {
   constexpr double seconds_max = 86400;
   const auto seconds = parse_number<double>(text);
@@ -232,7 +240,7 @@ constexpr Option option_table[] = {
     {"replicas", "COUNT", "copies of each arc of a new ring: 1, 3 or 5 (3)",
      [](const std::string& text, Config& config) {
        config.replicas_given = true;
-       return take_number(text, 1, members_max, config.replicas);
+       return take_replicas(text, config.replicas);
      }},
     {"reads", "lease|majority",
      "how reads of a new ring are made sure of: lease: by promises, which trust that clocks drift "

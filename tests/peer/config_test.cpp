@@ -126,6 +126,8 @@ BOOST_AUTO_TEST_CASE(bad_options_are_refused_in_one_line) {
   check_problem({"--nodes", "33"}, "--nodes must be a power of two");
   check_problem({"--nodes", "many"}, "--nodes must be a whole number");
   check_problem({"--replicas", "2"}, "--replicas must be 1, 3 or 5");
+  check_problem({"--replicas", "7"}, "--replicas must be 1, 3 or 5");
+  check_problem({"--replicas", "three"}, "--replicas must be 1, 3 or 5");
   check_problem({"--reads", "quorum"}, "--reads must be lease or majority");
   check_problem({"--max-memory", "1"}, "--max-memory must be at least 16M");
   check_problem({"--threads", "4", "--max-memory", "19M"}, "and 1M more for each thread");
