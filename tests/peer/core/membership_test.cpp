@@ -287,9 +287,9 @@ BOOST_AUTO_TEST_CASE(who_leaves_and_hears_of_no_load_hands_over_to_members) {
 
 // Goal: a leaver does not offer its arcs to those that would refuse them.
 BOOST_AUTO_TEST_CASE(who_leaves_where_others_are_full_hands_over_to_members) {
-  has_room(d1, 99999);
-  has_room(c1, 0);
-  lead(1000, {self, b1, c1});
+  has_room(c1, 99999);
+  has_room(d1, 0);
+  lead(1000, {self, b1, d1});
   RingMember ring(self, Limits{}, Rng(1));
   ring.sync(now, {});
   membership.leave(now);
@@ -297,7 +297,7 @@ BOOST_AUTO_TEST_CASE(who_leaves_where_others_are_full_hands_over_to_members) {
   RingEvents events;
   membership.on_deadline(now, ring, arcs, gifts, out, events);
   BOOST_REQUIRE(gifts.size() == 1u);
-  BOOST_TEST(gifts[0].to == c1);
+  BOOST_TEST(gifts[0].to == d1);
 }
 
 // Goal: what a leaver hands over has not to be moved again.
