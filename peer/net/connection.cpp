@@ -30,6 +30,7 @@ std::shared_ptr<Connection> Connection::create(asio::ip::tcp::socket socket, Own
 
 Connection::Connection(asio::ip::tcp::socket socket, Owner& owner, const Limits& limits)
     : socket_(std::move(socket)),
+      turn_(Turn::of(asio::query(socket_.get_executor(), asio::execution::context))),
       owner_(&owner),
       limits_(limits),
       read_bytes_(read_bytes_min),
@@ -122,7 +123,7 @@ void Connection::hold(bool is_held) {
   if (is_held == is_held_) return;
   is_held_ = is_held;
   if (is_held || is_taking_frames_) return;
-  asio::post(socket_.get_executor(), [self = shared_from_this()] { self->go_on(); });
+  turn_.post([self = shared_from_this()] { self->go_on(); });
 }
 
 // Frames may lie in the buffer that had been held back.
@@ -133,7 +134,7 @@ void Connection::go_on() {
 void Connection::flush_soon() {
   if (is_taking_frames_ || is_flush_posted_ || is_waiting_to_write_) return;
   is_flush_posted_ = true;
-  asio::post(socket_.get_executor(), [self = shared_from_this()] {
+  turn_.post_last([self = shared_from_this()] {
     self->is_flush_posted_ = false;
     self->flush();
     self->go_on();
@@ -187,7 +188,7 @@ void Connection::close(std::string_view why) {
   state_ = State::closed;
   error_code ec;
   socket_.close(ec);
-  asio::post(socket_.get_executor(), [self = shared_from_this(), why] {
+  turn_.post([self = shared_from_this(), why] {
     if (self->owner_ != nullptr) std::exchange(self->owner_, nullptr)->on_closed(why);
   });
 }

@@ -9,8 +9,9 @@
 // An accepted connection may speak RESP instead of frames, as its first bytes say: then its owner
 // is shown the bytes, takes as many as it likes, and writes what it likes.
 //
-// All that an owner sends while it handles the frames of one read leaves in one write. Bytes are
-// written at once as far as the socket takes them; only the rest waits in the queue.
+// All that an owner sends while it handles the frames of one read leaves in one write, and so does
+// all else that it sends in one turn of its thread (peer/net/turn.hpp). Bytes are written at once
+// as far as the socket takes them; only the rest waits in the queue.
 //
 // Thread rule: the thread that runs the io_context.
 //
@@ -34,6 +35,7 @@
 #include "base/time.hpp"
 #include "peer/core/limits.hpp"
 #include "peer/net/stall.hpp"
+#include "peer/net/turn.hpp"
 #include "peer/net/write_queue.hpp"
 #include "peer/wire/codec.hpp"
 #include "peer/wire/frame.hpp"
@@ -159,6 +161,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool acknowledges_nothing(Time now);
 
   boost::asio::ip::tcp::socket socket_;
+  Turn& turn_;
   Owner* owner_;
   const Limits& limits_;
   State state_ = State::open;

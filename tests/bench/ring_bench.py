@@ -73,8 +73,8 @@ def compare_memory(bin_dir: Path, entries: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bin_dir", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--keys", type=int, default=100_000)
     parser.add_argument("--in-flight", type=int, default=50, help="operations at a time")
     parser.add_argument("--entries", type=int, default=2_000_000)
@@ -88,7 +88,8 @@ def main() -> None:
             rounds: dict[int, list[float]] = {replicas: [] for replicas in rings}
             for number in range(options.rounds):
                 print(f"{mix}, round {number + 1} of {options.rounds}", file=sys.stderr)
-                for replicas, ring in rings.items():
+                in_turn = list(rings.items())
+                for replicas, ring in in_turn if number % 2 == 0 else reversed(in_turn):
                     told = json.loads(ring.load(
                         "--mix", f"{percent}:{100 - percent}", "--seconds", str(options.seconds),
                         "--pipeline", str(options.in_flight), "--json"))

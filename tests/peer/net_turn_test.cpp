@@ -1,0 +1,114 @@
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/test/unit_test.hpp>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "peer/net/turn.hpp"
+
+namespace hopring {
+namespace {
+
+namespace asio = boost::asio;
+
+BOOST_AUTO_TEST_SUITE(net_turn)
+
+BOOST_AUTO_TEST_CASE(what_is_posted_runs_in_order_after_the_handlers_that_are_ready) {
+  asio::io_context io(1);
+  Turn& turn = Turn::of(io);
+  std::string told;
+  asio::post(io, [&] {
+    turn.post([&] { told += 'c'; });
+    turn.post([&] { told += 'd'; });
+    told += 'a';
+  });
+  asio::post(io, [&] { told += 'b'; });
+  io.run();
+  BOOST_TEST(told == "abcd");
+}
+
+BOOST_AUTO_TEST_CASE(a_chain_of_functions_takes_one_handler) {
+  asio::io_context io(1);
+  Turn& turn = Turn::of(io);
+  int links = 0;
+  const auto go_on = [&](const auto& self) -> void {
+    if (++links < Turn::rounds_max) turn.post([&] { self(self); });
+  };
+  asio::post(io, [&] { turn.post([&] { go_on(go_on); }); });
+  BOOST_TEST(io.run_one() == 1u);
+  BOOST_TEST(links == 0);
+  BOOST_TEST(io.run_one() == 1u);
+  BOOST_TEST(links == Turn::rounds_max);
+}
+
+BOOST_AUTO_TEST_CASE(a_chain_without_end_lets_other_handlers_run) {
+  asio::io_context io(1);
+  Turn& turn = Turn::of(io);
+  bool is_ended = false;
+  const auto go_on = [&](const auto& self) -> void {
+    if (!is_ended) turn.post([&] { self(self); });
+  };
+  asio::post(io, [&] {
+    turn.post([&] { go_on(go_on); });
+    asio::post(io, [&] { is_ended = true; });
+  });
+  io.run();
+  BOOST_TEST(is_ended);
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_last_waits_for_all_that_the_others_lead_to) {
+  asio::io_context io(1);
+  Turn& turn = Turn::of(io);
+  std::string told;
+  asio::post(io, [&] {
+    turn.post_last([&] {
+      told += 'c';
+      turn.post([&] { told += 'd'; });
+    });
+    turn.post([&] {
+      told += 'a';
+      turn.post([&] { told += 'b'; });
+    });
+  });
+  io.run();
+  BOOST_TEST(told == "abcd");
+}
+
+BOOST_AUTO_TEST_CASE(what_another_thread_posts_runs_in_the_thread_of_the_io_context) {
+  asio::io_context io(1);
+  Turn& turn = Turn::of(io);
+  std::string told;
+  std::thread::id ran;
+  std::thread other([&] {
+    turn.post([&] { told += 'a'; });
+    turn.post([&] {
+      told += 'b';
+      ran = std::this_thread::get_id();
+    });
+  });
+  other.join();
+  io.run();
+  BOOST_TEST(told == "ab");
+  BOOST_TEST((ran == std::this_thread::get_id()));
+}
+
+BOOST_AUTO_TEST_CASE(what_has_not_run_goes_with_the_io_context) {
+  const auto held = std::make_shared<int>();
+  {
+    asio::io_context io(1);
+    Turn& turn = Turn::of(io);
+    asio::post(io, [&turn, held] {
+      turn.post([held] {});
+      turn.post_last([held] {});
+    });
+    io.run_one();
+    BOOST_TEST(held.use_count() == 3);
+  }
+  BOOST_TEST(held.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace hopring
