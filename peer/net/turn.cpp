@@ -1,5 +1,7 @@
 #include "peer/net/turn.hpp"
 
+#include <chrono>
+
 namespace hopring {
 
 boost::asio::execution_context::id Turn::id;
@@ -10,15 +12,17 @@ void Turn::run_soon() {
 }
 
 void Turn::run() {
-  for (int round = 0; round < rounds_max; ++round) {
-    if (waiting_.empty() && last_.empty()) break;
-    call_all(waiting_.empty() ? last_ : waiting_);
-  }
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point end = Clock::now() + turn_time_max;
+  do {
+    call_all(waiting_);
+  } while (!waiting_.empty() && Clock::now() < end);
+  call_all(last_);
   is_posted_ = false;
   if (!waiting_.empty() || !last_.empty()) run_soon();
 }
 
-// What they post comes in the next round.
+// What they post is called after them.
 void Turn::call_all(Functions& functions) {
   running_.swap(functions);
   for (std::unique_ptr<Function>& each : running_) {

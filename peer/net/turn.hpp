@@ -6,8 +6,9 @@
 // io_context's own queue would cost a call of epoll_wait() (docs/decisions/0092). Writes come last,
 // so that all that a turn has to say over a connection goes out in one call.
 //
-// Of functions that post functions without end, rounds_max rounds are run at a time: what comes in
-// is not kept waiting.
+// A turn that has taken turn_time_max ends, with its writes, and another one begins after what has
+// come in meanwhile: of work that leads to work, a walk over all keys say, nobody else waits for
+// more than that and one function.
 //
 // There is one for an io_context that one thread runs, and it lives as long as that does.
 //
@@ -17,6 +18,7 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -26,8 +28,9 @@ namespace hopring {
 
 class Turn final : public boost::asio::execution_context::service {
  public:
-  // More than a message takes from a socket by front and shard to another socket.
-  static constexpr int rounds_max = 16;
+  // Many times what it takes to bring what has come in together to where it belongs, and less than
+  // anybody notices.
+  static constexpr std::chrono::microseconds turn_time_max{1000};
 
   // REQUIRES: an io_context.
   static Turn& of(boost::asio::execution_context& io) { return boost::asio::use_service<Turn>(io); }
@@ -40,7 +43,8 @@ class Turn final : public boost::asio::execution_context::service {
     run_soon();
   }
 
-  // After all that is posted until then, and all that this leads to.
+  // At the end of the turn: after all that is posted until then, and all that this leads to, unless
+  // that takes longer than turn_time_max.
   template <class Function>
   void post_last(Function&& function) {
     if (!is_here()) return boost::asio::post(io_, std::forward<Function>(function));
