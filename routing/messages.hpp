@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "routing/cells.hpp"
 #include "routing/view.hpp"
 
 namespace hopring {
@@ -16,6 +17,8 @@ namespace hopring {
 inline constexpr std::size_t successors_sent_max = 64;  // entries in one answer; more are not read
 inline constexpr std::size_t closer_sent_max = 3;       // alternatives, should the best be silent
 inline constexpr std::size_t fingers_sent_max = 64;     // one for each bit of a position
+
+inline constexpr std::size_t rooms_sent_max = 64;  // a peer has no more shards
 
 inline constexpr std::uint64_t ring_parts_whole = std::uint64_t{1} << 32;
 
@@ -27,12 +30,19 @@ struct PeerLoad {
   // Relative memory; a share is weight / sum of weights. 0: it is leaving.
   std::uint32_t weight = 1;
   std::uint64_t copy_parts = 0;  // of all its copies, primary arcs included
-  // Bytes of a copy that any of its shards would take now; the most there is without a limit.
-  std::uint64_t room = ~std::uint64_t{0};
+  // Of each of its shards: bytes of a copy that it would take now. None: whatever they have.
+  std::vector<std::uint64_t> rooms = {};
+
+  // Would it take a copy of `copy` bytes, of the arc that ends there? REQUIRES: as many cells as
+  // a peer of the ring has nodes.
+  bool has_room(Position end, std::uint32_t cells, std::uint64_t copy) const noexcept {
+    const auto shards = static_cast<std::uint32_t>(rooms.size());
+    return shards == 0 || rooms[shard_of(end, cells, shards)] >= copy;
+  }
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& bytes& ring_parts& arcs& weight& copy_parts& room;
+    archive& bytes& ring_parts& arcs& weight& copy_parts& rooms;
   }
   friend bool operator==(const PeerLoad&, const PeerLoad&) = default;
 };

@@ -181,7 +181,10 @@ std::optional<Balancer::Gift> Balancer::gift(const PeerLoad& own, std::span<cons
   std::optional<Gift> best;
   double best_load = 0;
   const auto consider = [&](const Candidate& each, unsigned cuts) {
-    if (want.measure == Measure::copies && each.bytes >> cuts > want.load.room) return;
+    if (want.measure == Measure::copies &&
+        !want.load.has_room(each.arc.end, nodes_per_peer_, each.bytes >> cuts)) {
+      return;
+    }
     const double load = std::ldexp(load_of_arc(each, want.measure), -static_cast<int>(cuts));
     const double peak =
         std::max(mine - load / weight_of(own), theirs + load / weight_of(want.load));

@@ -378,9 +378,11 @@ void Front::on_status(const ShardStatus& status) {
   directory_.set_transfers(status.shard, status.transfers);
   statuses_[status.shard] = status;
   statuses_[status.shard].arcs.clear();
-  std::uint64_t room = ~std::uint64_t{0};
-  for (const ShardStatus& each : statuses_) room = std::min(room, each.room);
-  membership_->set_room(room);
+  std::vector<std::uint64_t> rooms;
+  if (status.room != ~std::uint64_t{0}) {
+    for (const ShardStatus& each : statuses_) rooms.push_back(each.room);
+  }
+  membership_->set_rooms(std::move(rooms));
   member_.set_load(membership_->load(directory_));
 }
 

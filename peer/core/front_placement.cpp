@@ -81,7 +81,8 @@ std::size_t Front::add_newcomers(Now now, const ArcEntry& arc, const std::vector
   taken.insert(taken.end(), next.begin(), next.end());
   while (next.size() < ring_->replicas) {
     const bool is_first = next.size() == before;
-    const auto newcomer = membership_->newcomer(now, {taken, next, arc.bytes, !is_first}, others);
+    const auto newcomer =
+        membership_->newcomer(now, {taken, next, arc.view.arc.end, arc.bytes, !is_first}, others);
     if (!newcomer) break;
     next.push_back(*newcomer);
     taken.push_back(*newcomer);
@@ -120,7 +121,8 @@ void Front::mend_hosts(Now now, const ArcEntry& arc, const std::vector<PeerRef>&
   if (victim == present.rend()) return;
   std::vector<PeerRef> next(present.begin(), present.end());
   std::erase(next, *victim);
-  const auto newcomer = membership_->newcomer_elsewhere(now, {present, next, arc.bytes}, others);
+  const auto newcomer =
+      membership_->newcomer_elsewhere(now, {present, next, arc.view.arc.end, arc.bytes}, others);
   if (!newcomer) return;
   next.push_back(*newcomer);
   mending_.insert(arc.view.arc.end);

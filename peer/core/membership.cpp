@@ -47,7 +47,7 @@ Membership::Membership(const PeerRef& self, const Limits& limits, const RingConf
 PeerLoad Membership::load(const ArcDirectory& arcs) const {
   PeerLoad load = arcs.load();
   load.weight = leaving_ ? 0 : weight_;
-  load.room = room_;
+  load.rooms = rooms_;
   return load;
 }
 
@@ -110,7 +110,7 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
     if (std::find(choice.begin(), choice.end(), each) == choice.end()) choice.push_back(each);
   }
   std::erase_if(choice, [&](const PeerRef& each) {
-    return !may_have(each) || !has_room(now, each, vacancy.bytes);
+    return !may_have(each) || !has_room(now, each, vacancy.end, vacancy.bytes);
   });
   std::vector<PeerRef> willing = choice;
   std::erase_if(willing, [&](const PeerRef& each) { return has_refused(now, each); });
@@ -118,9 +118,9 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
 }
 
 // As far as is known.
-bool Membership::has_room(Now now, const PeerRef& peer, std::uint64_t bytes) const {
+bool Membership::has_room(Now now, const PeerRef& peer, Position end, std::uint64_t bytes) const {
   const PeerLoad* load = balancer_.known(now.monotonic, peer);
-  return load == nullptr || load->room >= bytes;
+  return load == nullptr || load->has_room(end, nodes_per_peer_, bytes);
 }
 
 // Those on hosts where nobody stays. If that is not all of them, who has just refused is not asked
@@ -403,7 +403,7 @@ std::optional<PeerRef> Membership::taker(Now now, const ArcEntry& arc) const {
   std::optional<PeerRef> first;
   for (const PeerRef& each : known) {
     if (!may_take(each)) continue;
-    if (!is_member(view, each) && !has_room(now, each, arc.bytes)) continue;
+    if (!is_member(view, each) && !has_room(now, each, view.arc.end, arc.bytes)) continue;
     if (is_member(view, each) || !crowds(view.members, self_, each)) return each;
     if (!first) first = each;
   }

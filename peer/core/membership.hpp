@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/rng.hpp"
@@ -44,7 +45,8 @@ class Membership {
 
   // What this peer carries now.
   PeerLoad load(const ArcDirectory& arcs) const;
-  void set_room(std::uint64_t room) noexcept { room_ = room; }  // see PeerLoad
+  // See PeerLoad.
+  void set_rooms(std::vector<std::uint64_t> rooms) noexcept { rooms_ = std::move(rooms); }
 
   void on_lookup(Now now, const LookupDone& done);
   // The next round of lookups begins then, if not before.
@@ -75,6 +77,7 @@ class Membership {
   struct Vacancy {
     std::span<const PeerRef> members;
     std::span<const PeerRef> staying;
+    Position end;  // the arc's
     std::uint64_t bytes = 0;
     bool must_be_willing = false;  // nobody is better than one that has just refused
   };
@@ -124,7 +127,7 @@ class Membership {
                                   std::span<const PeerRef> others) const;
   std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
                                  std::span<const PeerRef> staying) const;
-  bool has_room(Now now, const PeerRef& peer, std::uint64_t bytes) const;
+  bool has_room(Now now, const PeerRef& peer, Position end, std::uint64_t bytes) const;
   bool has_refused(Now now, const PeerRef& peer) const;
   void remember_refusal(Now now, const PeerRef& peer);
   std::optional<PeerRef> draw(Now now, const std::vector<PeerRef>& choice);
@@ -142,7 +145,7 @@ class Membership {
   std::uint32_t nodes_per_peer_;
   std::uint32_t replicas_;
   std::uint32_t weight_;
-  std::uint64_t room_ = ~std::uint64_t{0};
+  std::vector<std::uint64_t> rooms_;
   Rng rng_;
   Balancer balancer_;
   std::size_t lookups_open_ = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "peer/core/limits.hpp"
+#include "routing/messages.hpp"
 #include "routing/peer_ref.hpp"
 #include "routing/ring_config.hpp"
 #include "storage/group/options.hpp"
@@ -18,6 +19,7 @@
 namespace hopring {
 
 inline constexpr std::uint32_t shards_max = 64;  // --threads; a thread costs a stack and a queue
+static_assert(shards_max <= rooms_sent_max);
 
 // Of --max-memory tables get what the process does not need otherwise: 8.5 MiB for itself, and an
 // 80th for the directories of tables, which no pool counts (docs/table.md).

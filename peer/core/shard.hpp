@@ -23,32 +23,13 @@
 #include "base/rng.hpp"
 #include "peer/core/arc_directory.hpp"
 #include "peer/core/options.hpp"
+#include "routing/cells.hpp"
 #include "routing/ring_config.hpp"
 #include "storage/group/group_host.hpp"
 #include "storage/group/replica_host.hpp"
 #include "storage/operation/operation.hpp"
 
 namespace hopring {
-
-// The cell that holds the position, of `cells` equal ones. REQUIRES: a power of two.
-constexpr std::uint32_t cell_of(Position position, std::uint32_t cells) noexcept {
-  return cells == 1 ? 0 : static_cast<std::uint32_t>(position.value / ((~0ull / cells) + 1));
-}
-static_assert(cell_of(Position{~0ull}, 32) == 31 && cell_of(Position{0}, 32) == 0);
-static_assert(cell_of(equal_arc(7, 32).end, 32) == 7);
-
-// Which of `shards` a position belongs to.
-constexpr std::uint32_t shard_of(Position position, std::uint32_t cells,
-                                 std::uint32_t shards) noexcept {
-  return shards == 1 ? 0 : cell_of(position, cells) % shards;
-}
-
-// Does the arc lie in one cell?
-constexpr bool is_in_one_cell(const Arc& arc, std::uint32_t cells) noexcept {
-  if (cells == 1) return true;
-  return !is_whole_ring(arc) && cell_of(advance(arc.begin, 1), cells) == cell_of(arc.end, cells) &&
-         advance(arc.begin, 1) <= arc.end;
-}
 
 // Commands of the front.
 
@@ -126,7 +107,7 @@ struct ShardStatus {
   std::size_t transfers = 0;        // moves, learners and kept copies: see GroupHost
   GroupCounters counters;
   std::size_t table_bytes = 0;
-  std::uint64_t room = ~std::uint64_t{0};  // see PeerLoad; of rings of several copies
+  std::uint64_t room = ~std::uint64_t{0};  // for a copy; the most there is without a limit
 };
 
 // What each of the peer's shards is made with.

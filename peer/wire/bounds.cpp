@@ -88,7 +88,8 @@ bool is_well_formed(const OpAnswer& answer) {
 bool is_well_formed(const Hint& hint) { return is_known(hint.peer) && is_well_formed(hint.number); }
 
 bool is_well_formed(const PeerLoad& load) {
-  return load.ring_parts <= ring_parts_whole && load.copy_parts <= ring_parts_whole;
+  return load.ring_parts <= ring_parts_whole && load.copy_parts <= ring_parts_whole &&
+         load.rooms.size() <= rooms_sent_max;
 }
 
 bool is_well_formed(const CopyReport& copy) {

@@ -86,12 +86,12 @@ BOOST_AUTO_TEST_CASE(an_arc_without_room_is_one_that_no_other_peer_can_take) {
   arc.bytes = 100;
   arc.view.members = {peer(1), peer(2)};
   arc.copies = 2;
-  reports[1].load.room = 1000;  // it has a copy already
-  reports[2].load.room = 99;
+  reports[1].load.rooms = {1000};  // it has a copy already
+  reports[2].load.rooms = {99};
   BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 1u);
-  reports[2].load.room = 100;
+  reports[2].load.rooms = {100};
   BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 0u);
-  reports[2].load.room = 99;
+  reports[2].load.rooms = {99};
   BOOST_TEST(lack_of_copies(reports, 2).arcs_without_room == 0u, "it lacks none");
   arc.copies = 1;
   BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 0u, "one is on its way");

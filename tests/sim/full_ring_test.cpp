@@ -24,7 +24,8 @@ struct FullRing {
   std::vector<ProcessId> peers;
   std::size_t keys = 0;  // written
 
-  explicit FullRing(std::uint64_t seed) : world(options_of(seed)) {
+  explicit FullRing(std::uint64_t seed, std::uint32_t shards = 0)
+      : world(options_of(seed, shards)) {
     peers.push_back(world.start_peer({}));
     world.run_for(1100ms);
     while (peers.size() < 5) join();
@@ -40,9 +41,10 @@ struct FullRing {
     BOOST_REQUIRE(world.run_until_true(60s, [&] { return has_all_copies(); }));
   }
 
-  static WorldOptions options_of(std::uint64_t seed) {
+  static WorldOptions options_of(std::uint64_t seed, std::uint32_t shards) {
     WorldOptions options;
     options.seed = seed;
+    options.shards = shards;
     options.ring.replicas = 3;
     options.ring.nodes_per_peer = 8;
     options.memory_bytes_max = std::uint64_t{4} << 20;
@@ -85,6 +87,13 @@ struct FullRing {
     return count;
   }
 
+  // One in so many of those that have been written.
+  void erase_each(std::size_t nth) {
+    for (std::size_t i = 0; i < keys; i += nth) {
+      BOOST_REQUIRE(!ask(Erase{key_of(i), {}}).error);
+    }
+  }
+
   void leave_in_order(ProcessId peer) {
     world.leave(peer);
     BOOST_REQUIRE(world.run_until_true(20s, [&] { return !world.is_alive(peer); }));
@@ -118,6 +127,19 @@ BOOST_AUTO_TEST_CASE(after_a_crash_too_a_peer_that_leaves_a_full_ring_takes_noth
       ring.world.crash(ring.peers[2]);
       ring.world.run_for(5s);
       ring.leave_in_order(ring.peers[4]);
+    }
+  }
+}
+
+// Goal: a peer of which one shard is full has copies in the others.
+// Method: what fills a shard of some peer leaves room in the other shards and peers.
+BOOST_AUTO_TEST_CASE(copies_come_back_where_shards_differ_in_what_they_have_room_for) {
+  for (const std::uint64_t seed : seeds(3)) {
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      FullRing ring(seed, 4);
+      ring.erase_each(4);
+      ring.world.crash(ring.peers[2]);
+      BOOST_TEST(ring.world.run_until_true(30s, [&] { return ring.has_all_copies(); }));
     }
   }
 }

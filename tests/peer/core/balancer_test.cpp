@@ -8,6 +8,7 @@
 #include <initializer_list>
 
 #include "base/rng.hpp"
+#include "routing/ring_config.hpp"
 #include "tests/routing/support.hpp"
 
 namespace hopring {
@@ -251,12 +252,32 @@ BOOST_AUTO_TEST_CASE(nothing_is_given_to_who_has_no_room_for_it) {
   want.peers = 2;
   want.arcs = 64;
   const auto end_given = [&](std::uint64_t room) -> std::optional<Position> {
-    want.load.room = room;
+    want.load.rooms = {room};
     const auto gift = levels.gift(PeerLoad{1000, 0, 2, 1}, arcs, want);
     return gift ? std::optional(gift->end) : std::nullopt;
   };
   BOOST_TEST((end_given(400) == lower.end));
   BOOST_TEST(!end_given(399).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_given_goes_to_a_shard_that_has_room_for_it) {
+  const Balancer levels(2, 3);
+  const Position middle = equal_arc(0, 2).end;
+  const Arc lower{Position{0}, Position{1000}};
+  const Arc upper{middle, advance(middle, 1000)};
+  const Candidates arcs{{lower, 400, false}, {upper, 400, false}};
+  WantArc want;
+  want.fair.bytes = 500;
+  want.peers = 2;
+  want.arcs = 64;
+  const auto end_given = [&](std::vector<std::uint64_t> rooms) -> std::optional<Position> {
+    want.load.rooms = std::move(rooms);
+    const auto gift = levels.gift(PeerLoad{1000, 0, 2, 1}, arcs, want);
+    return gift ? std::optional(gift->end) : std::nullopt;
+  };
+  BOOST_TEST((end_given({400, 0}) == lower.end));
+  BOOST_TEST((end_given({0, 400}) == upper.end));
+  BOOST_TEST(!end_given({399, 399}).has_value());
 }
 
 // Goal: no gift makes matters worse; so balance comes to rest.

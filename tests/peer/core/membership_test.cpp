@@ -14,14 +14,17 @@ PeerRef at_host(std::uint32_t host, std::uint16_t n) {
   return {ipv4_endpoint(0x0a000000 + host, n), n};
 }
 
-RingConfig three_copies() {
+RingConfig three_copies(std::uint32_t nodes_per_peer) {
   RingConfig ring;
-  ring.nodes_per_peer = 1;
+  ring.nodes_per_peer = nodes_per_peer;
   ring.replicas = 3;
   return ring;
 }
 
 struct Fixture {
+  explicit Fixture(std::uint32_t nodes_per_peer = 1)
+      : membership(self, Limits{}, three_copies(nodes_per_peer), health, 1, Rng(1)) {}
+
   PeerRef self = at_host(1, 1);
   PeerRef a2 = at_host(1, 2);
   PeerRef b1 = at_host(2, 3);
@@ -31,10 +34,12 @@ struct Fixture {
   PeerRef d1 = at_host(4, 7);
   Now now{Time{100s}, {1'700'000'000'000}};
   PeerHealth health{PeerHealth::Options{}};
-  Membership membership{self, Limits{}, three_copies(), health, 1, Rng(1)};
+  Membership membership;
   ArcDirectory arcs;
   Outbox out;
-  std::uint64_t bytes = 0;  // of an arc that lacks a member
+  // Of an arc that lacks a member.
+  Position arc_end{0};
+  std::uint64_t bytes = 0;
   bool must_be_willing = false;
 
   void lead(std::uint64_t end, const Members& members) {
@@ -60,9 +65,10 @@ struct Fixture {
     return membership.on(now, from, want, arcs, out);
   }
   // It has told of its load.
-  void has_room(const PeerRef& peer, std::uint64_t room) {
+  void has_room(const PeerRef& peer, std::uint64_t room) { has_rooms(peer, {room}); }
+  void has_rooms(const PeerRef& peer, std::vector<std::uint64_t> rooms) {
     WantArc want;
-    want.load.room = room;
+    want.load.rooms = std::move(rooms);
     want.fair.bytes = 1;
     (void)membership.on(now, peer, want, arcs, out);
   }
@@ -71,8 +77,8 @@ struct Fixture {
                               const std::vector<PeerRef>& others) {
     std::set<PeerRef> drawn;
     for (int i = 0; i < 100; ++i) {
-      if (const auto each =
-              membership.newcomer(now, {members, staying, bytes, must_be_willing}, others)) {
+      if (const auto each = membership.newcomer(
+              now, {members, staying, arc_end, bytes, must_be_willing}, others)) {
         drawn.insert(*each);
       }
     }
@@ -83,6 +89,10 @@ struct Fixture {
 using Peers = std::set<PeerRef>;
 
 }  // namespace
+
+struct EightNodes : Fixture {
+  EightNodes() : Fixture(8) {}
+};
 
 BOOST_FIXTURE_TEST_SUITE(membership_and_hosts, Fixture)
 
@@ -125,9 +135,10 @@ BOOST_AUTO_TEST_CASE(a_member_that_shares_a_host_is_replaced_on_a_free_one_or_no
   const Members members{self, a2, b1};
   const Members staying{self, b1};
   const std::vector<PeerRef> near{b2};
-  BOOST_TEST(!membership.newcomer_elsewhere(now, {members, staying, 0}, near));
+  BOOST_TEST(!membership.newcomer_elsewhere(now, {members, staying, Position{0}, 0}, near));
   const std::vector<PeerRef> far{b2, c1};
-  BOOST_TEST(membership.newcomer_elsewhere(now, {members, staying, 0}, far).value() == c1);
+  BOOST_TEST(membership.newcomer_elsewhere(now, {members, staying, Position{0}, 0}, far).value() ==
+             c1);
 }
 
 // Goal: nobody waits for a copy that goes to one that would refuse it for want of memory.
@@ -142,6 +153,20 @@ BOOST_AUTO_TEST_CASE(a_full_peer_is_no_new_member) {
   bytes = 1001;
   BOOST_TEST(newcomers(members, members, {c1, d1}).empty());
   BOOST_TEST((newcomers(members, members, {c1, d1, b2}) == Peers{b2}), "it may have, and a host");
+}
+
+// Goal: a peer of which one shard is full has the copies of others.
+BOOST_FIXTURE_TEST_CASE(a_peer_is_full_where_the_shard_of_the_arc_is, EightNodes) {
+  const Members members{self, b1};
+  has_rooms(c1, {5000, 0, 5000});
+  has_rooms(d1, {0, 5000, 5000});
+  bytes = 1000;
+  arc_end = equal_arc(3, 8).end;
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{c1}));
+  arc_end = equal_arc(4, 8).end;
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
+  arc_end = equal_arc(5, 8).end;
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{c1, d1}));
 }
 
 // Goal: beside one that may come nobody is asked with whom the whole change would fail.

@@ -133,6 +133,7 @@ class RandomArchive {
     load.serialize(*this, 0);
     load.ring_parts >>= 32;
     load.copy_parts >>= 32;
+    load.rooms.resize(rng_.below(rooms_sent_max + 1));
   }
 
   void fill(Value& value) {
