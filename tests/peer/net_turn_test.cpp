@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "peer/net/system.hpp"
 #include "peer/net/turn.hpp"
 
 namespace hopring {
@@ -75,7 +76,8 @@ BOOST_AUTO_TEST_CASE(a_chain_without_end_lets_what_comes_last_run) {
   BOOST_TEST(is_ended);
 }
 
-BOOST_AUTO_TEST_CASE(what_comes_last_waits_for_all_that_the_others_lead_to) {
+// What is told by what comes last, and by others that lead to more.
+std::string told_in_turn() {
   asio::io_context io(1);
   Turn& turn = Turn::of(io);
   std::string told;
@@ -90,7 +92,19 @@ BOOST_AUTO_TEST_CASE(what_comes_last_waits_for_all_that_the_others_lead_to) {
     });
   });
   io.run();
-  BOOST_TEST(told == "abcd");
+  return told;
+}
+
+// Method: a run in which this thread was held up for turn_time_max says nothing.
+BOOST_AUTO_TEST_CASE(what_comes_last_waits_for_all_that_the_others_lead_to) {
+  for (int run = 0; run < 100; ++run) {
+    const Time begin = read_clocks().monotonic;
+    const std::string told = told_in_turn();
+    if (read_clocks().monotonic - begin >= Turn::turn_time_max) continue;
+    BOOST_TEST(told == "abcd");
+    return;
+  }
+  BOOST_FAIL("no run took less than turn_time_max");
 }
 
 BOOST_AUTO_TEST_CASE(what_another_thread_posts_runs_in_the_thread_of_the_io_context) {
