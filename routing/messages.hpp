@@ -32,6 +32,8 @@ struct PeerLoad {
   std::uint64_t copy_parts = 0;  // of all its copies, primary arcs included
   // Of each of its shards: bytes of a copy that it would take now. None: whatever they have.
   std::vector<std::uint64_t> rooms = {};
+  // For what it has no room for it makes some, by evicting, when it is offered.
+  bool makes_room = false;
 
   // Would it take a copy of `copy` bytes, of the arc that ends there? REQUIRES: as many cells as
   // a peer of the ring has nodes.
@@ -42,7 +44,7 @@ struct PeerLoad {
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& bytes& ring_parts& arcs& weight& copy_parts& rooms;
+    archive& bytes& ring_parts& arcs& weight& copy_parts& rooms& makes_room;
   }
   friend bool operator==(const PeerLoad&, const PeerLoad&) = default;
 };

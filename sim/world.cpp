@@ -68,6 +68,7 @@ ProcessId World::start_peer_at(const Endpoint& endpoint, std::vector<Endpoint> c
   options.contacts = std::move(contacts);
   options.limits = options_.limits;
   options.memory_bytes_max = options_.memory_bytes_max;
+  options.evicts = options_.evicts;
   options.copy_rate = options_.copy_rate;
   options.block_bytes = options_.block_bytes;
   options.bug = options_.bug;

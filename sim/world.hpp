@@ -36,6 +36,7 @@ struct WorldOptions {
   Limits limits;
   ClientLimits client_limits;
   std::uint64_t memory_bytes_max = 0;           // of each peer; 0: no limit
+  bool evicts = false;                          // at that limit, else it refuses writes
   std::uint64_t copy_rate = copy_rate_default;  // of each peer
   std::size_t block_bytes = 4096;               // small, so that many peers fit into one process
   std::chrono::microseconds latency_min{100};   // one way

@@ -159,7 +159,8 @@ Lack lack_of_copies(const std::vector<PeerReport>& reports, std::size_t wanted) 
           copies < static_cast<std::size_t>(there) ||
           std::any_of(reports.begin(), reports.end(), [&](const PeerReport& other) {
             return !is_member(arc.view, other.self) &&
-                   other.load.has_room(arc.view.arc.end, other.ring.nodes_per_peer, arc.bytes);
+                   (other.load.makes_room ||
+                    other.load.has_room(arc.view.arc.end, other.ring.nodes_per_peer, arc.bytes));
           });
       // A member that is dead and not let go yet is missed, and where there are no more peers no
       // other is to come.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <limits>
 
 #include "base/check.hpp"
 
@@ -379,10 +380,12 @@ void Front::on_status(const ShardStatus& status) {
   statuses_[status.shard] = status;
   statuses_[status.shard].arcs.clear();
   std::vector<std::uint64_t> rooms;
-  if (status.room != ~std::uint64_t{0}) {
-    for (const ShardStatus& each : statuses_) rooms.push_back(each.room);
+  if (status.room) {
+    for (const ShardStatus& each : statuses_) {
+      rooms.push_back(each.room.value_or(std::numeric_limits<std::uint64_t>::max()));
+    }
   }
-  membership_->set_rooms(std::move(rooms));
+  membership_->set_rooms(std::move(rooms), options_.evicts);
   member_.set_load(membership_->load(directory_));
 }
 

@@ -48,6 +48,7 @@ PeerLoad Membership::load(const ArcDirectory& arcs) const {
   PeerLoad load = arcs.load();
   load.weight = leaving_ ? 0 : weight_;
   load.rooms = rooms_;
+  load.makes_room = makes_room_;
   return load;
 }
 
@@ -93,8 +94,9 @@ void Membership::on_gone(const PeerRef& peer) {
 // Copies that are placed.
 
 // All that may have a copy beside the members. Who is silent would be waited for; who is full would
-// refuse it, and whoever leaves, or is dead, would be kept for it. Who has just refused one, or not
-// answered, is asked again only where there is nobody else.
+// refuse it, and whoever leaves, or is dead, would be kept for it. Where all are full those are
+// asked that evict for it, though they refuse at first. Who has just refused one, or not answered,
+// is asked again only where there is nobody else.
 std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
                                             std::span<const PeerRef> others) const {
   const auto& members = vacancy.members;
@@ -109,9 +111,15 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
   for (const PeerRef& each : others) {
     if (std::find(choice.begin(), choice.end(), each) == choice.end()) choice.push_back(each);
   }
-  std::erase_if(choice, [&](const PeerRef& each) {
-    return !may_have(each) || !has_room(now, each, vacancy.end, vacancy.bytes);
+  std::erase_if(choice, [&](const PeerRef& each) { return !may_have(each); });
+  const auto full = std::stable_partition(choice.begin(), choice.end(), [&](const PeerRef& each) {
+    return has_room(now, each, vacancy.end, vacancy.bytes);
   });
+  const bool may_refuse = full == choice.begin() && !vacancy.must_be_willing;
+  choice.erase(
+      std::remove_if(full, choice.end(),
+                     [&](const PeerRef& each) { return !may_refuse || !makes_room(now, each); }),
+      choice.end());
   std::vector<PeerRef> willing = choice;
   std::erase_if(willing, [&](const PeerRef& each) { return has_refused(now, each); });
   return vacancy.must_be_willing || !willing.empty() ? willing : choice;
@@ -121,6 +129,11 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
 bool Membership::has_room(Now now, const PeerRef& peer, Position end, std::uint64_t bytes) const {
   const PeerLoad* load = balancer_.known(now.monotonic, peer);
   return load == nullptr || load->has_room(end, nodes_per_peer_, bytes);
+}
+
+bool Membership::makes_room(Now now, const PeerRef& peer) const {
+  const PeerLoad* load = balancer_.known(now.monotonic, peer);
+  return load != nullptr && load->makes_room;
 }
 
 // Those on hosts where nobody stays. If that is not all of them, who has just refused is not asked

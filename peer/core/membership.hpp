@@ -46,7 +46,10 @@ class Membership {
   // What this peer carries now.
   PeerLoad load(const ArcDirectory& arcs) const;
   // See PeerLoad.
-  void set_rooms(std::vector<std::uint64_t> rooms) noexcept { rooms_ = std::move(rooms); }
+  void set_rooms(std::vector<std::uint64_t> rooms, bool makes_room) noexcept {
+    rooms_ = std::move(rooms);
+    makes_room_ = makes_room;
+  }
 
   void on_lookup(Now now, const LookupDone& done);
   // The next round of lookups begins then, if not before.
@@ -128,6 +131,7 @@ class Membership {
   std::vector<PeerRef> elsewhere(Now now, const std::vector<PeerRef>& choice,
                                  std::span<const PeerRef> staying) const;
   bool has_room(Now now, const PeerRef& peer, Position end, std::uint64_t bytes) const;
+  bool makes_room(Now now, const PeerRef& peer) const;
   bool has_refused(Now now, const PeerRef& peer) const;
   void remember_refusal(Now now, const PeerRef& peer);
   std::optional<PeerRef> draw(Now now, const std::vector<PeerRef>& choice);
@@ -146,6 +150,7 @@ class Membership {
   std::uint32_t replicas_;
   std::uint32_t weight_;
   std::vector<std::uint64_t> rooms_;
+  bool makes_room_ = false;
   Rng rng_;
   Balancer balancer_;
   std::size_t lookups_open_ = 0;

@@ -107,7 +107,7 @@ struct ShardStatus {
   std::size_t transfers = 0;        // moves, learners and kept copies: see GroupHost
   GroupCounters counters;
   std::size_t table_bytes = 0;
-  std::uint64_t room = ~std::uint64_t{0};  // for a copy; the most there is without a limit
+  std::optional<std::uint64_t> room;  // for a copy; none: whatever there is
 };
 
 // What each of the peer's shards is made with.

@@ -115,8 +115,8 @@ class ReplicaHost {
   const std::vector<std::unique_ptr<Replica>>& replicas() const noexcept { return replicas_; }
   GroupCounters counters() const;
   std::size_t resident_bytes() const noexcept { return pool_.resident_bytes(); }
-  // Bytes of the largest copy that is taken now.
-  std::uint64_t room() const noexcept;
+  // Bytes of the largest copy that is taken now. None: whatever there is.
+  std::optional<std::uint64_t> room() const noexcept;
   // Changes of members, and copies of arcs that others serve or that are still coming: while there
   // are any, other peers may count on this one.
   std::size_t transfers() const;
@@ -216,7 +216,9 @@ class ReplicaHost {
   bool answers(Now now, const Replica& replica, const PeerRef& peer) const;
   bool can_decide(Now now, const Replica& replica, const Job& job) const;
   bool is_takeable(const PeerRef& from, const OfferCopy& offer) const;
+  std::uint64_t bytes_needed(const OfferCopy& offer) const;
   bool has_place_for(const OfferCopy& offer) const;
+  void want_room(Now now, const OfferCopy& offer);
   std::size_t copies_under_way() const;
   std::size_t copies_coming() const;
   bool forget_silent_copy(Now now, GroupOutbox& out);
@@ -255,6 +257,9 @@ class ReplicaHost {
   BlockPool pool_;
   std::size_t log_bytes_ = 0;       // of the logs of all arcs
   std::uint64_t coming_bytes_ = 0;  // see count_coming_bytes()
+  // Where records are evicted, for a copy that there was no room for. See want_room().
+  std::uint64_t room_wanted_ = 0;
+  Time room_wanted_until_{};
   // At the last beat, where records are evicted alone: of the arcs that are led here, and of all.
   Held led_;
   Held held_;

@@ -29,20 +29,23 @@ bool ReplicaHost::is_takeable(const PeerRef& from, const OfferCopy& offer) const
 }
 
 // What it replaces makes room for it: its records, and if it is unfinished what it was promised.
+std::uint64_t ReplicaHost::bytes_needed(const OfferCopy& offer) const {
+  const Replica* const present = ending_at(offer.view.arc.end);
+  if (present == nullptr) return offer.bytes;
+  std::uint64_t freed = present->bytes();
+  for (const Incoming& each : incoming_) {
+    if (each.group == present->raft().group()) freed += still_promised(each);
+  }
+  return offer.bytes - std::min(offer.bytes, freed);
+}
+
 bool ReplicaHost::has_place_for(const OfferCopy& offer) const {
   const Replica* const present = ending_at(offer.view.arc.end);
   if (present == nullptr && replicas_.size() >= options_.arcs_max) return false;
-  std::uint64_t freed = 0;
-  std::size_t unfinished = 0;
-  if (present != nullptr) {
-    freed = present->bytes();
-    unfinished = present->is_complete() ? 0 : 1;
-    for (const Incoming& each : incoming_) {
-      if (each.group == present->raft().group()) freed += still_promised(each);
-    }
-  }
-  return offer.bytes - std::min(offer.bytes, freed) <= room() &&
-         copies_coming() - unfinished < options_.learners_max;
+  const std::optional<std::uint64_t> free = room();
+  if (free && bytes_needed(offer) > *free) return false;
+  const std::size_t unfinished = present != nullptr && !present->is_complete() ? 1 : 0;
+  return copies_coming() - unfinished < options_.learners_max;
 }
 
 std::size_t ReplicaHost::copies_coming() const {
@@ -91,10 +94,13 @@ void ReplicaHost::on_each(Now now, const PeerRef& from, OfferCopy&& offer, Group
   }
   if (!accepted && is_takeable(from, offer)) {
     while (!has_place_for(offer) && forget_silent_copy(now, out)) continue;
-    accepted = has_place_for(offer) && begin_taking(now, offer, out);
-    if (accepted) {
+    if (!has_place_for(offer)) {
+      want_room(now, offer);
+    } else if (begin_taking(now, offer, out)) {
+      accepted = true;
       std::erase_if(incoming_, [&](const Incoming& each) { return each.group == offer.group; });
       incoming_.push_back({offer.transfer, from, offer.group, offer.bytes});
+      room_wanted_ = 0;
       count_coming_bytes();
     }
   }

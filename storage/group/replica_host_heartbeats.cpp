@@ -27,6 +27,7 @@ void ReplicaHost::beat_all(Now now, GroupOutbox& out) {
   beat_at_ = now.monotonic + options_.raft.heartbeat_interval;
   count_coming_bytes();
   if (options_.pool.keeps_ages) {
+    if (room_wanted_until_ <= now.monotonic) room_wanted_ = 0;
     look_at_shares();
     relieve(now, out);
   }

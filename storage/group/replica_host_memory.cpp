@@ -32,17 +32,33 @@ constexpr std::size_t takers_expected = 8;
 constexpr std::size_t evicted_part = 2;
 // So much of an arc is evicted from heartbeat to heartbeat without a write. Small next to a log.
 constexpr std::uint64_t relieved_bytes_max = 4096;
+// For a copy of at most this part of the bound room is made; so long after it was offered last,
+// which is longer than whoever was refused takes to offer it again.
+constexpr std::size_t copy_part_max = 2;
+constexpr Duration room_wanted_for = std::chrono::seconds(5);
 // So many places are searched for what may go, and again as many if that must not be large.
 constexpr int draws_max = 64;
 
 }  // namespace
 
-std::uint64_t ReplicaHost::room() const noexcept {
+std::optional<std::uint64_t> ReplicaHost::room() const noexcept {
   const std::size_t bound = options_.pool.bytes_max;
-  if (bound == 0) return ~std::uint64_t{0};
+  if (bound == 0) return std::nullopt;
   const std::size_t used =
       pool_.resident_bytes() + coming_bytes_ + std::max(log_bytes_, bound / logs_part);
   return bound - std::min(bound, used);
+}
+
+// For a copy that there was no room for. The members of the arcs that are kept here evict until it
+// would be taken, and whoever offers it comes again.
+void ReplicaHost::want_room(Now now, const OfferCopy& offer) {
+  if (!options_.pool.keeps_ages) return;
+  const std::size_t bound = options_.pool.bytes_max;
+  const std::uint64_t bytes = bytes_needed(offer);
+  if (bytes <= *room() || bytes > bound / copy_part_max) return;
+  // Of the holes memory_left() counts some as free, room() none.
+  room_wanted_ = std::max(room_wanted_, bytes + bound / holes_part);
+  room_wanted_until_ = now.monotonic + room_wanted_for;
 }
 
 // What the copies that are coming have been promised and do not take yet.
@@ -76,7 +92,7 @@ std::int64_t ReplicaHost::memory_left() const {
   const std::size_t holes = pool_.resident_bytes() - pool_.lent_bytes();
   const std::size_t used = pool_.resident_bytes() - std::min(holes / 2, bound / holes_part) +
                            coming_bytes_ + std::max(log_bytes_, bound / logs_part) +
-                           bound / copies_part;
+                           std::max<std::size_t>(bound / copies_part, room_wanted_);
   return static_cast<std::int64_t>(bound) - static_cast<std::int64_t>(used);
 }
 

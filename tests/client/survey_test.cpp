@@ -92,6 +92,9 @@ BOOST_AUTO_TEST_CASE(an_arc_without_room_is_one_that_no_other_peer_can_take) {
   reports[2].load.rooms = {100};
   BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 0u);
   reports[2].load.rooms = {99};
+  reports[2].load.makes_room = true;
+  BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 0u, "it will evict for it");
+  reports[2].load.makes_room = false;
   BOOST_TEST(lack_of_copies(reports, 2).arcs_without_room == 0u, "it lacks none");
   arc.copies = 1;
   BOOST_TEST(lack_of_copies(reports, 3).arcs_without_room == 0u, "one is on its way");

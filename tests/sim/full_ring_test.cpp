@@ -18,21 +18,24 @@ constexpr std::size_t value_bytes = 4000;
 
 std::string key_of(std::size_t number) { return "key-" + std::to_string(number); }
 
-// Five peers that hold three copies of what is written, until a write finds no memory.
+// Five peers that hold three copies of what is written, until a write finds no memory. Or, if they
+// evict, of the last of what is twice as much as they can hold.
 struct FullRing {
+  static constexpr std::size_t keys_evicting = 3000;
+
   World world;
   std::vector<ProcessId> peers;
   std::size_t keys = 0;  // written
 
-  explicit FullRing(std::uint64_t seed, std::uint32_t shards = 0)
-      : world(options_of(seed, shards)) {
+  explicit FullRing(std::uint64_t seed, std::uint32_t shards = 0, bool evicts = false)
+      : world(options_of(seed, shards, evicts)) {
     peers.push_back(world.start_peer({}));
     world.run_for(1100ms);
     while (peers.size() < 5) join();
     BOOST_REQUIRE(world.run_until_true(60s, [&] { return has_all_copies(); }));
     const Value value{ValueType::string, std::string(value_bytes, 'v')};
     std::optional<OpError> error;
-    while (error != OpError::out_of_memory) {
+    while (error != OpError::out_of_memory && !(evicts && keys == keys_evicting)) {
       error = ask(Put{key_of(keys), value, {}, {}}).error;
       if (!error) ++keys;
       if (error == OpError::overloaded) world.run_for(100ms);
@@ -41,13 +44,14 @@ struct FullRing {
     BOOST_REQUIRE(world.run_until_true(60s, [&] { return has_all_copies(); }));
   }
 
-  static WorldOptions options_of(std::uint64_t seed, std::uint32_t shards) {
+  static WorldOptions options_of(std::uint64_t seed, std::uint32_t shards, bool evicts) {
     WorldOptions options;
     options.seed = seed;
     options.shards = shards;
     options.ring.replicas = 3;
     options.ring.nodes_per_peer = 8;
     options.memory_bytes_max = std::uint64_t{4} << 20;
+    options.evicts = evicts;
     return options;
   }
 
@@ -140,6 +144,20 @@ BOOST_AUTO_TEST_CASE(copies_come_back_where_shards_differ_in_what_they_have_room
       ring.erase_each(4);
       ring.world.crash(ring.peers[2]);
       BOOST_TEST(ring.world.run_until_true(30s, [&] { return ring.has_all_copies(); }));
+    }
+  }
+}
+
+// Goal: nobody has room for the copies of one that has died, all make it, and no more than that.
+BOOST_AUTO_TEST_CASE(copies_come_back_where_others_must_be_evicted_for_them) {
+  for (const std::uint64_t seed : seeds(3)) {
+    BOOST_TEST_CONTEXT("seed " << seed) {
+      FullRing ring(seed, 4, true);
+      const std::size_t before = ring.readable();
+      BOOST_TEST(before < ring.keys);
+      ring.world.crash(ring.peers[2]);
+      BOOST_TEST(ring.world.run_until_true(30s, [&] { return ring.has_all_copies(); }));
+      BOOST_TEST(ring.readable() > before * 7 / 10);
     }
   }
 }

@@ -66,9 +66,10 @@ struct Fixture {
   }
   // It has told of its load.
   void has_room(const PeerRef& peer, std::uint64_t room) { has_rooms(peer, {room}); }
-  void has_rooms(const PeerRef& peer, std::vector<std::uint64_t> rooms) {
+  void has_rooms(const PeerRef& peer, std::vector<std::uint64_t> rooms, bool makes_room = false) {
     WantArc want;
     want.load.rooms = std::move(rooms);
+    want.load.makes_room = makes_room;
     want.fair.bytes = 1;
     (void)membership.on(now, peer, want, arcs, out);
   }
@@ -153,6 +154,19 @@ BOOST_AUTO_TEST_CASE(a_full_peer_is_no_new_member) {
   bytes = 1001;
   BOOST_TEST(newcomers(members, members, {c1, d1}).empty());
   BOOST_TEST((newcomers(members, members, {c1, d1, b2}) == Peers{b2}), "it may have, and a host");
+}
+
+// Goal: where all are full the copy comes once somebody has evicted for it.
+BOOST_AUTO_TEST_CASE(a_full_peer_that_evicts_is_a_new_member_where_nobody_has_room) {
+  const Members members{self, b1};
+  bytes = 1000;
+  has_rooms(c1, {999}, true);
+  has_rooms(d1, {1000}, true);
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{d1}));
+  has_rooms(d1, {999}, false);
+  BOOST_TEST((newcomers(members, members, {c1, d1}) == Peers{c1}));
+  must_be_willing = true;
+  BOOST_TEST(newcomers(members, members, {c1, d1}).empty(), "it refuses at first");
 }
 
 // Goal: a peer of which one shard is full has the copies of others.
