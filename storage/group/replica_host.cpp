@@ -168,12 +168,18 @@ std::size_t ReplicaHost::try_read(Now now, std::span<const std::string_view> key
 
 ReplicaHost::Execution ReplicaHost::scan(Now now, const Scan& scan, std::uint64_t waiter,
                                          ScanStep& step, GroupOutbox& out) {
+  notice_pause(now, out);
   Replica* replica = at(scan.cursor.position);
-  if (replica == nullptr || !replica->leads()) return {};
-  if (!replica->has_room_to_read()) {
-    out.push_back(Answered{waiter, error_result(OpError::overloaded)});
-    return {&replica->view(), true, {}};
+  if (replica == nullptr) return {};
+  const auto answered = [&](OpError error) {
+    out.push_back(Answered{waiter, error_result(error)});
+    return Execution{&replica->view(), true, {}};
+  };
+  if (!replica->leads()) {
+    const bool is_lost = replica->is_orphan(now) && replica->raft().is_voter();
+    return is_lost ? answered(OpError::unavailable) : Execution{};
   }
+  if (!replica->has_room_to_read()) return answered(OpError::overloaded);
   const auto scanned = replica->scan(now, scan, waiter, step);
   if (!scanned) return {};
   replica->flush(now, out);

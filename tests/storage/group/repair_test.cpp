@@ -65,6 +65,11 @@ BOOST_AUTO_TEST_CASE(the_last_copy_answers_unavailable_until_it_is_told_to_go_on
   crash_but(2);
   run_for(orphaned);
   BOOST_TEST((execute(2, Get{key(1)}).value().error == OpError::unavailable));
+  GroupOutbox out;
+  ScanStep step;
+  BOOST_TEST(hosts.at(2)->scan(now(), Scan{}, 99, step, out).is_pending);
+  BOOST_REQUIRE(out.size() == 1u);
+  BOOST_TEST((std::get<Answered>(out.front()).result.error == OpError::unavailable), "a scan, too");
   const Repaired repaired = repair(2, repair_of(whole_ring()));
   BOOST_TEST(!repaired.refused.has_value());
   BOOST_TEST(repaired.keys == keys);
