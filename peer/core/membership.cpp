@@ -112,14 +112,14 @@ std::vector<PeerRef> Membership::candidates(Now now, const Vacancy& vacancy,
     if (std::find(choice.begin(), choice.end(), each) == choice.end()) choice.push_back(each);
   }
   std::erase_if(choice, [&](const PeerRef& each) { return !may_have(each); });
-  const auto full = std::stable_partition(choice.begin(), choice.end(), [&](const PeerRef& each) {
-    return has_room(now, each, vacancy.end, vacancy.bytes);
+  const auto is_full = [&](const PeerRef& each) {
+    return !has_room(now, each, vacancy.end, vacancy.bytes);
+  };
+  const bool must_evict = std::all_of(choice.begin(), choice.end(), is_full);
+  std::erase_if(choice, [&](const PeerRef& each) {
+    if (!must_evict) return is_full(each);
+    return vacancy.must_be_willing || !makes_room(now, each);
   });
-  const bool may_refuse = full == choice.begin() && !vacancy.must_be_willing;
-  choice.erase(
-      std::remove_if(full, choice.end(),
-                     [&](const PeerRef& each) { return !may_refuse || !makes_room(now, each); }),
-      choice.end());
   std::vector<PeerRef> willing = choice;
   std::erase_if(willing, [&](const PeerRef& each) { return has_refused(now, each); });
   return vacancy.must_be_willing || !willing.empty() ? willing : choice;

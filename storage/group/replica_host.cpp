@@ -37,6 +37,10 @@ void drop_if(std::vector<std::unique_ptr<Replica>>& replicas, std::size_t& log_b
   });
 }
 
+bool is_lost(Now now, const Replica& replica) {
+  return replica.is_orphan(now) && replica.raft().is_voter();
+}
+
 }  // namespace
 
 ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const GroupOptions& options,
@@ -118,7 +122,7 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   Replica* replica = at(position);
   if (replica == nullptr) return {};
   if (!replica->leads()) {
-    if (!replica->is_orphan(now) || !replica->raft().is_voter()) return {};
+    if (!is_lost(now, *replica)) return {};
     sink.on_error(OpError::unavailable);
     return {&replica->view(), false, {}};
   }
@@ -176,8 +180,7 @@ ReplicaHost::Execution ReplicaHost::scan(Now now, const Scan& scan, std::uint64_
     return Execution{&replica->view(), true, {}};
   };
   if (!replica->leads()) {
-    const bool is_lost = replica->is_orphan(now) && replica->raft().is_voter();
-    return is_lost ? answered(OpError::unavailable) : Execution{};
+    return is_lost(now, *replica) ? answered(OpError::unavailable) : Execution{};
   }
   if (!replica->has_room_to_read()) return answered(OpError::overloaded);
   const auto scanned = replica->scan(now, scan, waiter, step);

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(copies_come_back_where_shards_differ_in_what_they_have_room
   }
 }
 
-// Goal: nobody has room for the copies of one that has died, all make it, and no more than that.
+// Goal: nobody has room for the copies of one that has died, all make it, and not much more.
 BOOST_AUTO_TEST_CASE(copies_come_back_where_others_must_be_evicted_for_them) {
   for (const std::uint64_t seed : seeds(3)) {
     BOOST_TEST_CONTEXT("seed " << seed) {
