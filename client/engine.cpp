@@ -17,14 +17,6 @@ using boost::system::error_code;
 // Longer ones would overflow a time, and nobody waits for their end.
 constexpr Duration timeout_max = std::chrono::hours(24 * 365);
 
-// Whoever does not answer a dial is given up as soon as who does not answer a request.
-Limits limits_of_links(const ClientLimits& limits) {
-  Limits of_links;
-  of_links.connect_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::min<Duration>(limits.silence_max, of_links.connect_timeout));
-  return of_links;
-}
-
 class Promise final : public Completion {
  public:
   std::future<Answer> future() { return promise_.get_future(); }
@@ -48,7 +40,6 @@ Finished refused(const Request& request, OpError error) {
 
 Engine::Engine(const std::vector<Endpoint>& contacts, const MapOptions& options)
     : timeout_(options.timeout),
-      limits_(limits_of_links(options.limits)),
       work_(io_.get_executor()),
       machine_(options.limits, contacts, Rng(random_word())),
       links_(io_, *this, limits_),

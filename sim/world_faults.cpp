@@ -207,10 +207,8 @@ bool World::hold_up_dial(Event& event, const Way& way) {
   if (dial != nullptr || answer != nullptr) {
     const LinkId id = dial != nullptr ? dial->link : answer->link;
     const Link* const link = find(id);
-    const bool is_by_client = link != nullptr && process(link->from).client;
-    Duration patience = options_.limits.connect_timeout;
-    if (is_by_client) patience = std::min(patience, options_.client_limits.silence_max);
-    events_.add(time_ + patience, DialTimesOut{id});
+    const bool is_by_peer = link != nullptr && process(link->from).peer;  // a client leaves it
+    if (is_by_peer) events_.add(time_ + options_.limits.connect_timeout, DialTimesOut{id});
   }
   held_[way].push_back(Held{time_, std::move(event)});
   return true;

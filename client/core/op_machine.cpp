@@ -131,7 +131,8 @@ void OpMachine::set_timer(PartId id, Part& part, Time time) {
 }
 
 Time OpMachine::next_deadline() const {
-  return timers_.empty() ? next_look_ : std::min(next_look_, timers_.begin()->first);
+  const Time next = std::min(next_look_, next_dial_end_);
+  return timers_.empty() ? next : std::min(next, timers_.begin()->first);
 }
 
 void OpMachine::on_deadline(Now now) {
@@ -154,6 +155,7 @@ void OpMachine::on_deadline(Now now) {
     }
   }
   if (next_look_ <= now.monotonic) look_for_silence(now);
+  if (next_dial_end_ <= now.monotonic) end_dials(now);
   flush(now);
 }
 
@@ -243,6 +245,30 @@ void OpMachine::look_for_silence(Now now) {
     }
   }
   for (const PeerRef& peer : silent) give_up(now, peer);
+}
+
+// When the next dial ends to which nobody has answered.
+Time OpMachine::next_dial_end() const {
+  Time next = Time::never();
+  for (const auto& [peer, link] : links_) {
+    if (!link.connected) next = std::min(next, link.dialled + limits_.silence_max);
+  }
+  return next;
+}
+
+void OpMachine::end_dials(Now now) {
+  const bool is_late = now.monotonic - next_dial_end_ > limits_.silence_max / 4;
+  std::vector<PeerRef> unanswered;
+  for (auto& [peer, link] : links_) {
+    if (link.connected) continue;
+    if (is_late) link.dialled = now.monotonic;
+    if (link.dialled + limits_.silence_max <= now.monotonic) unanswered.push_back(peer);
+  }
+  next_dial_end_ = next_dial_end();
+  for (const PeerRef& peer : unanswered) {
+    out_.emplace_back(Disconnect{peer});
+    drop_link(now, peer, LinkDown::unreachable);
+  }
 }
 
 void OpMachine::on_stop(Now now) {

@@ -170,7 +170,9 @@ class OpMachine {
     std::vector<PeerRef> asked;       // in this walk
     std::uint32_t detours = 0;        // in this walk
     std::uint32_t denials = 0;        // in this walk: peers that called the arc unavailable
-    bool is_disputed = false;         // in this walk: a member named another one as the primary
+    bool was_denied = false;          // in the walk before
+    bool has_tried_failed = false;  // in this walk: it waits for one dial in vain, not for several
+    bool is_disputed = false;       // in this walk: a member named another one as the primary
     std::uint32_t hops = 0;
     std::uint32_t pauses = 0;
     OpError last_error = OpError::no_route;
@@ -241,6 +243,8 @@ class OpMachine {
   void give_up(Now now, const PeerRef& peer);
   void expect_reply(Now now, Link& link);
   void look_for_silence(Now now);
+  Time next_dial_end() const;
+  void end_dials(Now now);
   std::map<PeerRef, Duration> awaited() const;
   Duration patience_for(std::size_t bytes) const;
   bool waits_for_long(const PeerRef& peer) const;
@@ -268,6 +272,8 @@ class OpMachine {
   void follow(Now now, PartId id, const Redirect& redirect);
   std::optional<PeerRef> choose(Now now, Part& part);
   std::optional<PeerRef> choose_by_routes(Now now, const Part& part, bool tries_failed);
+  bool has_been_answered(const Part& part) const;
+  bool may_try_failed(const Part& part) const;
   std::optional<PeerRef> next_candidate(Now now, Part& part) const;
   const PeerRef* known_route(Now now, Position position, std::span<const PeerRef> asked,
                              bool tries_failed) const;
@@ -324,8 +330,9 @@ class OpMachine {
   std::map<PeerRef, Link> links_;
   std::set<std::pair<Time, PartId>> timers_;
   Time next_look_ = Time::never();  // whether a link is silent on which something waits
-  std::vector<Ready> ready_;        // to be sent at the end of the input
-  bool turn_taken_ = false;         // a contact was chosen in this input
+  Time next_dial_end_ = Time::never();
+  std::vector<Ready> ready_;            // to be sent at the end of the input
+  std::optional<Endpoint> turn_taken_;  // the last contact that was chosen in this input
   PartId next_part_ = 1;
   std::uint64_t next_request_ = 1;
   std::uint64_t client_ = 0;  // in stamps; drawn for the first

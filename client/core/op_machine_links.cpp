@@ -20,6 +20,7 @@ void OpMachine::on_connected(Now now, const PeerRef& contacted, const PeerRef& a
     for (const PartId id : take_waiting(actual)) waiting.push_back(id);
   }
   links_[actual].connected = true;
+  next_dial_end_ = next_dial_end();
   book_.on_up(actual);
   for (const PartId id : waiting) {
     const auto part = parts_.find(id);
@@ -71,6 +72,7 @@ void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason, OpError
   if (found == links_.end()) return;
   const Link link = std::move(found->second);
   links_.erase(found);
+  if (!link.connected) next_dial_end_ = next_dial_end();
   auto unsent_bundle = open_bundles_.extract(peer);
   std::vector<PartId> unsent = link.waiting;
   for (const Ready& ready : ready_) {

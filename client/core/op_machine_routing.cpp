@@ -45,29 +45,50 @@ std::optional<PeerRef> OpMachine::choose(Now now, Part& part) {
   }
   if (part.asked.size() >= limits_.hops_max) return std::nullopt;
   if (const auto peer = next_candidate(now, part)) return peer;
-  // Who has not been reached lately is turned to last: others say if it is there again. And nobody
-  // waits for its second opinion.
+  // Who has not been reached lately is dialled where nobody else answers: others name him if he is
+  // there again, and a pause is shorter than a dial in vain.
   auto peer = choose_by_routes(now, part, false);
-  if (!peer && part.denials == 0) peer = choose_by_routes(now, part, true);
+  const bool tries_failed = may_try_failed(part) && !has_been_answered(part);
+  if (!peer && tries_failed) peer = choose_by_routes(now, part, true);
   return peer;
+}
+
+// Nobody waits for such a one's second opinion, and nobody for several dials that may be in vain.
+bool OpMachine::may_try_failed(const Part& part) const {
+  return part.denials == 0 && !part.has_tried_failed;
+}
+
+// By one of those who were asked since the last pause.
+bool OpMachine::has_been_answered(const Part& part) const {
+  return std::any_of(part.asked.begin(), part.asked.end(), [&](const PeerRef& peer) {
+    const auto link = links_.find(peer);
+    return link != links_.end() && link->second.connected;
+  });
 }
 
 std::optional<PeerRef> OpMachine::choose_by_routes(Now now, const Part& part, bool tries_failed) {
   if (ring_ && !std::holds_alternative<Report>(part.what)) {
     if (const auto* peer = known_route(now, part.position, part.asked, tries_failed)) return *peer;
   }
-  turn_taken_ = true;
-  return book_.contact(now.monotonic, part.asked, tries_failed);
+  const auto peer = book_.contact(now.monotonic, part.asked, tries_failed);
+  if (peer) turn_taken_ = peer->endpoint;
+  return peer;
 }
 
+// Who has not been reached lately comes last here, too: of a view's members another one may know
+// that its primary is gone.
 std::optional<PeerRef> OpMachine::next_candidate(Now now, Part& part) const {
-  while (!part.candidates.empty()) {
-    const PeerRef peer = part.candidates.back();
-    part.candidates.pop_back();
-    const bool may_be_asked = part.denials == 0 || !book_.has_failed(peer);
-    if (peer.incarnation != 0 && may_be_asked && may_ask(now, part.asked, peer)) return peer;
-  }
-  return std::nullopt;
+  auto& candidates = part.candidates;
+  std::erase_if(candidates, [&](const PeerRef& peer) {
+    const bool may_be_asked = may_try_failed(part) || !book_.has_failed(peer);
+    return peer.incarnation == 0 || !may_be_asked || !may_ask(now, part.asked, peer);
+  });
+  if (candidates.empty()) return std::nullopt;
+  const auto best = std::find_if(candidates.rbegin(), candidates.rend(),
+                                 [&](const PeerRef& peer) { return !book_.has_failed(peer); });
+  const PeerRef peer = best != candidates.rend() ? *best : candidates.back();
+  std::erase(candidates, peer);
+  return peer;
 }
 
 // By what the cache knows, but for those that were `asked`. Valid until the cache's next change.
@@ -92,11 +113,15 @@ bool OpMachine::may_ask(Now now, std::span<const PeerRef> asked, const PeerRef& 
 
 void OpMachine::ask(Now now, PartId id, Part& part, const PeerRef& peer) {
   part.asked.push_back(peer);
+  part.has_tried_failed = part.has_tried_failed || book_.has_failed(peer);
   part.state = State::waiting;
   part.link = peer;
   const auto [link, is_new] = links_.try_emplace(peer);
-  if (is_new) out_.emplace_back(Connect{peer});
-  if (is_new) link->second.dialled = now.monotonic;
+  if (is_new) {
+    out_.emplace_back(Connect{peer});
+    link->second.dialled = now.monotonic;
+    next_dial_end_ = std::min(next_dial_end_, now.monotonic + limits_.silence_max);
+  }
   if (link->second.connected) {
     ready_.push_back(Ready{peer, id});
   } else {
@@ -107,16 +132,20 @@ void OpMachine::ask(Now now, PartId id, Part& part, const PeerRef& peer) {
 void OpMachine::pause_part(Now now, PartId id, OpError error) {
   Part& part = parts_.at(id);
   const bool knows_nobody = error == OpError::no_route || error == OpError::unavailable;
-  const bool is_denied = std::exchange(part.denials, 0) > 0;
+  const std::uint32_t denials = std::exchange(part.denials, 0);
   const bool is_disputed = std::exchange(part.is_disputed, false);
-  if (is_denied && !is_disputed && knows_nobody && !part.doubt) {
+  // One word alone, of a peer that may just have gone on, is heard twice before it is believed.
+  const bool is_believed = denials > 1 || (denials == 1 && part.was_denied);
+  if (is_believed && !is_disputed && knows_nobody && !part.doubt) {
     return finish_with(id, OpError::unavailable);
   }
+  part.was_denied = denials > 0;
   part.state = State::pausing;
   part.last_error = error;
   part.candidates.clear();
   part.asked.clear();
   part.detours = 0;
+  part.has_tried_failed = false;
   part.pauses += 1;
   figures_.pauses += 1;
   set_timer(id, part, now.monotonic + pause(limits_, part.pauses, rng_));
@@ -155,7 +184,7 @@ void OpMachine::flush(Now now) {
     }
   }
   send_batches(now, std::move(grouped));
-  if (std::exchange(turn_taken_, false)) book_.next_turn();
+  if (const auto taken = std::exchange(turn_taken_, std::nullopt)) book_.next_turn(*taken);
 }
 
 // What may have happened keeps its stamp; else it is younger than all that is known of the arc.

@@ -82,7 +82,7 @@ bool PeerBook::has_failed(const PeerRef& peer) const {
 
 template <class Accept>
 std::optional<PeerRef> PeerBook::in_turn(const std::vector<PeerRef>& asked, Accept&& accept) const {
-  auto entry = entries_.lower_bound(turn_);
+  auto entry = is_taken_ ? entries_.upper_bound(turn_) : entries_.lower_bound(turn_);
   for (std::size_t seen = 0; seen < entries_.size(); ++seen, ++entry) {
     if (entry == entries_.end()) entry = entries_.begin();
     const PeerRef peer{entry->first, entry->second.incarnation};
@@ -103,12 +103,6 @@ std::optional<PeerRef> PeerBook::contact(Time now, const std::vector<PeerRef>& a
   return in_turn(asked, [&](const Entry& entry) {
     return !entry.up && (entry.failures == 0 || (tries_failed && now >= entry.retry_at));
   });
-}
-
-void PeerBook::next_turn() {
-  auto entry = entries_.upper_bound(turn_);
-  if (entry == entries_.end()) entry = entries_.begin();
-  if (entry != entries_.end()) turn_ = entry->first;
 }
 
 void PeerBook::audit() const {

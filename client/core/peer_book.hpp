@@ -58,7 +58,10 @@ class PeerBook {
   // where whoever listens there will do. The turn moves on by next_turn(), not by asking.
   std::optional<PeerRef> contact(Time now, const std::vector<PeerRef>& asked,
                                  bool tries_failed = true) const;
-  void next_turn();
+  void next_turn(const Endpoint& taken) {
+    turn_ = taken;
+    is_taken_ = true;
+  }
 
   bool knows(const Endpoint& endpoint) const { return entries_.contains(endpoint); }
   std::size_t size() const { return entries_.size(); }
@@ -81,7 +84,8 @@ class PeerBook {
   const ClientLimits& limits_;
   Entries entries_;
   std::size_t given_ = 0;
-  Endpoint turn_;  // whose turn it is: the first entry not before it
+  Endpoint turn_;  // whose turn it is: the first entry not before it; once taken, the one after
+  bool is_taken_ = false;
 };
 
 }  // namespace hopring

@@ -1,7 +1,6 @@
 #include "peer/net/client_links.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <string_view>
 #include <utility>
 
@@ -44,8 +43,7 @@ class ClientLinks::Link final : public Connection::Owner,
                  .ring_id = 0,  // another ring than before is the core's to judge
                  .to_incarnation = peer.incarnation,
                  .credentials = {}}),
-        socket_(links.io_),
-        dial_ends_(links.io_) {}
+        socket_(links.io_) {}
 
   ~Link() {
     if (connection_) connection_->abandon();
@@ -61,7 +59,6 @@ class ClientLinks::Link final : public Connection::Owner,
   void on_closed(std::string_view why) override;
 
  private:
-  void await_answer();
   void on_dialled(const error_code& ec);
   void on_answer(const boost::system::result<Connected, Refusal>& answer);
 
@@ -71,26 +68,11 @@ class ClientLinks::Link final : public Connection::Owner,
   tcp::socket socket_;                      // until it is connected
   std::shared_ptr<Connection> connection_;  // then
   bool is_welcome_ = false;
-  boost::asio::steady_timer dial_ends_;
 };
 
 void ClientLinks::Link::dial() {
   socket_.async_connect(to_asio(peer_.endpoint), [link = weak_from_this()](const error_code& ec) {
     if (const auto self = link.lock()) self->on_dialled(ec);
-  });
-  await_answer();
-}
-
-// Who was stopped itself, and looks too late, looks again: the answer may have come meanwhile.
-void ClientLinks::Link::await_answer() {
-  const Duration timeout = links_.limits_.connect_timeout;
-  const Time due = read_clocks().monotonic + timeout;
-  dial_ends_.expires_after(timeout);
-  dial_ends_.async_wait([due, timeout, link = weak_from_this()](const error_code& ec) {
-    const auto self = link.lock();
-    if (ec || !self || self->is_welcome_) return;
-    if (read_clocks().monotonic - due > timeout / 4) return self->await_answer();
-    self->links_.on_dial_failed(self->peer_, LinkDown::unreachable);
   });
 }
 
@@ -119,7 +101,6 @@ void ClientLinks::Link::on_progress() {
 void ClientLinks::Link::on_answer(const boost::system::result<Connected, Refusal>& answer) {
   if (!answer) return links_.on_dial_failed(peer_, link_down_of(answer.error()));
   is_welcome_ = true;
-  dial_ends_.cancel();
   connection_->welcome();
   links_.on_welcome(std::exchange(peer_, answer->to), *answer);
 }
@@ -153,6 +134,11 @@ void ClientLinks::connect(const PeerRef& to) {
   if (!is_new) return;
   link->second = std::make_shared<Link>(*this, to);
   link->second->dial();
+}
+
+void ClientLinks::disconnect(const PeerRef& to) {
+  dialling_.erase(to);
+  standing_.erase(to);
 }
 
 bool ClientLinks::send(const PeerRef& to, RequestId id, const ClientRequestMessage& message) {

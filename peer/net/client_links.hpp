@@ -40,7 +40,8 @@ class ClientLinks {
   // A dial of `to` may be under way: another one has reached it meanwhile, under an address without
   // an incarnation, and its connection is gone again. Then that dial's end is this one's.
   void connect(const PeerRef& to);
-  void disconnect(const PeerRef& to) { standing_.erase(to); }
+  // A dial of it ends, too; the owner is not told.
+  void disconnect(const PeerRef& to);
 
   // False: too much waits to be written to `to` already, and nothing of this has been sent. What
   // is sent to a peer whose connection has just broken is lost, which on_link_down() will tell.

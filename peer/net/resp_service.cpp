@@ -1,6 +1,5 @@
 #include "peer/net/resp_service.hpp"
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 #include <variant>
@@ -8,25 +7,12 @@
 #include "peer/net/system.hpp"
 
 namespace hopring {
-namespace {
-
-// Whoever does not answer a dial is given up as soon as who does not answer a request.
-Limits limits_of_links(const Limits& limits) {
-  Limits of_links = limits;
-  of_links.connect_timeout =
-      std::min(limits.connect_timeout,
-               std::chrono::duration_cast<std::chrono::milliseconds>(ClientLimits{}.silence_max));
-  return of_links;
-}
-
-}  // namespace
-
 RespService::RespService(boost::asio::io_context& io, Owner& owner, const PeerRef& self,
                          Shard& shard, Desk& desk, DeskOutbox& out, const Limits& limits, Rng rng)
     : io_(io),
       owner_(owner),
       self_(self),
-      limits_(limits_of_links(limits)),
+      limits_(limits),
       keyspace_(self, shard, desk, out, rng),
       links_(io, *this, limits_),
       alarm_(

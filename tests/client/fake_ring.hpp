@@ -203,7 +203,10 @@ class FakeDriver {
 
  private:
   void on(const Connect& connect) { dials_.push_back(connect.to); }
-  void on(const Disconnect& disconnect) { close(disconnect.to); }
+  void on(const Disconnect& disconnect) {
+    std::erase(dials_, disconnect.to);
+    close(disconnect.to);
+  }
   void on(SendRequest& send) {
     BOOST_REQUIRE(links_.contains(send.to));  // only over links that stand
     requests_.push_back(std::move(send));

@@ -1,6 +1,8 @@
 // Peers that are paused or cut off: their connections stand, and say nothing.
 
 #include <boost/test/unit_test.hpp>
+#include <optional>
+#include <set>
 
 #include "tests/client/dialogue.hpp"
 
@@ -189,10 +191,24 @@ BOOST_AUTO_TEST_CASE(nor_asked_of_one_that_has_not_been_reached) {
   timer();
   now.monotonic = now.monotonic + 1s;
   down(peer(2), LinkDown::unreachable);
+  timer();
   now.monotonic = now.monotonic + 10s;
   start(2, get_a);
-  BOOST_TEST(reply(peer(1), 4, ErrorReply{OpError::unavailable}) ==
+  BOOST_TEST(reply(peer(1), 4, ErrorReply{OpError::unavailable}).empty(), "it pauses");
+  BOOST_TEST(timer() == send(peer(1), 5, OpRequest{get_a}));
+  BOOST_TEST(reply(peer(1), 5, ErrorReply{OpError::unavailable}) ==
              finish(2, failed(OpError::unavailable)));
+}
+
+// Goal: who has just gone on, and has not heard yet who leads, is not believed at its first word.
+BOOST_AUTO_TEST_CASE(one_peers_word_that_an_arc_is_unavailable_is_heard_twice) {
+  start(1, get_a);
+  request_of(reply(peer(1), 3, ErrorReply{OpError::unavailable}), peer(2));
+  BOOST_TEST(down(peer(2), LinkDown::lost).empty(), "it pauses");
+  const Time paused = now.monotonic;
+  BOOST_TEST(timer() == send(peer(1), 5, OpRequest{get_a}));
+  BOOST_TEST((now.monotonic - paused < 10ms));
+  BOOST_TEST(reply(peer(1), 5, plain(found("x"))) == finish(1, found("x")));
 }
 
 // Goal: whoever begins when a majority has just fallen silent is told so, and that some peer
@@ -211,7 +227,66 @@ BOOST_AUTO_TEST_CASE(who_reaches_only_others_until_its_deadline_is_told_unavaila
 BOOST_AUTO_TEST_CASE(who_reaches_nobody_until_its_deadline_is_told_no_route) {
   Dialogue cold;
   cold.start(1, get_a);
-  BOOST_TEST(cold.timer() == finish(1, failed(OpError::no_route)));
+  ClientOutbox out;
+  while (cold.now.monotonic < cold.deadline) out = cold.timer();
+  BOOST_TEST(out == finish(1, failed(OpError::no_route)));
+}
+
+// Goal: whoever does not answer a dial is given up as soon as who does not answer a request.
+BOOST_AUTO_TEST_CASE(a_dial_that_nobody_answers_is_left_after_silence_max) {
+  Dialogue cold({}, {peer(1).endpoint, peer(2).endpoint});
+  const Time dialled = cold.now.monotonic;
+  BOOST_TEST(cold.start(1, get_a) == (ClientOutbox{Connect{anyone_at(peer(1))}}));
+  BOOST_TEST(cold.timer() ==
+             (ClientOutbox{Disconnect{anyone_at(peer(1))}, Connect{anyone_at(peer(2))}}));
+  BOOST_TEST((cold.now.monotonic == dialled + ClientLimits{}.silence_max));
+}
+
+// The answer may have come meanwhile.
+BOOST_AUTO_TEST_CASE(who_looks_too_late_for_the_answer_to_a_dial_looks_again) {
+  Dialogue cold;
+  cold.deadline = Time{60s};
+  cold.start(1, get_a);
+  cold.now.monotonic = cold.now.monotonic + 10s;
+  cold.machine.on_deadline(cold.now);
+  BOOST_TEST(cold.effects().empty());
+  BOOST_TEST(disconnects(cold.timer(), anyone_at(peer(1))));
+}
+
+// Goal: of the members of an arc whose primary is silent another one knows more than it.
+BOOST_AUTO_TEST_CASE(who_has_not_been_reached_is_asked_last_of_those_who_are_named) {
+  start(1, get_a);
+  BOOST_TEST(disconnects(timer(), peer(1)));
+  timer();
+  reply(peer(2), 4, plain(found("x")));
+  now.monotonic = now.monotonic + 10s;
+  View known = arc_of("c", 3, peer(1));
+  known.members.push_back(peer(3));
+  BOOST_TEST(start(2, Get{"c"}) == send(peer(2), 5, OpRequest{Get{"c"}}));
+  BOOST_TEST(reply(peer(2), 5, plain(to_view(known))) == (ClientOutbox{Connect{peer(3)}}));
+  BOOST_TEST(down(peer(3), LinkDown::unreachable) == (ClientOutbox{Connect{peer(1)}}));
+}
+
+// Goal: where all have failed before, one dial in vain is waited for at a time, and everybody's
+// turn comes.
+BOOST_AUTO_TEST_CASE(who_has_failed_is_tried_in_turn) {
+  Dialogue cold({}, {peer(1).endpoint, peer(2).endpoint, peer(3).endpoint, peer(4).endpoint});
+  cold.deadline = Time{60s};
+  cold.start(1, get_a);
+  std::set<PeerRef> tried;
+  for (int dials = 0; dials < 8; ++dials) {
+    std::optional<PeerRef> dialled;
+    ClientOutbox out;
+    for (std::uint8_t i = 1; i <= 4; ++i)
+      out = cold.down(anyone_at(peer(i)), LinkDown::unreachable);
+    while (!dialled) {
+      for (const ClientEffect& each : cold.timer()) {
+        if (const auto* connect = std::get_if<Connect>(&each)) dialled = connect->to;
+      }
+    }
+    tried.insert(*dialled);
+  }
+  BOOST_TEST(tried.size() == 4u);
 }
 
 // A dial that nobody answers takes silence_max.
@@ -262,7 +337,10 @@ BOOST_AUTO_TEST_CASE(what_a_peer_without_a_copy_names_disputes_nothing) {
   start(1, put_a);
   request_of(reply(peer(1), 3, ErrorReply{OpError::unavailable}), peer(2));
   BOOST_TEST(reply(peer(2), 4, plain(to_view(known))) == (ClientOutbox{Connect{peer(3)}}));
-  BOOST_TEST(down(peer(3), LinkDown::unreachable) == finish(1, failed(OpError::unavailable)));
+  BOOST_TEST(down(peer(3), LinkDown::unreachable).empty(), "it pauses");
+  request_of(timer(), peer(1));
+  request_of(reply(peer(1), 5, ErrorReply{OpError::unavailable}), peer(2));
+  BOOST_TEST(reply(peer(2), 6, plain(to_view(known))) == finish(1, failed(OpError::unavailable)));
 }
 
 // What was sent may be executed: it is no refusal.
