@@ -38,13 +38,6 @@ std::optional<PeerRef> ChordNode::successor_to_ask(const PeerHealth& health) con
   return primary;
 }
 
-std::span<const View> ChordNode::dead_run(const PeerHealth& health) const {
-  const auto entries = successors_.entries();
-  std::size_t count = 0;
-  while (count < entries.size() && health.is_dead(primary_of(entries[count]))) ++count;
-  return entries.first(count);
-}
-
 std::uint32_t ChordNode::unnoticed_ms(Time now) const {
   using std::chrono::milliseconds;
   const auto ms = std::chrono::duration_cast<milliseconds>(unnoticed_for(now)).count();

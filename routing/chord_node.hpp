@@ -5,6 +5,7 @@
 //
 // Sans-IO. Thread rule: belongs to the peer's ring core.
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <vector>
@@ -41,7 +42,11 @@ class ChordNode {
   }
   // A search for the successor has found nobody. Returns whether that has happened so often in turn
   // that it cannot be an arc that was just between two peers.
-  bool on_successor_unfound() { return ++unfound_ >= unfound_max; }
+  bool on_successor_unfound() {
+    ++unfound_;
+    return is_successor_unfound();
+  }
+  bool is_successor_unfound() const noexcept { return unfound_ >= unfound_max; }
   static constexpr unsigned unfound_max = 2;
 
   // Chord's notify: `candidate` is the nearest before this arc that its primary knows. Taken unless
@@ -60,8 +65,13 @@ class ChordNode {
   // is empty, or its first entry is silent.
   std::optional<PeerRef> successor_to_ask(const PeerHealth& health) const;
 
-  // The entries before the first one whose primary is not dead; all of them if none is.
-  std::span<const View> dead_run(const PeerHealth& health) const;
+  // The entries before the first one that is not gone; all of them if all are.
+  template <class IsGone>
+  std::span<const View> gone_run(IsGone&& is_gone) const {
+    const auto entries = successors_.entries();
+    const auto end = std::find_if_not(entries.begin(), entries.end(), is_gone);
+    return entries.first(static_cast<std::size_t>(end - entries.begin()));
+  }
 
   bool adopt(const View& view) { return successors_.adopt(view); }
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <utility>
 
 #include "routing/position.hpp"
 #include "sim/ring_checker.hpp"
@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 constexpr Duration refused_within = 1s;
 // Where no copy is left the node before the gap may have come to its peer just now, who looks
 // first.
-constexpr Duration nowhere_refused_within = 2s;
+constexpr Duration nowhere_refused_within = 1s;
 // For a moment nobody serves an arc that is cut or handed over.
 constexpr Duration handed_over_within = 1s;
 // Clients find out who has the arc now.
@@ -31,42 +31,54 @@ Losses::Losses(World& world, Rng rng, const std::vector<std::string>& keys)
   }
 }
 
-// One that comes or leaves may have copies, and is not waited for.
-std::vector<Endpoint> Losses::strike(std::size_t copies) {
+std::vector<Endpoint> Losses::strike(std::size_t copies, How how) {
   std::vector<ProcessId> ready;
-  std::set<ProcessId> victims;
-  for (const ProcessId each : world_.alive_peers()) {
+  std::set<ProcessId> crashed;
+  for (const ProcessId each : peers_that_answer()) {
     if (world_.is_ready(each)) {
       ready.push_back(each);
     } else {
-      victims.insert(each);
+      crashed.insert(each);
     }
   }
   if (ready.size() < 2) return {};
   has_struck_ = true;
+  std::set<ProcessId>& victims = how == How::crash ? crashed : stopped_;
   std::size_t count = std::min<std::size_t>(copies / 2 + 1 + rng_.below(3), ready.size() - 1);
+  std::vector<Endpoint> struck;
   for (; count > 0; --count) {
     const auto at = static_cast<std::ptrdiff_t>(rng_.below(ready.size()));
-    victims.insert(ready[static_cast<std::size_t>(at)]);
+    const ProcessId victim = ready[static_cast<std::size_t>(at)];
+    victims.insert(victim);
+    struck.push_back(world_.endpoint(victim));
     ready.erase(ready.begin() + at);
+    if (how == How::stop) world_.pause(victim, resume_at_ - world_.now().monotonic);
   }
-  for (auto& [name, key] : keys_) key.is_kept = false;
-  for (const Arc& arc : arcs_that_keep_majorities_without(world_, victims)) {
-    for (auto& [name, key] : keys_) {
-      if (contains(arc, key.position)) key.is_kept = true;
-    }
+  std::set<ProcessId> gone = stopped_;
+  gone.insert(crashed.begin(), crashed.end());
+  note_kept(gone, &Key::is_kept);
+  if (!crashed.empty()) note_kept(crashed, &Key::is_only_silent);
+  for (const ProcessId each : crashed) world_.crash(each);
+  return struck;
+}
+
+void Losses::note_kept(const std::set<ProcessId>& gone, bool Key::*is_kept) {
+  const std::vector<Arc> kept = arcs_that_keep_majorities_without(world_, gone);
+  for (auto& [name, key] : keys_) {
+    const auto has_it = [at = key.position](const Arc& arc) { return contains(arc, at); };
+    key.*is_kept = std::any_of(kept.begin(), kept.end(), has_it);
   }
-  std::vector<Endpoint> gone;
-  for (const ProcessId each : victims) {
-    gone.push_back(world_.endpoint(each));
-    world_.crash(each);
-  }
-  return gone;
+}
+
+std::vector<ProcessId> Losses::peers_that_answer() const {
+  std::vector<ProcessId> peers = world_.alive_peers();
+  std::erase_if(peers, [this](ProcessId each) { return stopped_.contains(each); });
+  return peers;
 }
 
 std::map<std::string, std::uint64_t> Losses::generations() const {
   std::map<std::string, std::uint64_t> found;
-  for (const ProcessId id : world_.alive_peers()) {
+  for (const ProcessId id : peers_that_answer()) {
     for (const Replica* copy : world_.peer(id).copies_now()) {
       if (!copy->leads()) continue;
       for (const auto& [name, key] : keys_) {
@@ -80,8 +92,8 @@ std::map<std::string, std::uint64_t> Losses::generations() const {
 }
 
 bool Losses::has_copy(Position position) const {
-  const std::vector<ProcessId> alive = world_.alive_peers();
-  return std::any_of(alive.begin(), alive.end(), [&](ProcessId id) {
+  const std::vector<ProcessId> peers = peers_that_answer();
+  return std::any_of(peers.begin(), peers.end(), [&](ProcessId id) {
     const std::vector<const Replica*> copies = world_.peer(id).copies_now();
     return std::any_of(copies.begin(), copies.end(), [&](const Replica* copy) {
       return contains(copy->arc(), position) && copy->raft().is_voter();
@@ -92,7 +104,7 @@ bool Losses::has_copy(Position position) const {
 std::vector<std::string> Losses::on_calm() {
   std::vector<std::string> wrong;
   for (auto& [name, key] : keys_) {
-    key.is_lost = key.served_at + handed_over_within < now();
+    key.is_lost = !is_served(key);
     key.has_copies = has_copy(key.position);
     if (key.is_lost && key.is_kept) {
       wrong.push_back("not served, though a majority of its members lives: " + name);
@@ -101,13 +113,26 @@ std::vector<std::string> Losses::on_calm() {
   return wrong;
 }
 
+std::vector<std::string> Losses::on_back() {
+  is_resuming_ = false;
+  std::vector<std::string> wrong;
+  for (const auto& [name, key] : keys_) {
+    if (key.is_only_silent && !is_served(key)) {
+      wrong.push_back("not served, though those who were stopped go on: " + name);
+    }
+  }
+  return wrong;
+}
+
+bool Losses::is_served(const Key& key) const { return key.served_at + handed_over_within >= now(); }
+
 std::vector<std::string> Losses::look() {
   std::vector<std::string> anew;
   for (const auto& [name, generation] : generations()) {
     Key& key = keys_.at(name);
     key.served_at = now();
     if (key.generation == generation) {
-      key.is_lost = false;  // it has come back by itself
+      if (std::exchange(key.is_lost, false)) key.back_at = now();  // by itself
       continue;
     }
     key.generation = generation;
@@ -126,7 +151,11 @@ std::string Losses::judge(const std::string& name, Duration called,
     const bool is_settled = called > *key.anew_at + found_within;
     return error && is_settled ? "an operation on a repaired arc ends with " + ends : "";
   }
-  if (!key.is_lost) return error ? "an operation after the faults ends with " + ends : "";
+  if (!key.is_lost) {
+    const bool is_settled = called > key.back_at + found_within || key.back_at == Duration{};
+    return error && is_settled ? "an operation on " + name + " ends with " + ends : "";
+  }
+  if (is_resuming_) return "";
   // Where no copy is left, those know that nobody serves it who serve the arcs before it; and they
   // have looked for so long only if these have not just been repaired.
   const bool has_copies = key.has_copies && has_copy(key.position);  // a useless one is dropped

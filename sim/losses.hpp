@@ -1,14 +1,15 @@
 #pragma once
 
 // Arcs that lose the majority of their members at one moment, in a soak: which keys must be served
-// all the same, which are lost until an operator has their arcs repaired, and what clients may be
-// told of either.
+// all the same, which are lost until an operator has their arcs repaired or those who were silent
+// are heard again, and what clients may be told of either.
 //
 // Thread rule: one thread.
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,24 @@ class Losses {
   // Of these keys. REQUIRES: `world` outlives this; the ring is in its first generation.
   Losses(World& world, Rng rng, const std::vector<std::string>& keys);
 
-  // Crashes a majority of `copies` peers or a few more, as far as one stays that is ready; and
-  // those that are coming or leaving. Returns the addresses of all of them. May be repeated.
-  std::vector<Endpoint> strike(std::size_t copies);
+  // Crashes a majority of `copies` peers or a few more, as far as one stays that is ready; or stops
+  // them, so that they hear nothing until resume_at(). Those that are coming or leaving crash in
+  // either case: they may have copies, and would not wait for so long. Returns the addresses of the
+  // others. May be repeated.
+  enum class How : std::uint8_t { crash, stop };
+  std::vector<Endpoint> strike(std::size_t copies, How how);
   bool has_struck() const noexcept { return has_struck_; }
+  // When those who are stopped go on. REQUIRES: before the first strike.
+  void resume_at(Time time) { resume_at_ = time; }
+  const std::set<ProcessId>& stopped() const noexcept { return stopped_; }
+  // They go on: what they had taken with them comes back, and until on_back() operations on that
+  // may end in any way.
+  void on_resumed() {
+    stopped_.clear();
+    is_resuming_ = true;
+  }
+  // It should have. What is wrong. REQUIRES: as on_calm().
+  std::vector<std::string> on_back();
 
   // What could heal by itself should have. Keys that have not been served for a second are lost
   // from now on. What is wrong: arcs that had kept their majority, and are not served. REQUIRES:
@@ -52,23 +67,31 @@ class Losses {
  private:
   struct Key {
     Position position;
-    bool is_kept = false;  // of those who crashed last its arc has not lost its majority
+    bool is_kept = false;        // by the last strike its arc has not lost its majority
+    bool is_only_silent = true;  // nor would it have, had nobody been stopped
     bool is_lost = false;
     bool has_copies = true;  // a voter that lives has one
     std::uint64_t generation = 1;
     Duration served_at{};  // the last time, as far as has been looked
+    Duration back_at{};    // when it was last seen again that had been lost
     std::optional<Duration> anew_at = {};
   };
 
   Duration now() const { return world_.now().monotonic.since_start; }
+  bool is_served(const Key& key) const;
+  void note_kept(const std::set<ProcessId>& gone, bool Key::*is_kept);
   std::map<std::string, std::uint64_t> generations() const;  // of the keys that are served
-  bool has_copy(Position position) const;                    // a voter that lives
+  bool has_copy(Position position) const;                    // a voter that answers
+  std::vector<ProcessId> peers_that_answer() const;
 
   World& world_;
   Rng rng_;
   std::map<std::string, Key> keys_;
   bool has_struck_ = false;
+  Time resume_at_{};
+  std::set<ProcessId> stopped_;
   bool is_repaired_ = false;
+  bool is_resuming_ = false;
   Duration looked_at_{};
 };
 

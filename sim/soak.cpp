@@ -2,19 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
 #include <utility>
 
-#include "sim/history_checker.hpp"
-#include "sim/losses.hpp"
 #include "sim/repairer.hpp"
 #include "sim/ring_checker.hpp"
-#include "sim/scanner.hpp"
-#include "sim/soak_load.hpp"
-#include "sim/world.hpp"
+#include "sim/soak_story.hpp"
 
 namespace hopring::sim {
 namespace {
@@ -29,20 +21,10 @@ constexpr auto calm_within = 10s;    // after the last fault: then operations su
 constexpr auto whole_within = 30s;   // after the last fault: then all copies are back
 constexpr auto repair_within = 60s;  // after the operator has begun: then all copies are back
 constexpr auto repair_look = 500ms;  // as `hopring ring repair` looks
-constexpr auto lost_for = 2s;        // what is lost is judged for so long before it is repaired
-constexpr auto applied_max = 1s;     // then copies have applied what their primaries had
+constexpr auto lost_for = 5s;        // what is lost is judged for so long: who waits in vain, too
+constexpr auto back_within = 10s;  // after the stopped go on: then what was lost by them is served
+constexpr auto applied_max = 1s;   // then copies have applied what their primaries had
 constexpr auto look_interval = 10ms;
-constexpr auto fault_lasts_max = 3s;
-// One in so many is long enough for silent members to be replaced (member_silence_max).
-constexpr std::uint64_t long_fault_one_in = 48;
-constexpr auto long_fault_least = 10500ms;
-constexpr auto long_fault_most = 15s;
-// One leave in so many may leave fewer peers than an arc should have copies.
-constexpr std::uint64_t last_leave_one_in = 6;
-// Members change within some round trips, and seldom: one crash in so many waits for that.
-constexpr std::uint64_t crash_amid_change_one_in = 2;
-constexpr auto change_awaited_max = 500ms;
-constexpr auto change_look_interval = 500us;
 constexpr auto operation_deadline = 3s;
 // While there are faults one user in so many waits less: it goes on to what others can still serve.
 constexpr std::uint64_t hasty_one_in = 4;
@@ -56,7 +38,6 @@ constexpr std::uint64_t majority_seeds = 5;  // one in so many reads by majority
 // rate, as many tenths of a second, while records are written behind its cursor.
 constexpr std::uint64_t large_seeds = 8;
 constexpr std::size_t large_bytes = 40'000;
-constexpr std::size_t peers_most = 9;  // alive
 constexpr auto scan_pause = 100ms;
 constexpr std::uint32_t scan_records_max = 4;  // of a step: an arc holds a few keys
 constexpr std::uint64_t done_least = 300;      // with fewer operations the seed proves nothing
@@ -67,96 +48,15 @@ constexpr std::size_t violations_kept = 20;
 
 bool has_large_values(const SoakOptions& options) { return options.seed % large_seeds == 0; }
 
-class Soak {
- public:
-  explicit Soak(const SoakOptions& options)
-      : options_(options),
-        world_(world_options(options)),
-        rng_(world_.rng().fork()),
-        scan_rng_(Rng(options.seed).fork()),
-        load_(rng_, has_large_values(options) ? large_bytes : 0),
-        history_({wall_skew_max, world_.now().wall.ms_since_epoch}) {}
+}  // namespace
 
-  SoakFigures go();
-
- private:
-  struct Client {
-    ProcessId process = 0;
-    std::uint64_t token = 0;
-    Operation operation;
-    Duration called{};
-    std::vector<ProcessId> peers;  // that were alive then
-    bool busy = false;
-  };
-
-  static WorldOptions world_options(const SoakOptions& options);
-
-  Duration now() const { return world_.now().monotonic.since_start; }
-  Duration below(Duration bound) {
-    return Duration(
-        static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(bound.count()))));
-  }
-  void later(Duration after, std::function<void()> action) {
-    world_.at(world_.now().monotonic + after, std::move(action));
-  }
-  void violation(const std::string& text);
-  void tell(const std::string& fault) const;
-
-  std::size_t copies() const { return world_.ring_config().replicas; }
-  bool trusts_clocks() const { return world_.ring_config().reads == Reads::lease; }
-  // By a slow clock it takes longer.
-  Duration applied_within() const { return applied_max * (trusts_clocks() ? 1 : 2); }
-  bool begin();
-  void meet(Client& client);
-  void meet_again();
-  bool is_whole() const;
-  bool becomes_whole(Duration until);
-  void tell_what_is_not_whole();
-  ProcessId some_peer();
-
-  void look();
-  void look_for_repairs();
-  void fault();
-  void crash(ProcessId victim);
-  void crash_amid_change(Duration until);
-  Duration fault_lasts();
-  void leave(ProcessId victim);
-  void join();
-  void stop_clock(ProcessId victim, Duration lasts);
-  void silence(std::uint64_t dice, ProcessId victim, Duration lasts);
-  void come_back(const Endpoint& endpoint);
-  void strike();
-  void repair();
-
-  void next_operation(Client& client);
-  void start_operation(Client& client);
-  void on_finish(Client& client, const OpResult& result);
-  void watch(const Client& client, const OpResult* result);
-  void judge(const Seen& seen);
-  void judge_calm(const Client& client, const OpResult& result);
-
-  void end();
-
-  SoakOptions options_;
-  World world_;
-  Rng rng_;
-  Rng scan_rng_;
-  SoakFigures figures_;
-  Duration fault_interval_{};
-  std::size_t peers_to_come_ = 0;
-  bool has_faults_ = false;
-  Duration faults_end_{};  // then none begins any more
-  bool calls_ = true;
-  Duration calm_at_ = Duration::max();
-  std::vector<Endpoint> contacts_;  // that clients are given
-  std::vector<std::unique_ptr<Client>> clients_;
-  SoakLoad load_;
-  std::unique_ptr<Scanner> scanner_;
-  Duration scan_began_{};
-  std::map<std::string, KeyWatch> watched_;
-  HistoryChecker history_;
-  std::optional<Losses> losses_;
-};
+Soak::Soak(const SoakOptions& options)
+    : options_(options),
+      world_(world_options(options)),
+      rng_(world_.rng().fork()),
+      scan_rng_(Rng(options.seed).fork()),
+      load_(rng_, has_large_values(options) ? large_bytes : 0),
+      history_({wall_skew_max, world_.now().wall.ms_since_epoch}) {}
 
 WorldOptions Soak::world_options(const SoakOptions& options) {
   Rng rng(options.seed);
@@ -203,6 +103,7 @@ SoakFigures Soak::go() {
   }
   if (options_.loses_majorities) {
     losses_.emplace(world_, rng_.fork(), SoakLoad::keys());
+    losses_->resume_at(Time{faults_end_ + fault_lasts_max + calm_within + lost_for});
     for (std::uint64_t strikes = 1 + rng_.below(2); strikes > 0; --strikes) {
       later(2s + below(faults_last - 4s), [this] { strike(); });
     }
@@ -260,11 +161,14 @@ void Soak::meet(Client& client) {
   });
 }
 
-// Where all peers have gone that a client was given, and those that it has heard of since, its user
-// must name others.
+// Where all peers have gone that a client was given, or are stopped, and those that it has heard of
+// since, its user must name others.
 void Soak::meet_again() {
   contacts_.clear();
-  for (const ProcessId id : world_.alive_peers()) contacts_.push_back(world_.endpoint(id));
+  for (const ProcessId id : world_.ready_peers()) {
+    const bool is_stopped = losses_ && losses_->stopped().contains(id);
+    if (!is_stopped) contacts_.push_back(world_.endpoint(id));
+  }
   for (const auto& each : clients_) {
     const PeerBook& known = world_.client(each->process).peers();
     const auto is_known = [&](const Endpoint& peer) { return known.knows(peer); };
@@ -298,134 +202,6 @@ void Soak::look_for_repairs() {
     history_.begins_anew(key, *losses_->anew_at(key));
     watched_[key].on_lost();
   }
-}
-
-// Faults.
-
-void Soak::fault() {
-  if (!has_faults_) return;
-  later(rng_.jittered(fault_interval_), [this] { fault(); });
-  if (world_.ready_peers().empty()) return;
-  const ProcessId victim = some_peer();
-  const Duration lasts = fault_lasts();
-  const std::uint64_t dice = rng_.below(12);
-  if (dice < 2 && rng_.chance(1, crash_amid_change_one_in)) {
-    crash_amid_change(now() + change_awaited_max);
-  } else if (dice < 2) {
-    crash(victim);
-  } else if (dice == 2) {
-    leave(victim);
-  } else if (dice == 3) {
-    join();
-  } else if (dice < 6) {
-    tell("pause " + std::to_string(victim));
-    world_.pause(victim, lasts);
-    ++figures_.pauses;
-  } else if (dice < 8) {
-    const auto peers = world_.alive_peers();
-    for (const ProcessId other : peers) {
-      if (rng_.chance(1, 2)) world_.cut(victim, other);
-      if (rng_.chance(1, 2)) world_.cut(other, victim);
-    }
-    ++figures_.cuts;
-  } else {
-    stop_clock(victim, lasts);
-    silence(dice, victim, lasts);
-  }
-}
-
-Duration Soak::fault_lasts() {
-  if (!rng_.chance(1, long_fault_one_in)) return below(fault_lasts_max);
-  const Duration lasts = long_fault_least + below(long_fault_most - long_fault_least);
-  return std::min(lasts, faults_end_ + fault_lasts_max - now());
-}
-
-// Once majorities have been lost no more peers go: what their copies know is all there is.
-void Soak::crash(ProcessId victim) {
-  if (losses_ && losses_->has_struck()) return;
-  if (!keeps_majorities_without(world_, victim)) return;
-  const Endpoint endpoint = world_.endpoint(victim);
-  tell("crash " + std::to_string(victim));
-  world_.crash(victim);
-  ++figures_.crashes;
-  come_back(endpoint);
-}
-
-void Soak::crash_amid_change(Duration until) {
-  const std::vector<ProcessId> amid = peers_amid_changes(world_);
-  if (!amid.empty()) {
-    tell("members change");
-    return crash(amid[rng_.below(amid.size())]);
-  }
-  if (now() < until) later(change_look_interval, [this, until] { crash_amid_change(until); });
-}
-
-void Soak::come_back(const Endpoint& endpoint) {
-  const bool comes_back = rng_.chance(1, 2);
-  later(below(2s), [this, endpoint, comes_back] {
-    if (!comes_back) return join();
-    if (world_.ready_peers().empty()) return;
-    tell("restart");
-    world_.start_peer_at(endpoint, {world_.endpoint(some_peer())});
-  });
-}
-
-void Soak::leave(ProcessId victim) {
-  if (losses_ && losses_->has_struck()) return;
-  const std::size_t peers = world_.ready_peers().size();
-  if (peers <= copies() && (peers <= 2 || !rng_.chance(1, last_leave_one_in))) return;
-  tell("leave " + std::to_string(victim));
-  world_.leave(victim);
-  ++figures_.leaves;
-}
-
-void Soak::join() {
-  if (world_.ready_peers().empty() || world_.alive_peers().size() >= peers_most) return;
-  tell("join");
-  world_.start_peer({world_.endpoint(some_peer()), world_.endpoint(some_peer())});
-  ++figures_.joins;
-}
-
-void Soak::strike() {
-  for (const Endpoint& each : losses_->strike(copies())) {
-    tell("loss of " + to_string(each));
-    ++figures_.crashes;
-    come_back(each);
-  }
-}
-
-// Where clocks are not trusted, some stand still.
-void Soak::stop_clock(ProcessId victim, Duration lasts) {
-  if (trusts_clocks() || !rng_.chance(1, 2)) return;
-  tell("no clock at " + std::to_string(victim));
-  world_.stop_clock(victim, lasts);
-}
-
-// Some ways, all between two sides, or all to, from, or to and from one peer. Clients count.
-void Soak::silence(std::uint64_t dice, ProcessId victim, Duration lasts) {
-  std::vector<ProcessId> all = world_.alive_peers();
-  for (const auto& client : clients_) all.push_back(client->process);
-  const std::uint64_t sides = rng_.next();
-  const std::uint64_t which = rng_.below(3);
-  std::vector<std::pair<ProcessId, ProcessId>> ways;
-  for (std::size_t a = 0; a < all.size(); ++a) {
-    for (std::size_t b = 0; b < all.size(); ++b) {
-      if (a == b) continue;
-      const bool between = (sides >> a & 1) != (sides >> b & 1);
-      const bool around = (which != 0 && all[a] == victim) || (which != 1 && all[b] == victim);
-      const bool some = rng_.chance(1, 6);
-      if (dice == 8 ? some : dice == 9 ? between : around) ways.emplace_back(all[a], all[b]);
-    }
-  }
-  tell((dice == 8   ? "some ways"
-        : dice == 9 ? "two sides"
-                    : "around " + std::to_string(victim)) +
-       " for " + std::to_string(lasts.count() / 1'000'000) + " ms");
-  for (const auto& [from, to] : ways) world_.block(from, to);
-  ++figures_.blocks;
-  later(lasts, [this, ways] {
-    for (const auto& [from, to] : ways) world_.open(from, to);
-  });
 }
 
 // Clients: one operation at a time each, on keys that all share.
@@ -522,6 +298,9 @@ void Soak::judge(const Seen& seen) {
 
 // The end.
 
+// By a slow clock it takes longer.
+Duration Soak::applied_within() const { return applied_max * (trusts_clocks() ? 1 : 2); }
+
 // Looks now and then: it costs more than an event.
 bool Soak::becomes_whole(Duration until) {
   while (!is_whole()) {
@@ -535,9 +314,10 @@ void Soak::repair() {
   world_.run_for(calm_within);
   look_for_repairs();
   for (const std::string& each : losses_->on_calm()) violation(each);
-  const bool is_lost = !check_tiling(world_).empty();
   figures_.keys_lost = losses_->keys_lost();
   world_.run_for(lost_for);
+  if (!losses_->stopped().empty()) resume();
+  const bool is_lost = !check_tiling(world_).empty();
   losses_->on_repair();
   Repairer repairer(world_);
   const Duration until = now() + repair_within;
@@ -550,8 +330,21 @@ void Soak::repair() {
   for (const RepairStep& each : repairer.done())
     ++(each.copy ? figures_.repairs : figures_.repairs_empty);
   figures_.repairs_refused = repairer.refused();
-  if (figures_.repairs + figures_.repairs_empty == 0) figures_.is_void_because = "nothing was lost";
+  if (figures_.repairs + figures_.repairs_empty + figures_.keys_lost == 0) {
+    figures_.is_void_because = "nothing was lost";
+  }
   world_.run_for(4s);
+}
+
+// Those who were stopped go on: nothing of theirs is lost, and nobody repairs anything.
+void Soak::resume() {
+  tell("go on");
+  losses_->on_resumed();
+  world_.run_for(back_within);
+  look_for_repairs();
+  const std::vector<std::string> missing = losses_->on_back();
+  for (const std::string& each : missing) violation(each);
+  if (!missing.empty()) tell_what_is_not_whole();
 }
 
 void Soak::tell_what_is_not_whole() {
@@ -590,8 +383,6 @@ void Soak::end() {
   figures_.trace_hash = world_.trace_hash();
   figures_.virtual_seconds = std::chrono::duration<double>(now()).count();
 }
-
-}  // namespace
 
 SoakFigures soak(const SoakOptions& options) { return Soak(options).go(); }
 

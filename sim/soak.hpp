@@ -18,10 +18,12 @@
 //     arc has all its copies at living peers, and the copies are equal.
 //
 // Crashes leave every arc its majority, unless majorities are to be lost: then so many peers crash
-// at one moment, amidst the faults, that arcs lose theirs, and an operator has them repaired some
-// time after the faults (repairer.hpp, losses.hpp). What is judged beside the above:
+// at one moment, amidst the faults, that arcs lose theirs, and others come for them or nobody does;
+// or so many are stopped. An operator has what is lost repaired some time after the faults, when
+// those who were stopped have gone on (repairer.hpp, losses.hpp). What is judged beside the above:
 //   - arcs that kept their majority are served as if nothing had happened;
 //   - what is asked of the others after calm_within ends as unavailable, within a second;
+//   - what the stopped had taken with them is served within back_within of their going on;
 //   - the operator's tool makes the ring whole within repair_within, and does nothing where nothing
 //     is lost; three seconds after an arc is served again all its operations succeed;
 //   - of keys in repaired arcs what was acknowledged before may be lost, and what was not may be

@@ -10,9 +10,6 @@
 namespace hopring {
 namespace {
 
-// Each node looks anew once in stabilize_interval; asking others who do not answer takes longer.
-constexpr std::chrono::seconds gap_lasts{10};
-
 void log(Outbox& out, LogLevel level, std::string text) {
   out.push_back(LogLine{level, std::move(text)});
 }
@@ -75,7 +72,7 @@ void Front::enter(const RingConfig& ring) {
   statuses_.assign(options_.shards, {});
   takes_writes_ = false;
   next_placement_ = ring.replicas > 1 ? Time{} : Time::never();
-  if (ring.replicas > 1) member_.forgive_silence();
+  if (ring.replicas > 1) member_.on_several_copies();
   command_all(EnterRing{ring});
 }
 
@@ -171,7 +168,6 @@ void Front::on_stranger(Now now, const PeerRef& from, std::uint64_t ring_id, Out
   directory_ = {};
   passing_.clear();
   mending_.clear();
-  gaps_.clear();
   burst_ = {};
   end_repairs();
   command_all(LeaveRing{});
@@ -295,7 +291,6 @@ void Front::on_deadline(Now now, Outbox& out) {
     state_ = State::serving;
     become_ready(out);
   }
-  std::erase_if(gaps_, [&](const auto& each) { return each.second.until <= now.monotonic; });
   if (ring_) {
     if (next_placement_ <= now.monotonic) {
       place_copies(now, out);
@@ -500,14 +495,8 @@ void Front::settle(Now now, Outbox& out) {
   check_left(now, out);
 }
 
-// Where there are several copies it is for the members to serve an arc, and they would have by now:
-// it is noted. Else it is claimed; no arc reaches across two cells, so a wide claim is several.
-void Front::on_event(Now now, const ClaimArc& event, Outbox&) {
-  if (ring_->replicas > 1) {
-    const Gap gap{event.claim.arc, now.monotonic + gap_lasts};
-    gaps_.insert_or_assign(gap.arc.end, gap);
-    return;
-  }
+// No arc reaches across two cells, so a wide claim is several.
+void Front::on_event(Now, const ClaimArc& event, Outbox&) {
   const auto served = [&](const Arc& arc) {
     return std::any_of(directory_.entries().begin(), directory_.entries().end(),
                        [&](const ArcEntry& each) { return overlaps(each.view.arc, arc); });

@@ -179,16 +179,8 @@ class Front {
     Time at;
   };
   std::map<Position, HandedOn> handed_on_;
-  // Where arcs have several copies: those behind nodes of this peer that nobody serves who could be
-  // found, by their ends, and until when that is taken to be so. At most those that successor lists
-  // name, and one more for each node.
-  struct Gap {
-    Arc arc;
-    Time until;
-  };
-  std::map<Position, Gap> gaps_;
-  // The same where this peer serves nothing: no lookup has found anybody since, and whether that is
-  // taken to be so of the whole ring.
+  // Where arcs have several copies, and this peer serves nothing: no lookup has found anybody
+  // since, and whether that is taken to be so of the whole ring.
   Time unfound_since_ = Time::never();
   bool nobody_serves_ = false;
   std::set<Position> orphans_;                // the ends of copies without a primary, as last seen

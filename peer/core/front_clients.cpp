@@ -71,9 +71,7 @@ void Front::note_lookup(Now now, bool has_found) {
 bool Front::is_lost(Position position, const View* known) const {
   if (known != nullptr && member_.health().is_routable(primary_of(*known))) return false;
   if (member_.nodes().empty()) return nobody_serves_ && ring_->replicas > 1;
-  if (!member_.borders_on_gap(position)) return false;
-  return std::any_of(gaps_.begin(), gaps_.end(),
-                     [&](const auto& each) { return contains(each.second.arc, position); });
+  return member_.is_in_gap(position);
 }
 
 ToDesk Front::answer(Unserved&& note) const {

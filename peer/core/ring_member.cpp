@@ -8,10 +8,9 @@
 namespace hopring {
 namespace {
 
-constexpr std::size_t early_hints_max = 64;    // transfers that may be coming at once, and some
-constexpr std::size_t late_hints_max = 64;     // leads that may be changing hands at once, and some
-constexpr int rounds_unnoticed_max = 3;        // without a predecessor that makes itself known
-constexpr std::size_t known_peers_max = 1024;  // of one report
+constexpr std::size_t early_hints_max = 64;  // transfers that may be coming at once, and some
+constexpr std::size_t late_hints_max = 64;   // leads that may be changing hands at once, and some
+constexpr int rounds_unnoticed_max = 3;      // without a predecessor that makes itself known
 // Whose turn it is at once: what they ask the same peer travels together. Beyond it the rounds of a
 // peer with many nodes come more often.
 constexpr std::size_t nodes_per_round_max = 64;
@@ -165,12 +164,6 @@ const ChordNode& RingMember::last_node_until(Position position) const {
   return at != nodes_.begin() ? *(at - 1) : nodes_.back();
 }
 
-bool RingMember::borders_on_gap(Position position) const {
-  if (nodes_.empty()) return false;
-  const ChordNode& node = last_node_until(Position{position.value - 1});
-  return node.successors().entries().empty() || !node.dead_run(health_).empty();
-}
-
 // No arc holds both 2^64-1 and 0, so the first node whose end is not before the position is the
 // one.
 ChordNode* RingMember::node_holding(Position position) {
@@ -194,75 +187,6 @@ ArcFound RingMember::found(Now now, const ChordNode& node, std::uint32_t nonce) 
                   believed_predecessor(node),
                   node.unnoticed_ms(now.monotonic),
                   load_};
-}
-
-// What passing answers tell may grow without end: then only what the nodes themselves know is kept.
-void RingMember::learn(const Hint& hint) {
-  const bool own = hint.peer == self_ || node_holding(hint.arc.end) != nullptr;
-  if (own || health_.is_dead(hint.peer)) return;
-  locations_.learn(hint);
-  if (locations_.size() > locations_max_) learn_anew();
-}
-
-void RingMember::learn_anew() {
-  const auto keep = [this](const Hint& hint) {
-    if (hint.peer != self_ && !health_.is_dead(hint.peer)) locations_.learn(hint);
-  };
-  locations_.clear();
-  for (const ChordNode& node : nodes_) {
-    for (const View& view : node.successors().entries()) keep(hint_of(view));
-    for (const Hint& finger : node.fingers().known()) keep(finger);
-  }
-  for (const View& view : moved_) keep(hint_of(view));
-  locations_max_ = std::max(locations_min, 2 * locations_.size());
-}
-
-void RingMember::forget(const PeerRef& dead) {
-  locations_.forget(dead);
-  for (ChordNode& node : nodes_) node.forget(dead);
-}
-
-std::vector<Hint> RingMember::closest(Position position) const {
-  std::vector<Hint> hints = locations_.closest(position, health_);
-  for (const PeerRef& contact : contacts_) {
-    if (!hints.empty() || contact == self_ || !health_.is_routable(contact)) continue;
-    hints.push_back(Hint{Arc{}, contact});
-  }
-  return hints;
-}
-
-const View* RingMember::known_view(Position position) const {
-  const View* best = nullptr;
-  const auto consider = [&](const View& view) {
-    if (primary_of(view) == self_ || !contains(view.arc, position)) return;
-    if (best == nullptr || beats(view, *best)) best = &view;
-  };
-  for (const ChordNode& node : nodes_) {
-    for (const View& view : node.successors().entries()) consider(view);
-    if (node.predecessor()) consider(*node.predecessor());
-  }
-  for (const View& view : moved_) consider(view);
-  return best;
-}
-
-std::vector<PeerRef> RingMember::known_peers() const {
-  std::vector<PeerRef> peers;
-  const auto take = [&](const PeerRef& peer) {
-    if (peer != self_ && peer.incarnation != 0) peers.push_back(peer);
-  };
-  for (const ChordNode& node : nodes_) {
-    for (const View& view : node.successors().entries()) {
-      for (const PeerRef& member : view.members) take(member);  // it may lead no arc at all
-    }
-    for (const Hint& finger : node.fingers().known()) take(finger.peer);
-  }
-  for (const View& view : moved_) take(primary_of(view));
-  for (const PeerRef& contact : contacts_) take(contact);
-  std::sort(peers.begin(), peers.end());
-  peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
-  std::erase_if(peers, [&](const PeerRef& peer) { return health_.is_dead(peer); });
-  if (peers.size() > known_peers_max) peers.resize(known_peers_max);
-  return peers;
 }
 
 // Messages.
@@ -341,7 +265,7 @@ void RingMember::on(Now now, const PeerRef& from, const Closer& message, Outbox&
   if (ask->kind == Ask::Kind::search) {
     const auto at = searches_.find(ask->search);
     if (at == searches_.end()) return;
-    locations_.deny(at->second.lookup.target(), from);
+    deny(at->second.lookup.target(), from);
     at->second.lookup.on_closer(message.hints);
     return step(now, ask->search, out, events);
   }
@@ -394,6 +318,7 @@ void RingMember::on(Now, const PeerRef& from, const Ping& message, Outbox& out, 
 
 // A view of others that beats one of ours takes what they share; and one that is beaten is told.
 void RingMember::hear(const View& view, Outbox& out, RingEvents& events) {
+  if (!denied_.empty()) std::erase(denied_, view);
   if (primary_of(view) == self_ || health_.is_dead(primary_of(view))) return;
   for (const ChordNode& node : nodes_) {
     if (!overlaps(view.arc, node.arc())) continue;
@@ -419,12 +344,13 @@ void RingMember::hear_of(const View& view, Outbox& out) {
 bool RingMember::follow_own(Now now, ChordNode& node) {
   ChordNode* successor = node_holding(node.successor_position());
   if (successor == nullptr || successor == &node) return false;
-  node.on_successor(self_, successor->view(), {});
+  take_list(node, successor->view(), {});
   successor->on_notify(now.monotonic, node.view(), health_);
   return true;
 }
 
 void RingMember::take_list(ChordNode& node, const View& successor, std::span<const View> rest) {
+  gaps_.erase(node.arc().end);
   if (!node.on_successor(self_, successor, rest)) return;
   for (const View& view : rest) learn(hint_of(view));
 }
@@ -436,12 +362,13 @@ void RingMember::follow(Now now, ChordNode& node, const View& successor,
   const bool same = !old.empty() && primary_of(old.front()) == primary_of(successor) &&
                     old.front().arc == successor.arc;
   take_list(node, successor, rest);
-  if (!same) soon(now, node.arc().end);
+  if (!same) soon(now.monotonic, node.arc().end);
 }
 
-void RingMember::soon(Now now, Position end) {
+// Not in its turn, but by then.
+void RingMember::soon(Time by, Position end) {
   if (std::find(urgent_.begin(), urgent_.end(), end) == urgent_.end()) urgent_.push_back(end);
-  urgent_at_ = now.monotonic;
+  urgent_at_ = std::min(urgent_at_, by);
 }
 
 // Rounds.

@@ -63,6 +63,8 @@ class RingMember {
   static constexpr std::size_t asks_max = 1024;    // beyond it a lookup fails at once
   static constexpr std::size_t moved_max = 256;    // arcs handed over that are still pointed to
   static constexpr std::size_t contacts_max = 16;  // the oldest goes for one more
+  static constexpr std::size_t denied_max = 256;   // views known to be out of date; so
+  static constexpr std::size_t known_peers_max = 1024;  // of one report
   // Arcs remembered from passing answers, until what the nodes know is all that is kept.
   static constexpr std::size_t locations_min = 1024;
 
@@ -80,9 +82,12 @@ class RingMember {
   void begin_leaving() { acquainted_ = known_peers(); }
   // All arcs have been handed over: nobody should claim them.
   void say_farewell(Outbox& out) const;
-  // Arcs have several copies: nothing is claimed for anybody's silence, and who was silent for long
-  // may come back.
-  void forgive_silence() { health_.forgive_silence(); }
+  // Arcs have several copies: a gap is nobody's to claim, who was silent for long may come back,
+  // and what only silent peers serve is a gap until then.
+  void on_several_copies() {
+    has_copies_ = true;
+    health_.forgive_silence();
+  }
   // Who knows nobody else that lives routes through these.
   void add_contact(const PeerRef& contact);
 
@@ -109,9 +114,9 @@ class RingMember {
   std::vector<Hint> closest(Position position) const;
   // The best known view of the arc that holds the position.
   const View* known_view(Position position) const;
-  // Has the last node of this peer before the position nobody behind it, as far as it knows, who is
-  // not dead?
-  bool borders_on_gap(Position position) const;
+  // Arcs have several copies, and the last node of this peer before the position has found nobody
+  // who serves there, and has no successor.
+  bool is_in_gap(Position position) const;
   // The end of an arc whose holder this peer believes to know, about there; else `position`.
   Position known_end_near(Position position) const { return locations_.end_near(position); }
   // Peers that the caches name, also as members of arcs that others lead; without repetition,
@@ -139,6 +144,10 @@ class RingMember {
   };
 
   static void send(const PeerRef& to, RingMessage message, Outbox& out);
+  template <class Consider>
+  void for_each_view(Consider&& consider) const;  // of others, by all caches
+  void deny(Position position, const PeerRef& peer);
+  bool is_denied(const View& view) const;
   void learn(const Hint& hint);
   void learn_anew();
   void forget(const PeerRef& dead);
@@ -173,16 +182,21 @@ class RingMember {
   void find_gap_end(Now now, ChordNode& node, Position from, Outbox& out, RingEvents& events);
   void search_gap(Now now, const ChordNode& node, const Hint& hint,
                   const std::optional<ArcFound>& beyond, Outbox& out, RingEvents& events);
+  void on_successor_unfound(Now now, ChordNode& node, Outbox& out, RingEvents& events);
   void on_gap_unfound(Now now, ChordNode& node, const Search& search, Outbox& out,
                       RingEvents& events);
   void close_gap(Now now, ChordNode& node, const ArcFound& live, Outbox& out, RingEvents& events);
   void walk_gap(Now now, ChordNode& node, const ArcFound& live, Position until, Outbox& out,
                 RingEvents& events);
+  bool is_gone(const View& view) const;
+  bool is_gone(const PeerRef& peer) const;
+  std::span<const View> gone_run(const ChordNode& node) const;
   std::optional<Hint> last_known_in(const Arc& stretch, const std::optional<View>& told) const;
   void check_claims_soon(Now now);
   void check_all_successors(Now now, Outbox& out, RingEvents& events);
   void tell(const PeerRef& peer, const View& view, Outbox& out);
-  void claim(const ChordNode& node, const ArcFound& live, RingEvents& events);
+  void claim(Now now, const ChordNode& node, const ArcFound& live, RingEvents& events);
+  void note_gap(Now now, const ChordNode& node, const Arc& gap, Duration unnoticed);
   void hear(const View& view, Outbox& out, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
   void introduce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);
@@ -191,7 +205,7 @@ class RingMember {
   bool follow_own(Now now, ChordNode& node);
   void take_list(ChordNode& node, const View& successor, std::span<const View> rest);
   void follow(Now now, ChordNode& node, const View& successor, std::span<const View> rest);
-  void soon(Now now, Position end);
+  void soon(Time by, Position end);
   void declare_dead(Now now, const PeerRef& peer, std::string_view why, Outbox& out,
                     RingEvents& events);
 
@@ -206,6 +220,7 @@ class RingMember {
   Limits limits_;
   Rng rng_;
   PeerHealth health_;
+  bool has_copies_ = false;  // each arc, several
   PeerLoad load_;
   std::vector<ChordNode> nodes_;
   std::vector<Arc> node_arcs_;  // theirs, close together: they are looked through for each message
@@ -213,6 +228,14 @@ class RingMember {
   std::size_t locations_max_ = locations_min;  // then they are learnt anew
   std::vector<PeerRef> contacts_;
   std::deque<View> moved_;
+  // Where arcs have several copies: behind nodes of this peer, by their ends, what nobody serves
+  // who could be found. Each look takes the place of the last one.
+  struct Gap {
+    Arc arc;
+    Time until;
+  };
+  std::map<Position, Gap> gaps_;
+  std::deque<View> denied_;            // by their primaries
   std::vector<PeerRef> acquainted_;    // of a peer that leaves
   std::deque<NodeHints> early_hints_;  // for arcs that are still coming; the oldest first
   std::deque<NodeHints> late_hints_;   // of nodes that went, for who is heard to serve there; so
@@ -228,5 +251,17 @@ class RingMember {
   std::vector<Position> newcomers_;        // nodes that the one before does not know yet
   std::vector<Position> urgent_;           // nodes that must not wait for their turn
 };
+
+template <class Consider>
+void RingMember::for_each_view(Consider&& consider) const {
+  const auto offer = [&](const View& view) {
+    if (primary_of(view) != self_) consider(view);
+  };
+  for (const ChordNode& node : nodes_) {
+    for (const View& view : node.successors().entries()) offer(view);
+    if (node.predecessor()) offer(*node.predecessor());
+  }
+  for (const View& view : moved_) offer(view);
+}
 
 }  // namespace hopring

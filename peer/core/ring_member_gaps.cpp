@@ -9,15 +9,32 @@ namespace hopring {
 namespace {
 
 constexpr std::chrono::milliseconds claim_check_interval{250};
+// Each node looks anew once in stabilize_interval; asking others who do not answer takes longer.
+constexpr std::chrono::seconds gap_lasts{10};
 constexpr double departed_patience = 1.5;  // claim_delays, before a departed peer's arcs go
 
 }  // namespace
 
-// If the first successors are dead, the arcs up to the first live one are this node's to claim; but
+// Nobody serves there whom this peer could ask. Where an arc has one copy it is its holder's until
+// he is dead; an entry that names this peer itself, which does not serve, is out of date.
+bool RingMember::is_gone(const PeerRef& peer) const {
+  return has_copies_ ? !health_.is_routable(peer) : health_.is_dead(peer);
+}
+
+bool RingMember::is_gone(const View& view) const {
+  const bool is_own = has_copies_ && primary_of(view) == self_;
+  return is_own ? node_at(view.arc.end) == nullptr : is_gone(primary_of(view));
+}
+
+std::span<const View> RingMember::gone_run(const ChordNode& node) const {
+  return node.gone_run([this](const View& view) { return is_gone(view); });
+}
+
+// If the first successors are gone, the arcs up to the first live one are this node's to claim; but
 // first that one is asked what it knows before it, and so on anticlockwise: an arc that had moved
 // on before its old primary died is not claimed.
 void RingMember::check_successors(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
-  const auto run = node.dead_run(health_);
+  const auto run = gone_run(node);
   if (!run.empty()) find_gap_end(now, node, advance(run.back().arc.end, 1), out, events);
 }
 
@@ -46,6 +63,15 @@ void RingMember::search_gap(Now now, const ChordNode& node, const Hint& hint,
                             RingEvents& events) {
   Search gap{Search::Purpose::gap, Lookup(hint.arc.end, {&hint, 1}), node.arc().end, 0, 0, beyond};
   search(now, std::move(gap), out, events);
+}
+
+// Nobody can say who follows: those after are asked who comes before them. But an arc that was just
+// between two peers is looked for once more first.
+void RingMember::on_successor_unfound(Now now, ChordNode& node, Outbox& out, RingEvents& events) {
+  if (node.on_successor_unfound()) {
+    return find_gap_end(now, node, node.successor_position(), out, events);
+  }
+  soon(now.monotonic + claim_check_interval, node.arc().end);
 }
 
 // Nobody who answers serves what was looked for.
@@ -92,7 +118,7 @@ void RingMember::walk_gap(Now now, ChordNode& node, const ArcFound& live, Positi
     from = Position{hint->arc.end.value - 1};
   }
   if (std::chrono::milliseconds(live.unnoticed_ms) >= limits_.claim_delay) {
-    return claim(node, live, events);
+    return claim(now, node, live, events);
   }
   check_claims_soon(now);
 }
@@ -102,12 +128,12 @@ void RingMember::check_claims_soon(Now now) {
 }
 
 // The last arc that ends in the stretch, by what the node behind it told and by what this peer
-// knows, and whose holder is not dead. Of the arcs at one end, the one that was told.
+// knows, and whose holder is not gone. Of the arcs at one end, the one that was told.
 std::optional<Hint> RingMember::last_known_in(const Arc& stretch,
                                               const std::optional<View>& told) const {
   std::optional<Hint> last;
   const auto consider = [&](const Hint& hint) {
-    if (!contains(stretch, hint.arc.end) || health_.is_dead(hint.peer)) return;
+    if (!contains(stretch, hint.arc.end) || is_gone(hint.peer)) return;
     const bool further =
         !last || distance(stretch.begin, last->arc.end) < distance(stretch.begin, hint.arc.end);
     if (further) last = hint;
@@ -116,22 +142,33 @@ std::optional<Hint> RingMember::last_known_in(const Arc& stretch,
   if (contains(stretch, own.arc().end)) consider(hint_of(own.view()));
   // A predecessor of this peer's own that it does not serve has just gone elsewhere.
   if (told && primary_of(*told) != self_) consider(hint_of(*told));
-  if (const Hint* known = locations_.last_until(stretch.end)) consider(*known);
+  if (has_copies_) {
+    for_each_view([&](const View& view) {
+      if (contains(stretch, view.arc.end) && !is_denied(view)) consider(hint_of(view));
+    });
+  }
+  const Hint* known = locations_.last_until(stretch.end);
+  for (std::size_t left = locations_.size(); left > 1 && is_gone(known->peer); --left) {
+    known = locations_.last_until(Position{known->arc.end.value - 1});
+  }
+  if (known != nullptr) consider(*known);
   return last;
 }
 
-// Claims the arcs of the gap: those that the list names, and what is unnamed behind them.
-void RingMember::claim(const ChordNode& node, const ArcFound& live, RingEvents& events) {
+// Claims the arcs of the gap: those that the list names, and what is unnamed behind them. Where
+// arcs have several copies it is for their members to serve them, and they would have by now.
+void RingMember::claim(Now now, const ChordNode& node, const ArcFound& live, RingEvents& events) {
   const Position limit = live.view.arc.begin;
   const Arc gap{node.arc().end, limit};
   const std::chrono::milliseconds unnoticed(live.unnoticed_ms);
   // Nobody who was known on either side is dead: whoever serves there has longer to turn up.
-  const bool suspected = !node.dead_run(health_).empty() ||
+  const bool suspected = !gone_run(node).empty() ||
                          (live.predecessor && health_.is_dead(primary_of(*live.predecessor)));
   if (!suspected && unnoticed < limits_.claim_delay * departed_patience) return;
+  if (has_copies_) return note_gap(now, node, gap, unnoticed);
   Position claimed = gap.begin;
   std::uint64_t generation = node.view().number.generation;
-  for (const View& listed : node.dead_run(health_)) {
+  for (const View& listed : gone_run(node)) {
     if (claimed == limit) break;
     claimed = contains(gap, listed.arc.end) ? listed.arc.end : limit;
     // Another cache may know a later view of it: of one that lives, or of another dead one.
@@ -139,7 +176,7 @@ void RingMember::claim(const ChordNode& node, const ArcFound& live, RingEvents& 
     const View& last = known != nullptr && known->number > listed.number ? *known : listed;
     const PeerRef& peer = primary_of(last);
     generation = std::max(generation, last.number.generation);
-    if (!health_.is_dead(peer)) continue;
+    if (!is_gone(last)) continue;
     // Who has departed gave its arcs to others, who make themselves known unless they died, too.
     if (health_.has_departed(peer) && unnoticed < limits_.claim_delay * departed_patience) continue;
     events.push_back(ClaimArc{claim_of(Arc{listed.arc.begin, claimed}, last, self_)});
@@ -147,6 +184,24 @@ void RingMember::claim(const ChordNode& node, const ArcFound& live, RingEvents& 
   if (claimed == limit) return;
   const ViewNumber number{generation + 1, self_.incarnation, 1};
   events.push_back(ClaimArc{View{Arc{claimed, limit}, number, self_.incarnation, {self_}}});
+}
+
+void RingMember::note_gap(Now now, const ChordNode& node, const Arc& gap, Duration unnoticed) {
+  const auto run = gone_run(node);
+  const bool has_departed = std::any_of(run.begin(), run.end(), [&](const View& view) {
+    return health_.has_departed(primary_of(view));
+  });
+  if (has_departed && unnoticed < limits_.claim_delay * departed_patience) return;
+  std::erase_if(gaps_, [&](const auto& each) { return each.second.until <= now.monotonic; });
+  gaps_.insert_or_assign(node.arc().end, Gap{gap, now.monotonic + gap_lasts});
+}
+
+bool RingMember::is_in_gap(Position position) const {
+  if (nodes_.empty()) return false;
+  const ChordNode& node = last_node_until(Position{position.value - 1});
+  const auto noted = gaps_.find(node.arc().end);
+  if (noted == gaps_.end() || !contains(noted->second.arc, position)) return false;
+  return node.successors().empty() || node.is_successor_unfound() || !gone_run(node).empty();
 }
 
 void RingMember::check_all_successors(Now now, Outbox& out, RingEvents& events) {

@@ -87,9 +87,8 @@ void RingMember::finish(Now now, std::uint64_t id, const ArcFound* answer, Outbo
   if (answer == nullptr) {
     if (search.purpose == Search::Purpose::gap) {
       on_gap_unfound(now, *node, search, out, events);
-    } else if (search.purpose == Search::Purpose::successor && node->on_successor_unfound()) {
-      // Nobody can say who follows: those after are asked who comes before them.
-      find_gap_end(now, *node, node->successor_position(), out, events);
+    } else if (search.purpose == Search::Purpose::successor) {
+      on_successor_unfound(now, *node, out, events);
     }
     return;
   }

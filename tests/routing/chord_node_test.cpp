@@ -108,14 +108,21 @@ BOOST_AUTO_TEST_CASE(asks_its_first_successor_unless_that_one_is_silent) {
   BOOST_TEST(!node.successor_to_ask(health).has_value(), "a silent one is waited for");
 }
 
-BOOST_AUTO_TEST_CASE(the_dead_run_ends_at_the_first_successor_that_is_not_dead) {
+BOOST_AUTO_TEST_CASE(the_gone_run_ends_at_the_first_successor_that_is_not_gone) {
+  std::vector<PeerRef> gone{b};
+  const auto run = [&] {
+    const auto is_gone = [&](const View& each) {
+      return std::find(gone.begin(), gone.end(), primary_of(each)) != gone.end();
+    };
+    return node.gone_run(is_gone).size();
+  };
+  BOOST_TEST(run() == 0u, "there are none");
   node.on_successor(self, view(20, 30, a), std::vector{view(30, 40, b), view(40, 50, c)});
-  health.on_dead(Time{}, b);
-  BOOST_TEST(node.dead_run(health).empty(), "the first one lives");
-  health.on_dead(Time{}, a);
-  BOOST_TEST(node.dead_run(health).size() == 2u);
-  health.on_unanswered(Time{}, c);
-  BOOST_TEST(node.dead_run(health).size() == 2u, "silent is not dead");
+  BOOST_TEST(run() == 0u, "the first one lives");
+  gone.push_back(a);
+  BOOST_TEST(run() == 2u);
+  gone.push_back(c);
+  BOOST_TEST(run() == 3u);
 }
 
 // Goal: the arc's next primary routes as the last one did.

@@ -15,9 +15,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Six peers, of whom three crash or more: of sixty keys some are lost, and some are not.
+constexpr Duration stopped_for = 12s;
+
+// Eight peers, of whom two crash or more: of sixty keys some are lost, and some are not.
 struct Struck {
-  Struck() : world(options()) {
+  explicit Struck(Losses::How how = Losses::How::crash) : world(options()) {
     const ProcessId first = world.start_peer({});
     world.run_for(1100ms);
     for (int i = 1; i < 8; ++i) {
@@ -28,7 +30,8 @@ struct Struck {
     world.run_for(10s);  // for balance: of arcs whose members change the judge cannot say much
     for (int i = 0; i < 60; ++i) keys.push_back("key" + std::to_string(i));
     losses.emplace(world, Rng(3), keys);
-    crashed = losses->strike(3).size();
+    losses->resume_at(world.now().monotonic + stopped_for);
+    struck = losses->strike(3, how).size();
   }
 
   static WorldOptions options() {
@@ -58,7 +61,12 @@ struct Struck {
   World world;
   std::vector<std::string> keys;
   std::optional<Losses> losses;
-  std::size_t crashed = 0;
+  std::size_t struck = 0;
+};
+
+// They are stopped.
+struct Stopped : Struck {
+  Stopped() : Struck(Losses::How::stop) {}
 };
 
 }  // namespace
@@ -66,7 +74,7 @@ struct Struck {
 BOOST_FIXTURE_TEST_SUITE(losses, Struck)
 
 BOOST_AUTO_TEST_CASE(what_is_lost_is_unavailable_at_once_until_it_is_repaired_and_then_never) {
-  BOOST_TEST(crashed >= 2u);
+  BOOST_TEST(struck >= 2u);
   world.run_for(10s);
   BOOST_TEST(losses->look().empty());
   BOOST_TEST(losses->on_calm().empty());
@@ -94,7 +102,7 @@ BOOST_AUTO_TEST_CASE(what_is_lost_is_unavailable_at_once_until_it_is_repaired_an
 
 // All crash but one, which has not all arcs.
 BOOST_AUTO_TEST_CASE(an_arc_without_a_copy_is_unavailable_at_once_until_others_are_repaired) {
-  while (world.alive_peers().size() > 1) losses->strike(5);
+  while (world.alive_peers().size() > 1) losses->strike(5, Losses::How::crash);
   world.run_for(10s);
   static_cast<void>(losses->look());
   static_cast<void>(losses->on_calm());
@@ -112,6 +120,28 @@ BOOST_AUTO_TEST_CASE(an_arc_without_a_copy_is_unavailable_at_once_until_others_a
   BOOST_TEST(!objects(*nowhere, OpError::no_route));
   BOOST_TEST(!objects(*nowhere, OpError::timed_out));
   BOOST_TEST(objects(*nowhere, {}));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_the_stopped_took_with_them_is_lost_until_they_go_on, Stopped) {
+  BOOST_TEST(struck == losses->stopped().size());
+  world.run_for(10s);
+  static_cast<void>(losses->look());
+  BOOST_TEST(losses->on_calm().empty());
+  BOOST_TEST((losses->keys_lost() > 0 && losses->keys_lost() < keys.size()));
+  const std::string lost = one(true);
+  BOOST_TEST(!objects(lost, OpError::unavailable, 900ms));
+  BOOST_TEST(objects(lost, OpError::no_route));
+  BOOST_TEST(!losses->on_back().empty(), "nobody has gone on");
+  world.run_for(stopped_for - 10s);
+  losses->on_resumed();
+  BOOST_TEST(!objects(lost, OpError::no_route), "in a moment");
+  world.run_for(5s);
+  static_cast<void>(losses->look());
+  BOOST_TEST(losses->on_back().empty());
+  BOOST_TEST(!objects(lost, {}));
+  world.run_for(4s);
+  BOOST_TEST(objects(lost, OpError::unavailable));
+  BOOST_TEST(is_whole());
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_lost_is_served) {

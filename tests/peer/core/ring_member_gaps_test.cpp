@@ -122,6 +122,62 @@ BOOST_AUTO_TEST_CASE(who_asks_for_an_arc_that_went_to_a_dead_peer_is_told_so) {
   BOOST_TEST(only<ArcNews>(d).view == view(10, 20, c, 2));
 }
 
+// Where arcs have several copies gaps are noted, and nothing is claimed.
+
+BOOST_AUTO_TEST_CASE(where_arcs_have_copies_a_gap_is_noted_until_somebody_serves_there) {
+  member.on_several_copies();
+  c_answers(ask_c(), enough);
+  BOOST_TEST(claims().empty());
+  BOOST_TEST(member.is_in_gap(Position{21}));
+  BOOST_TEST(member.is_in_gap(Position{30}));
+  BOOST_TEST(!member.is_in_gap(Position{31}), "c's");
+  hears(d, ArcNews{view(20, 30, d, 8)});
+  BOOST_TEST(!member.is_in_gap(Position{21}));
+}
+
+// Goal: whoever was stopped or cut off, and serves again, is not called lost.
+BOOST_AUTO_TEST_CASE(what_a_silent_peer_serves_is_a_gap_until_it_is_heard) {
+  member.on_several_copies();
+  hears(b, found(ask_b(), view(20, 30, b, 7), {view(30, 40, c)}));
+  clear();
+  member.on_unreachable(now, b, Unreachable::lost, out, events);
+  for (int i = 0; i < 10 && sent<FindArc>(out).empty(); ++i) deadline();
+  c_answers(question_about(40, c), enough);
+  BOOST_TEST(member.is_in_gap(Position{21}));
+  member.on_heard(b);
+  BOOST_TEST(!member.is_in_gap(Position{21}));
+}
+
+// Goal: a gap that has become smaller is forgotten where it was.
+BOOST_AUTO_TEST_CASE(each_look_takes_the_place_of_the_last_one) {
+  member.on_several_copies();
+  c_answers(ask_c(), enough);
+  BOOST_TEST(member.is_in_gap(Position{29}));
+  clear();
+  for (int i = 0; i < 10 && sent<FindArc>(out).empty(); ++i) deadline();
+  ArcFound answer = found(question_about(40, c), view(26, 40, c, 9));
+  answer.unnoticed_ms = enough;
+  hears(c, answer);
+  BOOST_TEST(!member.is_in_gap(Position{29}));
+  BOOST_TEST(member.is_in_gap(Position{21}));
+}
+
+BOOST_AUTO_TEST_CASE(a_view_whose_primary_denies_it_is_known_no_more_until_it_serves) {
+  member.on_several_copies();
+  hears(b, found(ask_b(), view(20, 30, b, 7), {view(30, 40, c)}));
+  BOOST_REQUIRE(member.known_view(Position{35}) != nullptr);
+  std::uint64_t token = 1;
+  const auto ask = [&] {
+    clear();
+    member.start_lookup(now, Position{35}, token++, out, events);
+    return question_about(35, c);
+  };
+  hears(c, Closer{ask(), {}});
+  BOOST_TEST(member.known_view(Position{35}) == nullptr);
+  hears(c, found(0, view(30, 40, c)));
+  BOOST_TEST(member.known_view(Position{35}) != nullptr);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
