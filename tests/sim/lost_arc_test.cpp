@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // Until then it may be that whoever serves an arc is only late.
-constexpr Duration told_after = 7s;
+constexpr Duration told_after = 8s;
 constexpr Duration told_within = 1s;
 constexpr Duration served_within = 2s;  // what is not lost, by those who are left
 constexpr Duration watched_for = 20s;
