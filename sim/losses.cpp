@@ -16,7 +16,10 @@ using namespace std::chrono_literals;
 constexpr Duration refused_within = 1s;
 // Where no copy is left the node before the gap may have come to its peer just now, who looks
 // first.
-constexpr Duration nowhere_refused_within = 1s;
+constexpr Duration nowhere_refused_within = 2s;
+// Who has just lost the last peer that answered it dials the silent, a second for each; but nobody
+// waits until its deadline.
+constexpr Duration refused_amid_silence_within = 2500ms;
 // For a moment nobody serves an arc that is cut or handed over.
 constexpr Duration handed_over_within = 1s;
 // Clients find out who has the arc now.
@@ -164,7 +167,8 @@ std::string Losses::judge(const std::string& name, Duration called,
   if (error != OpError::unavailable) {
     return "an operation on " + name + ", whose arc is lost, ends with " + ends;
   }
-  const Duration within = has_copies ? refused_within : nowhere_refused_within;
+  Duration within = has_copies ? refused_within : nowhere_refused_within;
+  if (!stopped_.empty()) within = refused_amid_silence_within;
   if (now() <= called + within || is_nowhere) return "";
   return "it takes " + std::to_string((now() - called).count() / 1'000'000) + " ms to say of " +
          name + " that its arc is lost";

@@ -22,7 +22,7 @@
 // or so many are stopped. An operator has what is lost repaired some time after the faults, when
 // those who were stopped have gone on (repairer.hpp, losses.hpp). What is judged beside the above:
 //   - arcs that kept their majority are served as if nothing had happened;
-//   - what is asked of the others after calm_within ends as unavailable, within a second;
+//   - what is asked of the others after calm_within ends as unavailable, within a second or two;
 //   - what the stopped had taken with them is served within back_within of their going on;
 //   - the operator's tool makes the ring whole within repair_within, and does nothing where nothing
 //     is lost; three seconds after an arc is served again all its operations succeed;

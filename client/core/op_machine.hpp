@@ -171,8 +171,8 @@ class OpMachine {
     std::uint32_t detours = 0;        // in this walk
     std::uint32_t denials = 0;        // in this walk: peers that called the arc unavailable
     bool was_denied = false;          // in the walk before
-    bool has_tried_failed = false;  // in this walk: it waits for one dial in vain, not for several
-    bool is_disputed = false;       // in this walk: a member named another one as the primary
+    bool has_tried_failed = false;    // in this walk: it waits for one silent dial, not for several
+    bool is_disputed = false;         // in this walk: a member named another one as the primary
     std::uint32_t hops = 0;
     std::uint32_t pauses = 0;
     OpError last_error = OpError::no_route;

@@ -85,8 +85,11 @@ void OpMachine::drop_link(Now now, const PeerRef& peer, LinkDown reason, OpError
   } else {
     cache_.forget(peer);
     book_.on_unreachable(now.monotonic, peer, rng_);
-    if (now.monotonic - link.dialled >= limits_.silence_max) {
-      book_.leave_alone(peer, now.monotonic + limits_.silence_max);
+    const bool was_silent = now.monotonic - link.dialled >= limits_.silence_max;
+    if (was_silent) book_.leave_alone(peer, now.monotonic + limits_.silence_max);
+    for (const PartId id : unsent) {
+      const auto part = parts_.find(id);
+      if (part != parts_.end() && !was_silent) part->second.has_tried_failed = false;
     }
   }
   fail_waiting(now, unsent, reason == LinkDown::stranger ? OpError::stranger : OpError::no_route);

@@ -53,7 +53,7 @@ std::optional<PeerRef> OpMachine::choose(Now now, Part& part) {
   return peer;
 }
 
-// Nobody waits for such a one's second opinion, and nobody for several dials that may be in vain.
+// Nobody waits for such a one's second opinion, and nobody for several that do not even refuse.
 bool OpMachine::may_try_failed(const Part& part) const {
   return part.denials == 0 && !part.has_tried_failed;
 }
