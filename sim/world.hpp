@@ -101,7 +101,8 @@ class World {
   // that way. Systems send again what is not acknowledged, after pauses that double, and nothing
   // else meanwhile: so what is held up arrives some time after the way is open again, unless the
   // connection has ended. Between peers it ends after link_silence_max, which the dialler hears.
-  // Dials end by their timeout. Ways may be blocked several times, and are then opened as often.
+  // Peers' dials end by their timeout; clients leave theirs. Ways may be blocked several times, and
+  // are then opened as often.
   void block(ProcessId from, ProcessId to);
   void open(ProcessId from, ProcessId to);
   void set_weather(const Weather& weather) { weather_ = weather; }

@@ -7,6 +7,7 @@
 #include "peer/net/system.hpp"
 
 namespace hopring {
+
 RespService::RespService(boost::asio::io_context& io, Owner& owner, const PeerRef& self,
                          Shard& shard, Desk& desk, DeskOutbox& out, const Limits& limits, Rng rng)
     : io_(io),
