@@ -70,6 +70,13 @@ inline std::uint64_t mark_of(const View& view) {
   return mark | 1;
 }
 
+// Tells the order of an arc from those of its other generations, also from one that another peer
+// has begun under the same generation. Never 0.
+constexpr std::uint64_t order_of(const ViewNumber& number) noexcept {
+  if (number.claimant == 0) return number.generation;
+  return (number.claimant ^ number.generation * 0x9e3779b97f4a7c15u) | 1;
+}
+
 // REQUIRES: the view has a member; one from the network has passed is_well_formed().
 inline const PeerRef& primary_of(const View& view) { return view.members.front(); }
 

@@ -291,7 +291,7 @@ bool OpMachine::is_read(const Part& part) {
 
 // What was sent of it last: a write whose stamp names no order of the arc is executed by nobody.
 bool OpMachine::changes_nothing(const Part& part) {
-  return is_read(part) || (part.stamp && part.stamp->generation == 0);
+  return is_read(part) || (part.stamp && part.stamp->order == 0);
 }
 
 void OpMachine::finish_with(PartId id, OpError error) {

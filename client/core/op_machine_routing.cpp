@@ -205,10 +205,10 @@ Stamp OpMachine::fresh_stamp(Now now, Position position, const ArcMark& told, st
   const bool is_long = bytes > limits_.batch_bytes_max;  // twice would be too much
   const Duration age_max = is_long ? Duration::max() : Duration(limits_.mark_age_max);
   ArcMark mark = cache_.mark_at(now.monotonic, position, age_max);
-  const bool is_newer = told.generation != mark.generation || told.index > mark.index;
-  if (told.generation != 0 && is_newer) mark = told;
+  const bool is_newer = told.order != mark.order || told.index > mark.index;
+  if (told.order != 0 && is_newer) mark = told;
   if (client_ == 0) client_ = rng_.next() | 1;
-  return Stamp{client_, ++last_sequence_, mark.generation, mark.index, false};
+  return Stamp{client_, ++last_sequence_, mark.order, mark.index, false};
 }
 
 void OpMachine::send_alone(Now now, const Ready& ready) {

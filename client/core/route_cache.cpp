@@ -61,8 +61,8 @@ bool RouteCache::adopt(const View& view) {
   Entry entry{view, 0, std::nullopt};
   for (const Position end : ends) {
     const Entry& before = views_.at(end);
-    const bool goes_on = before.view.number.generation == view.number.generation &&
-                         covers(before.view.arc, view.arc);
+    const bool goes_on =
+        order_of(before.view.number) == order_of(view.number) && covers(before.view.arc, view.arc);
     if (!goes_on) continue;
     entry.index = before.index;
     entry.noted = before.noted;
@@ -77,7 +77,7 @@ void RouteCache::note(Time now, const ArcMark& mark) {
   const auto entry = views_.find(mark.arc.end);
   if (entry == views_.end()) return;
   const View& view = entry->second.view;
-  if (view.arc != mark.arc || view.number.generation != mark.generation) return;
+  if (view.arc != mark.arc || order_of(view.number) != mark.order) return;
   if (mark.index < entry->second.index) return;  // it was under way for longer than a later one
   entry->second.index = mark.index;
   entry->second.noted = now;
@@ -90,7 +90,7 @@ ArcMark RouteCache::mark_at(Time now, Position position, Duration age_max) const
   const bool is_young = noted && now - *noted <= age_max;
   if (!is_young && age_max != Duration::max()) return {};
   const View& view = entry->second.view;
-  return {view.arc, view.number.generation, entry->second.index};
+  return {view.arc, order_of(view.number), entry->second.index};
 }
 
 void RouteCache::make_room() {

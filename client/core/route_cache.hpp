@@ -44,7 +44,7 @@ class RouteCache {
   bool adopt(const View& view);
 
   // How far the arc's order has come, as a peer that serves it has just said. Of no effect unless
-  // the cache has a view of just this arc and generation.
+  // the cache has a view of just this arc and order.
   void note(Time now, const ArcMark& mark);
   // The newest that is known to hold for `position`: of the arc that holds it, or of one that this
   // has come off. All 0 if no view is known, or it is older than `age_max`; what nobody has said is

@@ -29,7 +29,7 @@ void add_view(std::vector<View>& views, const View& view) {
 // Of an arc only the newest one is kept.
 void add_mark(std::vector<ArcMark>& marks, const ArcMark& mark) {
   const auto known = std::find_if(marks.begin(), marks.end(), [&](const ArcMark& each) {
-    return each.arc == mark.arc && each.generation == mark.generation;
+    return each.arc == mark.arc && each.order == mark.order;
   });
   if (known == marks.end()) {
     marks.push_back(mark);

@@ -135,8 +135,7 @@ std::optional<Replica::Executed> Replica::recall(Now now, Position position, con
       return Executed::pending;
     }
   }
-  const bool is_stale =
-      stamp.generation != view_.number.generation || results_.may_have_forgotten(stamp);
+  const bool is_stale = stamp.order != order_of(view_.number) || results_.may_have_forgotten(stamp);
   if (!is_stale) return std::nullopt;
   sink.on_error(OpError::stale_stamp);
   return Executed::answered;
@@ -566,8 +565,7 @@ void Replica::answer(std::uint64_t index, const OpResult& result, GroupOutbox& o
     if (waiter.get) {
       answer_read(std::move(waiter), out);
     } else {
-      out.push_back(
-          Answered{waiter.waiter, result, ArcMark{arc(), view_.number.generation, index}});
+      out.push_back(Answered{waiter.waiter, result, ArcMark{arc(), order_of(view_.number), index}});
     }
   }
 }

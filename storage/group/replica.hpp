@@ -154,7 +154,7 @@ class Replica {
   bool forget_results(Now now);
   const ResultWindow& results() const noexcept { return results_; }
   // How far the order has come here.
-  ArcMark mark() const { return {arc(), view_.number.generation, raft_.applied()}; }
+  ArcMark mark() const { return {arc(), order_of(view_.number), raft_.applied()}; }
   bool is_splitting() const noexcept { return splits_at_.has_value(); }
   // Proposes that what was used least recently near a position goes, but for a spared key; returns
   // its bytes. nullopt: there is nothing, or no room in the order. REQUIRES: !is_splitting().

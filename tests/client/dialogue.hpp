@@ -100,7 +100,7 @@ struct Dialogue {
   void warm(const View& known) {
     start(900, get_a);
     connected(anyone_at(peer(1)), peer(1));
-    reply(peer(1), 1, OpReply{found("x"), known, ArcMark{known.arc, known.number.generation, 0}});
+    reply(peer(1), 1, OpReply{found("x"), known, ArcMark{known.arc, order_of(known.number), 0}});
   }
 };
 

@@ -120,7 +120,7 @@ class FakeRing {
       return OpResult{};
     }
     const bool is_stale =
-        stamp.generation != truth_[arc].number.generation || stamp.index < order.forgotten;
+        stamp.order != order_of(truth_[arc].number) || stamp.index < order.forgotten;
     if (is_stale) return failed(OpError::stale_stamp);
     executed[key_of(operation)] += 1;
     order.window[name] = ++order.index;

@@ -22,7 +22,7 @@ struct Silence : Dialogue {
     connected(anyone_at(peer(1)), peer(1));
     reply(peer(1), 1, plain(to_hint(peer(2))));
     connected(peer(2), peer(2));
-    reply(peer(2), 2, OpReply{found("x"), known, ArcMark{known.arc, known.number.generation, 0}});
+    reply(peer(2), 2, OpReply{found("x"), known, ArcMark{known.arc, order_of(known.number), 0}});
     deadline = now.monotonic + 60s;
   }
 

@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(a_write_says_who_sends_it_and_what_is_known_of_the_arc) {
   warm(arc_of("a", 3, peer(1)));
   const Stamp first = stamp_in(start(1, put_a));
   BOOST_TEST(first.client != 0u);
-  BOOST_TEST(first.generation == 1u);
+  BOOST_TEST(first.order == 1u);
   BOOST_TEST(first.index == 0u);
   BOOST_TEST(!first.is_again);
   reply(peer(1), 2, with_mark({}, mark("a", 17)));
@@ -173,15 +173,15 @@ BOOST_AUTO_TEST_CASE(a_write_in_doubt_does_not_go_to_another_ring) {
 BOOST_AUTO_TEST_CASE(of_an_arc_of_which_nothing_was_heard_lately_it_is_asked_before_it_is_written) {
   warm_long_ago(arc_of("a", 3, peer(1)));
   const Stamp question = stamp_in(start(1, put_a));
-  BOOST_TEST(question.generation == 0u);
+  BOOST_TEST(question.order == 0u);
   down(peer(1), LinkDown::lost);
   timer();
   const Stamp again = stamp_in(connected(peer(1), peer(1)));
-  BOOST_TEST(again.generation == 0u);
+  BOOST_TEST(again.order == 0u);
   BOOST_TEST(!again.is_again, "nothing can have happened");
   const Stamp renewed =
       stamp_in(reply(peer(1), 3, with_mark(failed(OpError::stale_stamp), mark("a", 900))));
-  BOOST_TEST(renewed.generation == 1u);
+  BOOST_TEST(renewed.order == 1u);
   BOOST_TEST(renewed.index == 900u);
   BOOST_TEST(reply(peer(1), 4, with_mark({}, mark("a", 901))) == finish(1, OpResult{}));
   BOOST_TEST(stamp_in(start(2, put_a)).index == 901u);
@@ -201,7 +201,7 @@ BOOST_AUTO_TEST_CASE(a_long_value_does_not_travel_twice_for_that) {
   warm_long_ago(arc_of("a", 3, peer(1)));
   const std::string bytes(ClientLimits{}.batch_bytes_max + 1, 'x');
   const Put put{"a", Value{ValueType::string, bytes}, {}, PutCondition::always};
-  BOOST_TEST(stamp_in(start(1, put)).generation == 1u);
+  BOOST_TEST(stamp_in(start(1, put)).order == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(each_write_of_a_batch_has_its_own_stamp) {
@@ -236,10 +236,27 @@ BOOST_AUTO_TEST_CASE(halves_of_an_arc_go_on_where_it_was) {
   cache.note(Time{1s}, {Arc{Position{500}, end}, 1, 9});
   cache.note(Time{1s}, {Arc{Position{500}, end}, 1, 7});
   BOOST_TEST(cache.mark_at(Time{1s}, Position{600}).index == 9u);
-  BOOST_TEST(cache.mark_at(Time{1s}, Position{10}).generation == 0u);
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{10}).order == 0u);
   cache.note(Time{1s}, {Arc{Position{500}, end}, 2, 99});  // another order
   BOOST_TEST(cache.mark_at(Time{1s}, Position{600}).index == 9u);
   cache.audit();
+}
+
+// Goal: of two repairs at one moment that begin the same generation each has an order of its own.
+BOOST_AUTO_TEST_CASE(what_is_known_of_an_order_says_nothing_of_another_one_of_the_same_generation) {
+  RouteCache cache(10);
+  const Arc arc{Position{0}, Position{1000}};
+  const View one{arc, {2, 7, 1}, 0, {peer(1)}};
+  const View other{arc, {2, 8, 1}, 0, {peer(2)}};
+  BOOST_TEST(order_of(one.number) != order_of(other.number));
+  BOOST_TEST(order_of(one.number) == order_of(next(one.number)));
+  cache.adopt(one);
+  cache.note(Time{1s}, {arc, order_of(other.number), 9});
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{10}).index == 0u);
+  cache.note(Time{1s}, {arc, order_of(one.number), 5});
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{10}).index == 5u);
+  cache.adopt(other);
+  BOOST_TEST(cache.mark_at(Time{1s}, Position{10}).index == 0u);
 }
 
 // Goal: a member that is cut off, or has been left out, does not speak for the others.

@@ -192,7 +192,11 @@ BOOST_AUTO_TEST_CASE(stamps_of_the_older_generation_are_executed_no_more) {
   BOOST_TEST(!again.value().error.has_value());
   const auto stale = execute(2, Add{"counter", 5}, Stamp{9, 2, 1, copy(2)->raft().applied(), true});
   BOOST_TEST((stale.value().error == OpError::stale_stamp));
-  write(2, Add{"counter", 2}, Stamp{9, 3, 2, copy(2)->raft().applied(), false});
+  const std::uint64_t of_another_claim = order_of({2, 77, 1});
+  const auto foreign = execute(2, Add{"counter", 5}, Stamp{9, 4, of_another_claim, 100, true});
+  BOOST_TEST((foreign.value().error == OpError::stale_stamp));
+  write(2, Add{"counter", 2},
+        Stamp{9, 3, order_of(copy(2)->view().number), copy(2)->raft().applied(), false});
   BOOST_TEST(decode_integer(news<Answered>(2).back().result.value.value().bytes) == 7);
 }
 

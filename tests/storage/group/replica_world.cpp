@@ -199,7 +199,7 @@ std::optional<Stamp> ReplicaWorld::stamp(Call& call) {
   call.stamp = Stamp{call.client + 1, ++sequences_, 0, 0, false};
   for (const ArcMark& each : marks_) {
     if (!contains(each.arc, position)) continue;
-    call.stamp->generation = each.generation;
+    call.stamp->order = each.order;
     call.stamp->index = std::max(call.stamp->index, each.index);
   }
   return call.stamp;
