@@ -44,11 +44,12 @@ Result<Look> look(Context& context) {
 
 std::string list_of(const std::vector<PeerRef>& peers) {
   std::string text;
-  for (const PeerRef& each : peers) text += (text.empty() ? "" : ", ") + to_string(each.endpoint);
+  for (const PeerRef& each : peers) text += (text.empty() ? "" : ", ") + to_string(each);
   return text;
 }
 
-// What is lost by the step, or may be.
+// What is lost by the step, or may be. Who is gone is named with the run that is gone: another one
+// may be there again.
 std::string loss_of(const RepairStep& step) {
   if (!step.copy) return "nobody who answers has a copy: what was stored there is lost";
   const std::string held = "its copy has at most " + with_commas(step.copy->keys) + " keys";
@@ -195,9 +196,10 @@ ExitCode repair(Context& context, std::chrono::seconds patience) {
     std::fprintf(stderr, "hopring: %s\n", std::string(text_of(RepairRefusal::one_copy)).c_str());
     return exit_refused;
   }
-  if (seen->is_whole) return end(context, *seen, true);
-  warn_of_silent(seen->survey);
-  if (!context.has("accept-loss")) return tell(context, *seen);
+  if (!seen->is_whole) warn_of_silent(seen->survey);
+  if (!context.has("accept-loss")) {
+    return seen->is_whole ? end(context, *seen, true) : tell(context, *seen);
+  }
   return carry_out_all(context, std::move(*seen), patience);
 }
 

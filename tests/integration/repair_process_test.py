@@ -55,6 +55,16 @@ class RepairProcessTest(ring.RingTest):
         self.expect(USAGE, "ring", "--accept-loss")
         self.expect(USAGE, "ring", "mend")
 
+    def test_a_ring_that_only_lacks_copies_is_waited_for(self) -> None:
+        victim = self.peers.pop(2)
+        victim.kill()
+        victim.close()
+        ends = time.monotonic() + NOTICED_WITHIN_S
+        while self.hopring("ring", "repair").returncode != DONE:
+            self.assertLess(time.monotonic(), ends, "no primaries in place of the dead one")
+        self.expect(DONE, "ring", "repair", "--accept-loss", f"--wait-healthy={HEALED_WITHIN_S}")
+        self.assertTrue(json.loads(self.expect(DONE, "ring", "--json"))["healthy"])
+
     def test_who_leaves_with_what_may_be_the_last_copies_says_so(self) -> None:
         self.kill_two()
         holder = self.plan()[0]["at"]
