@@ -47,7 +47,7 @@ struct Figures {
   std::uint64_t done = 0;
   std::uint64_t refused = 0;  // for certain
   std::uint64_t unknown = 0;
-  Duration longest{};  // of those that were done
+  Duration longest{};  // however it ended
 
   void add(const Figures& other) {
     operations += other.operations;
@@ -129,9 +129,9 @@ class Client {
     auto result = call();
     const Duration returned = Clock::now() - start_;
     ++figures_.operations;
+    figures_.longest = std::max(figures_.longest, returned - entry.called);
     if (result.has_value()) {
       ++figures_.done;
-      figures_.longest = std::max(figures_.longest, returned - entry.called);
       entry.returned = returned;
       entry.result = read(result);
     } else if (is_definite(result.error())) {

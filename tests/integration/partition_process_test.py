@@ -5,7 +5,7 @@ The test enters namespaces of its own (network, mounts, processes) before it mak
 and the clients are in the one that it runs in, and with its last process the kernel removes
 everything, however it ends. Outside, nothing is made or seen.
 
-HOPRING_PARTITION_SECONDS: how long the load on a ring with random cuts lasts, 30 by default.
+HOPRING_PARTITION_SECONDS: how long the load on a ring with random cuts lasts, 60 by default.
 HOPRING_ONE_WAY_SECONDS: how long a cut in one direction lasts, 6 by default.
 HOPRING_TEST_SEED: of the cuts, 1 by default.
 """
@@ -24,7 +24,7 @@ from typing import Iterable
 
 import ring
 
-SECONDS = int(os.environ.get("HOPRING_PARTITION_SECONDS", "30"))
+SECONDS = int(os.environ.get("HOPRING_PARTITION_SECONDS", "60"))
 SEED = int(os.environ.get("HOPRING_TEST_SEED", "1"))
 SKIPPED = 77
 # Of `hopring`: unreachable, timed out or of unknown outcome; refused for certain.
