@@ -127,6 +127,26 @@ const char* problem(const RunOptions& options) {
   return nullptr;
 }
 
+void add(hopring::sim::SoakFigures& sum, const hopring::sim::SoakFigures& figures) {
+  sum.done += figures.done;
+  sum.done_amid_faults += figures.done_amid_faults;
+  sum.refused += figures.refused;
+  sum.unknown += figures.unknown;
+  sum.scans += figures.scans;
+  sum.scanned += figures.scanned;
+  sum.crashes += figures.crashes;
+  sum.pauses += figures.pauses;
+  sum.cuts += figures.cuts;
+  sum.blocks += figures.blocks;
+  sum.joins += figures.joins;
+  sum.leaves += figures.leaves;
+  sum.keys_lost += figures.keys_lost;
+  sum.repairs += figures.repairs;
+  sum.repairs_empty += figures.repairs_empty;
+  sum.repairs_refused += figures.repairs_refused;
+  sum.virtual_seconds += figures.virtual_seconds;
+}
+
 // Seed after seed. The first one that a judge objects to ends it.
 int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_log,
              bool all_lose) {
@@ -145,23 +165,7 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
     const auto figures =
         hopring::sim::soak({.seed = seed, .print_log = print_log, .loses_majorities = loses});
     if (!figures.is_void_because.empty()) ++voids;
-    sum.done += figures.done;
-    sum.done_amid_faults += figures.done_amid_faults;
-    sum.refused += figures.refused;
-    sum.unknown += figures.unknown;
-    sum.scans += figures.scans;
-    sum.scanned += figures.scanned;
-    sum.crashes += figures.crashes;
-    sum.pauses += figures.pauses;
-    sum.cuts += figures.cuts;
-    sum.blocks += figures.blocks;
-    sum.joins += figures.joins;
-    sum.leaves += figures.leaves;
-    sum.keys_lost += figures.keys_lost;
-    sum.repairs += figures.repairs;
-    sum.repairs_empty += figures.repairs_empty;
-    sum.repairs_refused += figures.repairs_refused;
-    sum.virtual_seconds += figures.virtual_seconds;
+    add(sum, figures);
     for (const std::string& each : figures.violations) {
       std::fprintf(stderr, "violation: %s\n", each.c_str());
     }
@@ -171,8 +175,12 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
                    all_lose ? " --losses" : "");
     }
     if (!is_good || isatty(STDERR_FILENO) != 0) {
-      std::fprintf(stderr, "seed %" PRIu64 " %s, trace %016" PRIx64 ", %.1f s\n", seed,
-                   is_good ? "passes" : "FAILS", figures.trace_hash, passed());
+      const bool is_void = is_good && !figures.is_void_because.empty();
+      std::fprintf(stderr, "seed %" PRIu64 " %s%s, trace %016" PRIx64 ", %.1f s\n", seed,
+                   is_void   ? "proves nothing: "
+                   : is_good ? "passes"
+                             : "FAILS",
+                   is_void ? figures.is_void_because.c_str() : "", figures.trace_hash, passed());
     }
   }
   std::printf("%" PRIu64 " seeds from %" PRIu64 " on, %" PRIu64
@@ -190,6 +198,10 @@ int run_soak(std::uint64_t first, std::uint64_t seeds, double hours, bool print_
   std::printf("losses: %" PRIu64 " keys, %" PRIu64 " arcs repaired from copies, %" PRIu64
               " from nothing; %" PRIu64 " steps refused\n",
               sum.keys_lost, sum.repairs, sum.repairs_empty, sum.repairs_refused);
+  if (is_good && voids == seed - first) {
+    std::fprintf(stderr, "none of the seeds counts: take others, or more\n");
+    return 1;
+  }
   return is_good ? 0 : 1;
 }
 
@@ -204,7 +216,9 @@ int run_bugs(const std::string& wanted, std::uint64_t first, std::uint64_t seeds
     if (wanted != every_bug && wanted != named) continue;
     ++looked_for;
     if (wanted == every_bug && !shows_in_rings(bug)) {
-      std::printf("%-24s not looked for: tests of storage/raft find it\n", named.c_str());
+      std::printf("%-24s not looked for here: %s\n", named.c_str(),
+                  bug == PlantedBug::repairs_what_is_served ? "it takes --losses"
+                                                            : "tests of storage/raft find it");
       continue;
     }
     std::uint64_t seed = first;

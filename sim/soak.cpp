@@ -21,6 +21,7 @@ constexpr auto calm_within = 10s;    // after the last fault: then operations su
 constexpr auto whole_within = 30s;   // after the last fault: then all copies are back
 constexpr auto repair_within = 60s;  // after the operator has begun: then all copies are back
 constexpr auto repair_look = 500ms;  // as `hopring ring repair` looks
+constexpr int looks_least = 3;       // also where nothing is to be done: what two agree on is done
 constexpr auto lost_for = 5s;        // what is lost is judged for so long: who waits in vain, too
 constexpr auto back_within = 10s;  // after the stopped go on: then what was lost by them is served
 constexpr auto applied_max = 1s;   // then copies have applied what their primaries had
@@ -29,6 +30,7 @@ constexpr auto operation_deadline = 3s;
 // While there are faults one user in so many waits less: it goes on to what others can still serve.
 constexpr std::uint64_t hasty_one_in = 4;
 constexpr auto hasty_deadline = 500ms;
+constexpr std::size_t batch_most = 8;          // operations
 constexpr std::uint64_t drift_ppm_max = 4500;  // two that differ by twice this are within the bound
 // Where reads ask a majority, no clock is trusted: one that runs at this speed keeps to no bound.
 constexpr std::uint64_t majority_drift_ppm_max = 200'000;
@@ -95,6 +97,7 @@ SoakFigures Soak::go() {
   weather.break_one_in = 5 + rng_.below(100);
   world_.set_weather(weather);
   fault_interval_ = 150ms + below(900ms);
+  draw_faults();
   has_faults_ = true;
   faults_end_ = now() + faults_last;
   later(below(fault_interval_), [this] { fault(); });
@@ -157,7 +160,7 @@ bool Soak::begin() {
 void Soak::meet(Client& client) {
   client.process = world_.start_client(contacts_);
   world_.on_finish(client.process, [this, &client](Finish&& finish) {
-    on_finish(client, std::get<OpResult>(finish.result));
+    on_finish(client, std::move(finish.result));
   });
 }
 
@@ -204,7 +207,7 @@ void Soak::look_for_repairs() {
   }
 }
 
-// Clients: one operation at a time each, on keys that all share.
+// Clients: one call at a time each, on keys that all share.
 
 void Soak::next_operation(Client& client) {
   if (!calls_) return;
@@ -213,24 +216,50 @@ void Soak::next_operation(Client& client) {
 
 void Soak::start_operation(Client& client) {
   if (!calls_) return;
-  client.operation = load_.draw(world_.now().wall);
+  const std::uint64_t way = rng_.below(4);  // by which it is called
+  const bool is_batch = way == 0 && has_faults_;
+  client.operations.clear();
+  do {
+    client.operations.push_back(load_.draw(world_.now().wall));
+  } while (is_batch && client.operations.size() < batch_most && rng_.chance(3, 4));
   client.called = now();
   client.peers = world_.alive_peers();
   client.busy = true;
-  watch(client, nullptr);
+  for (const Operation& each : client.operations) watch(client, each, nullptr);
   const bool is_hasty = has_faults_ && rng_.chance(1, hasty_one_in);
   const Duration deadline = is_hasty ? Duration(hasty_deadline) : Duration(operation_deadline);
   const Now read = world_.clock(client.process);
-  world_.client(client.process)
-      .start(read, Token{++client.token}, client.operation, read.monotonic + deadline);
+  const Time until = read.monotonic + deadline;
+  const Token token{++client.token};
+  OpMachine& machine = world_.client(client.process);
+  if (is_batch) {
+    machine.start_batch(read, token, client.operations, until);
+  } else if (way == 1) {
+    machine.start_in_turn(read, token, client.operations.front(), until);
+    machine.end_turn(read);
+  } else {
+    machine.start(read, token, client.operations.front(), until);
+  }
   world_.perform(client.process);
 }
 
-void Soak::on_finish(Client& client, const OpResult& result) {
+void Soak::on_finish(Client& client, Finished&& finished) {
   client.busy = false;
-  watch(client, &result);
-  if (client.called > calm_at_) judge_calm(client, result);
-  HistoryEntry entry{client.operation, client.called, now(), result};
+  if (const auto* one = std::get_if<OpResult>(&finished)) {
+    on_result(client, client.operations.front(), *one);
+  } else {
+    const auto& results = std::get<std::vector<OpResult>>(finished);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      on_result(client, client.operations[i], results[i]);
+    }
+  }
+  next_operation(client);
+}
+
+void Soak::on_result(const Client& client, const Operation& operation, const OpResult& result) {
+  watch(client, operation, &result);
+  if (client.called > calm_at_) judge_calm(client, operation, result);
+  HistoryEntry entry{operation, client.called, now(), result};
   if (result.error) {
     const bool is_refused = is_definite(*result.error);
     ++(is_refused ? figures_.refused : figures_.unknown);
@@ -240,16 +269,15 @@ void Soak::on_finish(Client& client, const OpResult& result) {
   } else {
     ++figures_.done;
     if (has_faults_) ++figures_.done_amid_faults;
-    load_.learn(client.operation, result);
+    load_.learn(operation, result);
     history_.add(std::move(entry));
   }
-  next_operation(client);
 }
 
-void Soak::judge_calm(const Client& client, const OpResult& result) {
+void Soak::judge_calm(const Client& client, const Operation& operation, const OpResult& result) {
   if (losses_ && losses_->has_struck()) {
     look_for_repairs();
-    const std::string key(key_of(client.operation));
+    const std::string key(key_of(operation));
     // Who was asked may not have found a ring to join, and have ended.
     const bool is_cut_off =
         (result.error == OpError::connection_lost || result.error == OpError::timed_out) &&
@@ -263,12 +291,12 @@ void Soak::judge_calm(const Client& client, const OpResult& result) {
 }
 
 // Scans. A call begins, or ends with a result. What expires may go at any time.
-void Soak::watch(const Client& client, const OpResult* result) {
+void Soak::watch(const Client& client, const Operation& operation, const OpResult* result) {
   using Effect = KeyWatch::Effect;
-  if (std::holds_alternative<Get>(client.operation)) return;
-  const std::string key(key_of(client.operation));
+  if (std::holds_alternative<Get>(operation)) return;
+  const std::string key(key_of(operation));
   const bool is_brief = SoakLoad::is_brief(key);
-  const bool is_erase = std::holds_alternative<Erase>(client.operation);
+  const bool is_erase = std::holds_alternative<Erase>(operation);
   const Effect effect = is_brief   ? Effect::either
                         : is_erase ? Effect::makes_absent
                                    : Effect::makes_present;
@@ -321,11 +349,12 @@ void Soak::repair() {
   losses_->on_repair();
   Repairer repairer(world_);
   const Duration until = now() + repair_within;
-  do {
+  for (int looks = 0; looks < looks_least || (!is_whole() && now() < until); ++looks) {
     repairer.look();
     world_.run_for(repair_look);
-  } while (!is_whole() && now() < until);
+  }
   if (!is_whole()) violation("not repaired: " + repairer.describe());
+  world_.run_for(4s);
   if (!is_lost && !repairer.done().empty()) violation("repaired what was not lost");
   for (const RepairStep& each : repairer.done())
     ++(each.copy ? figures_.repairs : figures_.repairs_empty);
@@ -333,7 +362,6 @@ void Soak::repair() {
   if (figures_.repairs + figures_.repairs_empty + figures_.keys_lost == 0) {
     figures_.is_void_because = "nothing was lost";
   }
-  world_.run_for(4s);
 }
 
 // Those who were stopped go on: nothing of theirs is lost, and nobody repairs anything.

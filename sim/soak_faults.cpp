@@ -11,14 +11,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// One in so many is long enough for silent members to be replaced (member_silence_max).
-constexpr std::uint64_t long_fault_one_in = 48;
+// Long enough for silent members to be replaced (member_silence_max).
 constexpr auto long_fault_least = 10500ms;
 constexpr auto long_fault_most = 15s;
-// One leave in so many may leave fewer peers than an arc should have copies.
-constexpr std::uint64_t last_leave_one_in = 6;
-// Members change within some round trips, and seldom: one crash in so many waits for that.
-constexpr std::uint64_t crash_amid_change_one_in = 2;
+// Members change within some round trips, and seldom: some crashes wait for that.
 constexpr auto change_awaited_max = 500ms;
 constexpr auto change_look_interval = 500us;
 // Of these one stops its victims, and for those of another one nobody comes.
@@ -27,40 +23,65 @@ constexpr std::size_t peers_most = 9;  // alive
 
 }  // namespace
 
+// Some seeds have hardly any crashes, or hardly anything else.
+void Soak::draw_faults() {
+  constexpr std::uint64_t usual[] = {2, 1, 1, 2, 2, 1, 1, 2};
+  for (std::size_t i = 0; i < faults_.weights.size(); ++i) {
+    faults_.weights[i] = usual[i] * (1 + rng_.below(8));
+    faults_.sum += faults_.weights[i];
+  }
+  faults_.long_one_in = 16 + rng_.below(64);
+  faults_.amid_change_one_in = 1 + rng_.below(4);
+  faults_.last_leave_one_in = 2 + rng_.below(8);
+}
+
+Soak::Fault Soak::draw_fault() {
+  std::uint64_t dice = rng_.below(faults_.sum);
+  std::size_t kind = 0;
+  while (dice >= faults_.weights[kind]) dice -= faults_.weights[kind++];
+  return static_cast<Fault>(kind);
+}
+
 void Soak::fault() {
   if (!has_faults_) return;
   later(rng_.jittered(fault_interval_), [this] { fault(); });
   if (world_.ready_peers().empty()) return;
   const ProcessId victim = some_peer();
   const Duration lasts = fault_lasts();
-  const std::uint64_t dice = rng_.below(12);
-  if (dice < 2 && rng_.chance(1, crash_amid_change_one_in)) {
-    crash_amid_change(now() + change_awaited_max);
-  } else if (dice < 2) {
-    crash(victim);
-  } else if (dice == 2) {
-    leave(victim);
-  } else if (dice == 3) {
-    join();
-  } else if (dice < 6) {
-    tell("pause " + std::to_string(victim));
-    world_.pause(victim, lasts);
-    ++figures_.pauses;
-  } else if (dice < 8) {
-    const auto peers = world_.alive_peers();
-    for (const ProcessId other : peers) {
-      if (rng_.chance(1, 2)) world_.cut(victim, other);
-      if (rng_.chance(1, 2)) world_.cut(other, victim);
-    }
-    ++figures_.cuts;
-  } else {
-    stop_clock(victim, lasts);
-    silence(dice, victim, lasts);
+  const Fault kind = draw_fault();
+  switch (kind) {
+    case Fault::crash:
+      if (!rng_.chance(1, faults_.amid_change_one_in)) return crash(victim);
+      return crash_amid_change(now() + change_awaited_max);
+    case Fault::leave:
+      return leave(victim);
+    case Fault::join:
+      return join();
+    case Fault::pause:
+      tell("pause " + std::to_string(victim));
+      world_.pause(victim, lasts);
+      ++figures_.pauses;
+      return;
+    case Fault::cut:
+      return cut(victim);
+    case Fault::some_ways:
+    case Fault::two_sides:
+    case Fault::around:
+      stop_clock(victim, lasts);
+      silence(kind, victim, lasts);
   }
 }
 
+void Soak::cut(ProcessId victim) {
+  for (const ProcessId other : world_.alive_peers()) {
+    if (rng_.chance(1, 2)) world_.cut(victim, other);
+    if (rng_.chance(1, 2)) world_.cut(other, victim);
+  }
+  ++figures_.cuts;
+}
+
 Duration Soak::fault_lasts() {
-  if (!rng_.chance(1, long_fault_one_in)) return below(fault_lasts_max);
+  if (!rng_.chance(1, faults_.long_one_in)) return below(fault_lasts_max);
   const Duration lasts = long_fault_least + below(long_fault_most - long_fault_least);
   return std::min(lasts, faults_end_ + fault_lasts_max - now());
 }
@@ -98,7 +119,7 @@ void Soak::come_back(const Endpoint& endpoint) {
 void Soak::leave(ProcessId victim) {
   if (losses_ && losses_->has_struck()) return;
   const std::size_t peers = world_.ready_peers().size();
-  if (peers <= copies() && (peers <= 2 || !rng_.chance(1, last_leave_one_in))) return;
+  if (peers <= copies() && (peers <= 2 || !rng_.chance(1, faults_.last_leave_one_in))) return;
   tell("leave " + std::to_string(victim));
   world_.leave(victim);
   ++figures_.leaves;
@@ -134,7 +155,7 @@ void Soak::stop_clock(ProcessId victim, Duration lasts) {
 }
 
 // Some ways, all between two sides, or all to, from, or to and from one peer. Clients count.
-void Soak::silence(std::uint64_t dice, ProcessId victim, Duration lasts) {
+void Soak::silence(Fault kind, ProcessId victim, Duration lasts) {
   std::vector<ProcessId> all = world_.alive_peers();
   for (const auto& client : clients_) all.push_back(client->process);
   const std::uint64_t sides = rng_.next();
@@ -146,12 +167,13 @@ void Soak::silence(std::uint64_t dice, ProcessId victim, Duration lasts) {
       const bool between = (sides >> a & 1) != (sides >> b & 1);
       const bool around = (which != 0 && all[a] == victim) || (which != 1 && all[b] == victim);
       const bool some = rng_.chance(1, 6);
-      if (dice == 8 ? some : dice == 9 ? between : around) ways.emplace_back(all[a], all[b]);
+      if (kind == Fault::some_ways ? some : kind == Fault::two_sides ? between : around)
+        ways.emplace_back(all[a], all[b]);
     }
   }
-  tell((dice == 8   ? "some ways"
-        : dice == 9 ? "two sides"
-                    : "around " + std::to_string(victim)) +
+  tell((kind == Fault::some_ways   ? "some ways"
+        : kind == Fault::two_sides ? "two sides"
+                                   : "around " + std::to_string(victim)) +
        " for " + std::to_string(lasts.count() / 1'000'000) + " ms");
   for (const auto& [from, to] : ways) world_.block(from, to);
   ++figures_.blocks;

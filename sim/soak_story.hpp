@@ -4,6 +4,7 @@
 //
 // Thread rule: one thread.
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,10 +30,19 @@ class Soak {
  private:
   static constexpr Duration fault_lasts_max = std::chrono::seconds(3);  // of all but a few
 
+  // How often each kind of fault comes, beside the others: drawn from the seed.
+  enum class Fault : std::uint8_t { crash, leave, join, pause, cut, some_ways, two_sides, around };
+  struct Faults {
+    std::array<std::uint64_t, 8> weights{};
+    std::uint64_t sum = 0;
+    std::uint64_t long_one_in = 0;
+    std::uint64_t amid_change_one_in = 0;
+    std::uint64_t last_leave_one_in = 0;
+  };
   struct Client {
     ProcessId process = 0;
     std::uint64_t token = 0;
-    Operation operation;
+    std::vector<Operation> operations;  // under way: one, or a batch
     Duration called{};
     std::vector<ProcessId> peers;  // that were alive then
     bool busy = false;
@@ -64,6 +74,8 @@ class Soak {
 
   void look();
   void look_for_repairs();
+  void draw_faults();
+  Fault draw_fault();
   void fault();
   void crash(ProcessId victim);
   void crash_amid_change(Duration until);
@@ -71,7 +83,8 @@ class Soak {
   void leave(ProcessId victim);
   void join();
   void stop_clock(ProcessId victim, Duration lasts);
-  void silence(std::uint64_t dice, ProcessId victim, Duration lasts);
+  void cut(ProcessId victim);
+  void silence(Fault kind, ProcessId victim, Duration lasts);
   void come_back(const Endpoint& endpoint);
   void strike();
   void repair();
@@ -79,10 +92,11 @@ class Soak {
 
   void next_operation(Client& client);
   void start_operation(Client& client);
-  void on_finish(Client& client, const OpResult& result);
-  void watch(const Client& client, const OpResult* result);
+  void on_finish(Client& client, Finished&& finished);
+  void on_result(const Client& client, const Operation& operation, const OpResult& result);
+  void watch(const Client& client, const Operation& operation, const OpResult* result);
   void judge(const Seen& seen);
-  void judge_calm(const Client& client, const OpResult& result);
+  void judge_calm(const Client& client, const Operation& operation, const OpResult& result);
 
   void end();
 
@@ -92,6 +106,7 @@ class Soak {
   Rng scan_rng_;
   SoakFigures figures_;
   Duration fault_interval_{};
+  Faults faults_;
   std::size_t peers_to_come_ = 0;
   bool has_faults_ = false;
   Duration faults_end_{};  // then none begins any more

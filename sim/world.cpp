@@ -393,6 +393,7 @@ void World::handle(Timer&& event) {
   if (!woken.alive) return;
   const Now now = clock_of(woken);
   if (woken.client) {
+    if (options_.bug == PlantedBug::client_not_woken) return;
     if (woken.client->next_deadline() <= now.monotonic) woken.client->on_deadline(now);
     return perform(event.process);
   }

@@ -142,6 +142,7 @@ class World {
   const CopyTraffic& copy_traffic() const { return copy_traffic_; }
   Rng& rng() { return rng_; }
   const RingConfig& ring_config() const { return options_.ring; }
+  PlantedBug bug() const { return options_.bug; }
 
  private:
   using Way = std::pair<ProcessId, ProcessId>;  // from, to

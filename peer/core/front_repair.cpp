@@ -66,7 +66,9 @@ bool Front::take_look(Now now, const LookupDone& event, Outbox& out) {
   if (look == repairs_.end()) return false;
   const RepairWanted& wanted = look->wanted;
   const Repair& repair = wanted.repair;
-  if (event.found && overlaps(event.found->view.arc, repair.arc)) {
+  const bool is_served = event.found && overlaps(event.found->view.arc, repair.arc) &&
+                         options_.bug != PlantedBug::repairs_what_is_served;
+  if (is_served) {
     const RepairReply refused{{RepairRefusal::served}};
     end_repair(event.token, ToDesk{wanted.desk, ErrandDone{wanted.number, refused}});
   } else if (++look->looked < look->places.size()) {

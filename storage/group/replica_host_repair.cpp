@@ -10,6 +10,7 @@
 namespace hopring {
 
 std::optional<RepairRefusal> ReplicaHost::refusal(Now now, const Repair& repair) const {
+  if (options_.raft.bug == PlantedBug::repairs_what_is_served && !repair.copy) return std::nullopt;
   const Replica* source = repair.copy ? named(*repair.copy) : nullptr;
   for (const auto& each : replicas_) {
     if (!overlaps(each->arc(), repair.arc)) continue;

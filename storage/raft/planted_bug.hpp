@@ -36,15 +36,22 @@ enum class PlantedBug : std::uint8_t {
   scan_skips_upper_half,    // behind the lower half of a split a scan passes over the upper one
   copies_not_given,         // a member that lacks its copy is given none
   goes_on_alone,            // a copy that no majority answers goes on as if it had been told to
+
+  // Of the simulator's clients and operator, and of peer/core.
+  client_not_woken,        // a client does not look when its operations are due
+  repairs_what_is_served,  // who has asked one peer alone has arcs repaired that others serve
 };
 
-inline constexpr auto planted_bug_last = PlantedBug::goes_on_alone;
+inline constexpr auto planted_bug_last = PlantedBug::repairs_what_is_served;
 
 // Do whole rings with random faults show it? For old_term_committed three primaries in a row would
 // have to be cut off at the right moments (D. Ongaro, "Consensus: Bridging Theory and Practice",
 // 2014, figure 3.7), and the entries of the earlier term reach a member without the one of the new
-// term behind them: tests/storage/raft makes it happen.
-constexpr bool shows_in_rings(PlantedBug bug) { return bug != PlantedBug::old_term_committed; }
+// term behind them: tests/storage/raft makes it happen. And nobody repairs anything in rings that
+// lose no majority.
+constexpr bool shows_in_rings(PlantedBug bug) {
+  return bug != PlantedBug::old_term_committed && bug != PlantedBug::repairs_what_is_served;
+}
 
 // The enumerator's name.
 constexpr std::string_view name(PlantedBug bug) {
@@ -101,6 +108,10 @@ constexpr std::string_view name(PlantedBug bug) {
       return "copies_not_given";
     case PlantedBug::goes_on_alone:
       return "goes_on_alone";
+    case PlantedBug::client_not_woken:
+      return "client_not_woken";
+    case PlantedBug::repairs_what_is_served:
+      return "repairs_what_is_served";
   }
   return "";
 }
