@@ -133,7 +133,7 @@ void Engine::on_reply(const PeerRef& from, RequestId id, ClientReplyMessage&& re
 void Engine::on_progress(const PeerRef& peer) { machine_.on_progress(read_clocks(), peer); }
 
 void Engine::perform(const SendRequest& effect) {
-  if (links_.send(effect.to, effect.id, effect.message)) return;
+  if (links_.send(effect.to, effect.id, *effect.message)) return;
   asio::post(io_, [this, to = effect.to, id = effect.id] {
     on_reply(to, id, ErrorReply{OpError::overloaded});
   });

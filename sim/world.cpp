@@ -484,7 +484,7 @@ void World::perform(ProcessId id) {
       Link* link = find_link(id, send->to);
       if (link == nullptr) continue;  // its loss is on the way to the client
       events_.add(arrival(from, link->last_there),
-                  RequestArrives{link->id, send->id, std::move(send->message)});
+                  RequestArrives{link->id, send->id, *send->message});
     } else if (from.on_finish) {
       from.on_finish(std::move(std::get<Finish>(effect)));
     }

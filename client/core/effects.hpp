@@ -3,8 +3,12 @@
 // What the client's core wants done, and what it has to say. Performed in order by a driver: Asio's
 // or the simulator's.
 
+#include <concepts>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,13 +43,28 @@ struct Disconnect {
   friend bool operator==(const Disconnect&, const Disconnect&) = default;
 };
 
+// A request that is sent, and kept: what it asks may have to be asked again.
+class SharedRequest {
+ public:
+  template <class Message>
+  requires(!std::same_as<std::remove_cvref_t<Message>, SharedRequest>)
+      SharedRequest(Message&& message)
+      : message_(std::make_shared<const ClientRequestMessage>(std::forward<Message>(message))) {}
+
+  const ClientRequestMessage& operator*() const { return *message_; }
+  friend bool operator==(const SharedRequest& a, const SharedRequest& b) { return *a == *b; }
+
+ private:
+  std::shared_ptr<const ClientRequestMessage> message_;
+};
+
 // Only over a link that on_connected() has named. Ends in on_reply() or on_link_down(). A driver
 // whose write queue is full, and that has sent nothing of it, replies ErrorReply{overloaded}
 // itself.
 struct SendRequest {
   PeerRef to;
   RequestId id;
-  ClientRequestMessage message;
+  SharedRequest message;
   friend bool operator==(const SendRequest&, const SendRequest&) = default;
 };
 

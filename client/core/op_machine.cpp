@@ -338,8 +338,8 @@ void OpMachine::audit() const {
   HOPRING_CHECK(ready_.empty());
   std::size_t bundled = 0;
   for (const auto& [peer, bundle] : open_bundles_) {
-    HOPRING_CHECK(links_.at(peer).connected && !bundle.operations.empty());
-    bundled += bundle.operations.size();
+    HOPRING_CHECK(links_.at(peer).connected && !bundle.asked.operations.empty());
+    bundled += bundle.asked.operations.size();
   }
   std::size_t in_flight = 0;
   for (const auto& [id, part] : parts_) {

@@ -94,6 +94,7 @@ class OpMachine {
   // others that go to the same peer. Each ends when its own result comes.
   void start_in_turn(Now now, Token token, Operation operation, Time deadline);
   void end_turn(Now now) { flush(now); }
+  bool is_in_turn() const { return !open_bundles_.empty(); }
 
   // Grouped by primary, each group split by batch_operations_max and batch_bytes_max, all under way
   // at once. Every operation ends for itself; results stand in the order of `operations`. Two
@@ -199,12 +200,11 @@ class OpMachine {
   // something happens to them that is not their result: a redirect, an error, the loss of the link,
   // the deadline. Until then they cost no more than their place here.
   struct Bundle {
-    Time deadline;     // the earliest
+    Time deadline{};   // the earliest
     PartId timer = 0;  // its name in timers_, once it is sent
     std::vector<Target> targets = {};
-    std::vector<Operation> operations = {};
-    std::vector<std::optional<Stamp>> stamps = {};
-    std::vector<std::uint64_t> known = {};
+    BatchRequest asked = {};                 // until it is sent
+    std::optional<SharedRequest> sent = {};  // then
     std::size_t bytes = 0;
     std::vector<bool> ended = {};  // once it is sent: for each operation
     std::size_t open = 0;          // those that have not

@@ -9,6 +9,12 @@
 
 namespace hopring {
 
+namespace {
+
+constexpr std::size_t operations_expected = 8;  // in a bundle; it grows beyond
+
+}  // namespace
+
 // The peer that a fresh part for the position would be sent to; nullptr: it would have to wait, or
 // nobody is known.
 const PeerRef* OpMachine::bundle_route(Now now, Position position) const {
@@ -23,21 +29,31 @@ bool OpMachine::join_bundle(Now now, const Target& target, Operation& operation)
   const Position position = position_of(ring_->hash_key, key_of(operation));
   const PeerRef* const to = bundle_route(now, position);
   if (to == nullptr) return false;
-  Bundle& bundle = open_bundles_.try_emplace(*to, Bundle{target.deadline}).first->second;
+  const auto [open, is_new] = open_bundles_.try_emplace(*to);
+  Bundle& bundle = open->second;
+  if (is_new) {
+    bundle.deadline = target.deadline;
+    bundle.asked.operations.reserve(operations_expected);
+    bundle.asked.known.reserve(operations_expected);
+    bundle.targets.reserve(operations_expected);
+  }
   const std::size_t bytes = payload_bytes(operation);
-  const bool is_full = bundle.operations.size() == batch_operations_max ||
+  BatchRequest& asked = bundle.asked;
+  const bool is_full = asked.operations.size() == batch_operations_max ||
                        bundle.bytes + bytes > limits_.batch_bytes_max;
-  if (is_full && !bundle.operations.empty()) {
-    send_bundle(now, *to, std::exchange(bundle, Bundle{target.deadline}));
+  if (is_full && !asked.operations.empty()) {
+    send_bundle(now, *to, std::exchange(bundle, Bundle{}));
+    bundle.deadline = target.deadline;
   }
   const bool is_stamped = ring_->replicas > 1 && !std::holds_alternative<Get>(operation);
   if (is_stamped) {
-    bundle.stamps.resize(bundle.operations.size() + 1);
-    bundle.stamps.back() = fresh_stamp(now, position, {}, bytes);
+    if (asked.stamps.empty()) asked.stamps.reserve(operations_expected);
+    asked.stamps.resize(asked.operations.size() + 1);
+    asked.stamps.back() = fresh_stamp(now, position, {}, bytes);
   }
-  bundle.known.push_back(cache_.view_mark_at(position));
+  asked.known.push_back(cache_.view_mark_at(position));
   bundle.targets.push_back(target);
-  bundle.operations.push_back(std::move(operation));
+  asked.operations.push_back(std::move(operation));
   bundle.bytes += bytes;
   bundle.deadline = std::min(bundle.deadline, target.deadline);
   bundled_ += 1;
@@ -52,15 +68,16 @@ void OpMachine::send_bundles(Now now) {
 void OpMachine::send_bundle(Now now, const PeerRef& to, Bundle&& bundle) {
   const RequestId id{next_request_++};
   bundle.timer = next_part_++;
-  if (!bundle.stamps.empty()) bundle.stamps.resize(bundle.operations.size());
-  bundle.open = bundle.operations.size();
+  BatchRequest& asked = bundle.asked;
+  if (!asked.stamps.empty()) asked.stamps.resize(asked.operations.size());
+  bundle.open = asked.operations.size();
   bundle.ended.resize(bundle.open);
   expect_reply(now, links_.at(to));
   timers_.emplace(bundle.deadline, bundle.timer);
   bundles_.emplace(bundle.timer, id);
   figures_.requests += 1;
-  out_.emplace_back(
-      SendRequest{to, id, BatchRequest{bundle.operations, bundle.stamps, std::move(bundle.known)}});
+  bundle.sent.emplace(std::move(asked));
+  out_.emplace_back(SendRequest{to, id, *bundle.sent});
   const Duration patience = patience_for(bundle.bytes);
   requests_.emplace(
       id, Request{to, true, {}, 0, patience, std::make_unique<Bundle>(std::move(bundle))});
@@ -68,12 +85,13 @@ void OpMachine::send_bundle(Now now, const PeerRef& to, Bundle&& bundle) {
 
 // The link is gone before it was sent: nothing has happened.
 void OpMachine::start_anew(Now now, Bundle&& bundle) {
-  bundled_ -= bundle.operations.size();
-  for (std::size_t i = 0; i < bundle.operations.size(); ++i) {
+  std::vector<Operation>& operations = bundle.asked.operations;
+  bundled_ -= operations.size();
+  for (std::size_t i = 0; i < operations.size(); ++i) {
     Part part;
     part.token = bundle.targets[i].token;
     part.batch_index = bundle.targets[i].batch_index;
-    part.what = std::move(bundle.operations[i]);
+    part.what = std::move(operations[i]);
     part.deadline = bundle.targets[i].deadline;
     begin(now, std::move(part));
   }
@@ -81,19 +99,20 @@ void OpMachine::start_anew(Now now, Bundle&& bundle) {
 
 // As it would be, had it been sent as a part.
 OpMachine::PartId OpMachine::unbundle_one(const Request& request, RequestId id, std::size_t i) {
-  Bundle& bundle = *request.bundle;
+  const Bundle& bundle = *request.bundle;
+  const auto& sent = std::get<BatchRequest>(**bundle.sent);
   const PartId part_id = next_part_++;
   Part& part = parts_[part_id];
   part.token = bundle.targets[i].token;
   part.batch_index = bundle.targets[i].batch_index;
-  part.position = position_of(ring_->hash_key, key_of(bundle.operations[i]));
-  part.what = std::move(bundle.operations[i]);
+  part.position = position_of(ring_->hash_key, key_of(sent.operations[i]));
+  part.what = sent.operations[i];
   part.deadline = part.timer = bundle.targets[i].deadline;
   part.state = State::in_flight;
   part.link = request.to;
   part.request = id;
   part.asked.push_back(request.to);
-  if (!bundle.stamps.empty()) part.stamp = bundle.stamps[i];
+  if (!sent.stamps.empty()) part.stamp = sent.stamps[i];
   timers_.emplace(part.timer, part_id);
   bundled_ -= 1;
   return part_id;
@@ -101,7 +120,7 @@ OpMachine::PartId OpMachine::unbundle_one(const Request& request, RequestId id, 
 
 void OpMachine::unbundle(Request& request, RequestId id) {
   const Bundle& bundle = *request.bundle;
-  for (std::size_t i = 0; i < bundle.operations.size(); ++i) {
+  for (std::size_t i = 0; i < bundle.ended.size(); ++i) {
     request.parts.push_back(bundle.ended[i] ? PartId{0} : unbundle_one(request, id, i));
   }
   request.open = bundle.open;

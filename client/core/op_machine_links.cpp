@@ -169,8 +169,7 @@ void OpMachine::on_progress(Now now, const PeerRef& peer) {
 bool OpMachine::has_shape(const Request& request, const ClientReplyMessage& reply) const {
   if (std::holds_alternative<ErrorReply>(reply)) return true;
   if (const auto* batch = std::get_if<BatchReply>(&reply)) {
-    const std::size_t asked =
-        request.bundle ? request.bundle->operations.size() : request.parts.size();
+    const std::size_t asked = request.bundle ? request.bundle->ended.size() : request.parts.size();
     if (!request.batch || batch->answers.size() > asked) return false;
     if (batch->places.empty()) {
       return batch->answers.size() == asked && (!request.bundle || request.bundle->open == asked);

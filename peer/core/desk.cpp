@@ -111,7 +111,7 @@ Shard::Executed Desk::try_execute(Now now, const Ticket& asker, const Operation&
   const bool is_elsewhere = shards_ > 1 && shard_of(position_of(ring->hash_key, key_of(operation)),
                                                     ring->nodes_per_peer, shards_) != index_;
   if (is_elsewhere) return Shard::Executed::unserved;
-  Performance performance{{}};
+  Performance performance{{}, false};
   const Shard::Executed executed = execute(now, {operation, std::nullopt}, sink, performance, out);
   if (executed == Shard::Executed::pending) {
     await(Await{asker, OpReply{}, {}, performance.bounds}, performance);
@@ -353,7 +353,7 @@ Shard::Executed Desk::execute(Now now, const Asked& asked, ResultSink& sink,
   const Shard::Executed executed = shard_.execute(now, operation, waiting, sink, told, out.news);
   if (executed == Shard::Executed::pending) {
     performance.pending.emplace_back(waiting.waiter, asked.index);
-  } else if (executed == Shard::Executed::unserved) {
+  } else if (executed == Shard::Executed::unserved && performance.notes_holes) {
     performance.holes.emplace_back(asked.index,
                                    position_of(shard_.ring()->hash_key, key_of(operation)));
   }
@@ -386,6 +386,58 @@ void Desk::expect(std::span<const Operation> operations) const {
   shard_.expect(std::span(keys).first(count));
 }
 
+// Of the gets of a batch, in their order.
+class Desk::BatchSink final : public ReadSink {
+ public:
+  BatchSink(const BatchRequest& request, std::size_t& bytes, const Bounds& bounds,
+            BatchReply& reply)
+      : request_(request), bytes_(bytes), bounds_(bounds), reply_(reply) {}
+
+  void on_outcome(Outcome outcome) override { result().outcome = outcome; }
+  void on_value(Outcome outcome, ValueType type, std::string_view bytes,
+                std::int64_t expiry_ms) override {
+    if (bytes.size() > bounds_.value) return on_error(OpError::overloaded);
+    OpResult& told = result();
+    told.outcome = outcome;
+    told.value.emplace(Value{type, std::string(bytes)});
+    told.expiry_ms = expiry_ms;
+    bytes_ += bytes.size();
+  }
+  void on_error(OpError error) override { result().error = error; }
+  bool takes_more() const override { return bytes_ <= bounds_.batch; }
+  void on_view(const View& view) override {
+    const std::size_t place = reply_.answers.size() - 1;
+    if (request_.known.empty() || mark_of(view) != request_.known[place]) {
+      add_view(reply_.views, view);
+    }
+  }
+
+ private:
+  OpResult& result() {
+    return std::get<OpResult>(reply_.answers.emplace_back(std::in_place_type<OpResult>));
+  }
+
+  const BatchRequest& request_;
+  std::size_t& bytes_;
+  const Bounds& bounds_;
+  BatchReply& reply_;
+};
+
+// Those from `first` on that are gets and are answered here and now. How many.
+std::size_t Desk::read_some(Now now, const BatchRequest& request, std::size_t first,
+                            Performance& performance, BatchReply& reply) {
+  if (shard_.ring() == nullptr || !performance.pending.empty()) return 0;
+  std::array<std::string_view, keys_expected_max> keys;
+  std::size_t count = 0;
+  for (std::size_t i = first; i < request.operations.size() && count < keys.size(); ++i) {
+    const auto* const get = std::get_if<Get>(&request.operations[i]);
+    if (get == nullptr) break;
+    keys[count++] = get->key;
+  }
+  BatchSink sink(request, performance.bytes, performance.bounds, reply);
+  return shard_.try_read(now, std::span(keys).first(count), sink);
+}
+
 ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
                                       Performance& performance, DeskOutbox& out) {
   BatchReply reply;
@@ -394,8 +446,16 @@ ClientReplyMessage Desk::perform_each(Now now, const BatchRequest& request,
     performance.pending.reserve(request.operations.size());
   }
   std::size_t& bytes = performance.bytes;
-  for (std::uint32_t i = 0; i < request.operations.size(); ++i) {
-    if (i % keys_expected_max == 0) expect(std::span(request.operations).subspan(i));
+  std::uint32_t expected = 0;  // before it all keys have been announced, or read
+  for (std::uint32_t next = 0; next < request.operations.size();) {
+    if (next >= expected) {
+      const std::size_t read = read_some(now, request, next, performance, reply);
+      next += static_cast<std::uint32_t>(read);
+      if (read > 0) continue;
+      expect(std::span(request.operations).subspan(next));
+      expected = next + keys_expected_max;
+    }
+    const std::uint32_t i = next++;
     if (bytes > performance.bounds.batch) {
       reply.answers.emplace_back(error_result(OpError::overloaded));
       continue;

@@ -121,6 +121,7 @@ class Desk {
   // What is being performed.
   struct Performance {
     Bounds bounds;
+    bool notes_holes = true;
     Holes holes = {};
     std::vector<std::pair<std::uint64_t, std::uint32_t>> pending = {};  // waiter, index
     std::size_t bytes = 0;                                              // of values, of a batch
@@ -154,6 +155,9 @@ class Desk {
                                   DeskOutbox& out);
   ClientReplyMessage perform_each(Now now, const RepairRequest& request, Performance& performance,
                                   DeskOutbox& out);
+  class BatchSink;
+  std::size_t read_some(Now now, const BatchRequest& request, std::size_t first,
+                        Performance& performance, BatchReply& reply);
   void expect(std::span<const Operation> operations) const;
   // Of an operation: what is told beside its result.
   struct ExecutedIn {

@@ -1,5 +1,6 @@
 #include "peer/net/resp_service.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 #include <variant>
@@ -38,13 +39,19 @@ void RespService::flush() {
   effects_.clear();
   ended_.swap(keyspace_.ended());
   const Now now = read_clocks();
-  for (auto& each : ended_) owner_.on_ended(now, std::move(each));
+  for (auto first = ended_.begin(); first != ended_.end();) {
+    const auto last = std::find_if(first, ended_.end(), [&](const auto& each) {
+      return each.call.connection != first->call.connection;
+    });
+    owner_.on_ended(now, std::span(first, last));
+    first = last;
+  }
   ended_.clear();
   alarm_.arm(now.monotonic);
 }
 
 void RespService::perform(const SendRequest& effect) {
-  if (links_.send(effect.to, effect.id, effect.message)) return;
+  if (links_.send(effect.to, effect.id, *effect.message)) return;
   boost::asio::post(io_, [alive = std::weak_ptr(alive_), to = effect.to, id = effect.id] {
     if (const auto self = alive.lock()) {
       static_cast<ClientLinks::Owner&>(**self).on_reply(to, id, ErrorReply{OpError::overloaded});

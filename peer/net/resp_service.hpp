@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "peer/core/limits.hpp"
 #include "peer/net/alarm.hpp"
@@ -25,8 +26,8 @@ class RespService final : private ClientLinks::Owner {
     // From handlers of the io_context only: something has come that flush() and the desk's outbox
     // have to be looked at for.
     virtual void on_resp() = 0;
-    // From flush().
-    virtual void on_ended(Now now, resp::RingKeyspace::Ended&& ended) = 0;
+    // From flush(). Of one session.
+    virtual void on_ended(Now now, std::span<resp::RingKeyspace::Ended> ended) = 0;
 
    protected:
     ~Owner() = default;
@@ -42,9 +43,9 @@ class RespService final : private ClientLinks::Owner {
 
   // Performs what the keyspace wants and tells what has ended, of what has come so far.
   void flush();
-  // After the inputs of a session.
-  void end_turn(Now now) { keyspace_.end_turn(now); }
-  bool has_work() { return !keyspace_.effects().empty() || !keyspace_.ended().empty(); }
+  bool has_work() {
+    return keyspace_.is_in_turn() || !keyspace_.effects().empty() || !keyspace_.ended().empty();
+  }
   // After every input of the keyspace, sessions' included.
   void arm(Time now) { alarm_.arm(now); }
 

@@ -70,7 +70,7 @@ class Visitors::Visitor final : public Connection::Owner {
     if (reply.is_last) done(reply.to);
   }
   void done(const Ticket& ticket);
-  void on_ended(Now now, resp::RingKeyspace::Ended&& ended);
+  void on_ended(Now now, std::span<resp::RingKeyspace::Ended> ended);
   // Reads on, or not; and where all are to finish, ends it once it has been answered what it has
   // asked.
   void hold_or_finish();
@@ -179,10 +179,10 @@ Connection::Owner::Taken Visitors::Visitor::on_bytes(std::string_view bytes) {
   return {taken.bytes, taken.is_all};
 }
 
-void Visitors::Visitor::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
+void Visitors::Visitor::on_ended(Now now, std::span<resp::RingKeyspace::Ended> ended) {
   if (!session_) return;
   connection_->write([&](std::string& out) {
-    session_->on_finding(now, ended.call, std::move(ended.finding), out);
+    for (auto& each : ended) session_->on_finding(now, each.call, std::move(each.finding), out);
   });
   after_session(now);
 }
@@ -241,8 +241,8 @@ void Visitors::done(const Ticket& ticket) {
   if (Visitor* visitor = find(ticket.connection)) visitor->done(ticket);
 }
 
-void Visitors::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
-  if (Visitor* visitor = find(ended.call.connection)) visitor->on_ended(now, std::move(ended));
+void Visitors::on_ended(Now now, std::span<resp::RingKeyspace::Ended> ended) {
+  if (Visitor* visitor = find(ended.front().call.connection)) visitor->on_ended(now, ended);
 }
 
 void Visitors::sweep(Time now) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 #include "base/time.hpp"
@@ -63,8 +64,8 @@ class Visitors {
   void reply(const SendReply& reply);
   void done(const Ticket& ticket);
 
-  // Of a session's operation.
-  void on_ended(Now now, resp::RingKeyspace::Ended&& ended);
+  // Of one session's operations. They are taken.
+  void on_ended(Now now, std::span<resp::RingKeyspace::Ended> ended);
 
   // Closes what has exceeded its time or its share of memory. Call it every sweep_interval.
   void sweep(Time now);

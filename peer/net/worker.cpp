@@ -138,14 +138,13 @@ std::unique_ptr<resp::Session> Worker::open_session(std::uint64_t number, const 
 }
 
 void Worker::after_sessions(Now now) {
-  resp_->end_turn(now);
   if (has_news() || resp_->has_work()) flush_soon();
   resp_->arm(now.monotonic);
   alarm_.arm(now.monotonic);
 }
 
-void Worker::on_ended(Now now, resp::RingKeyspace::Ended&& ended) {
-  visitors_.on_ended(now, std::move(ended));
+void Worker::on_ended(Now now, std::span<resp::RingKeyspace::Ended> ended) {
+  visitors_.on_ended(now, ended);
 }
 
 // What has ended may lead to more.

@@ -102,7 +102,7 @@ class Worker final : private Visitors::Owner, private RespService::Owner {
   void after_sessions(Now now) override;
   // RespService::Owner
   void on_resp() override { flush_soon(); }
-  void on_ended(Now now, resp::RingKeyspace::Ended&& ended) override;
+  void on_ended(Now now, std::span<resp::RingKeyspace::Ended> ended) override;
 
   void on_deadline();
   void sweep();

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "base/check.hpp"
+
 namespace hopring::resp {
 namespace {
 
@@ -21,6 +23,16 @@ bool is_worth_another_try(std::optional<OpError> error) {
 // Of a read it is certain that nothing has happened.
 void make_definite(std::optional<OpError>& error) {
   if (error && !is_definite(*error)) error = OpError::no_route;
+}
+
+// REQUIRES: it is there.
+template <class Value>
+Value take(boost::unordered_flat_map<std::uint64_t, Value>& map, std::uint64_t number) {
+  const auto found = map.find(number);
+  HOPRING_CHECK(found != map.end());
+  Value value = std::move(found->second);
+  map.erase(found);
+  return value;
 }
 
 // Passes all on, but for an error that is worth another try.
@@ -107,7 +119,7 @@ void RingKeyspace::on_reply(Now now, SendReply&& reply) {
     ended_.push_back({report.mapped(), ReportFound{{}, std::move(told)}});
     return;
   }
-  auto local = locals_.extract(reply.to.request).mapped();
+  Local local = take(locals_, reply.to.request);
   OpResult result = std::get<OpResult>(std::get<OpReply>(std::move(reply.reply)).answer);
   if (is_worth_another_try(result.error)) {
     auto ended = start(now, local.call, std::move(local.operation));
@@ -204,12 +216,12 @@ void RingKeyspace::perform(Now now, SendRequest& effect) {
     return machine_.on_link_down(now, self_, LinkDown::lost);
   }
   const Ticket ticket{machine_tickets, effect.id.value, 0, true};
-  auto reply = desk_.on_request(now, ticket, std::move(effect.message), out_);
+  auto reply = desk_.on_request(now, ticket, ClientRequestMessage(*effect.message), out_);
   if (reply) machine_.on_reply(now, self_, effect.id, std::move(*reply));
 }
 
 void RingKeyspace::perform(Now, Finish& effect) {
-  const auto started = started_.extract(effect.token.value).mapped();
+  const Started started = take(started_, effect.token.value);
   if (auto* result = std::get_if<OpResult>(&effect.result)) {
     if (started.is_read) make_definite(result->error);
     ended_.push_back({started.call, std::move(*result)});

@@ -22,6 +22,7 @@
 //       Ended, within its timeout if it left this shard.
 //   (2) effects() name other peers only.
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <chrono>
 #include <cstdint>
 #include <unordered_map>
@@ -57,8 +58,10 @@ class RingKeyspace final : public Keyspace {
   const RingConfig* ring() const override { return shard_.ring(); }
   std::uint64_t random() override { return rng_.next(); }
 
-  // After the requests that a session took in one go: reads that go to one peer go together.
+  // After the requests that sessions took in one go: those that go to one peer go together. Until
+  // then effects() lack them.
   void end_turn(Now now);
+  bool is_in_turn() const { return machine_.is_in_turn(); }
 
   // Is this a reply to what was asked here? Then it belongs to on_reply().
   static bool is_own(const Ticket& ticket);
@@ -109,10 +112,10 @@ class RingKeyspace final : public Keyspace {
   OpMachine machine_;
   RingConfig met_;  // what the core was told of this peer's ring
   std::uint64_t last_number_ = 0;
-  std::unordered_map<std::uint64_t, Local> locals_;     // by request
-  std::unordered_map<std::uint64_t, Call> reports_;     // by request
-  std::unordered_map<std::uint64_t, Started> started_;  // by token
-  ClientOutbox turn_;                                   // empty between inputs
+  boost::unordered_flat_map<std::uint64_t, Local> locals_;     // by request
+  std::unordered_map<std::uint64_t, Call> reports_;            // by request
+  boost::unordered_flat_map<std::uint64_t, Started> started_;  // by token
+  ClientOutbox turn_;                                          // empty between inputs
   ClientOutbox effects_;
   std::vector<Ended> ended_;
 };

@@ -80,9 +80,9 @@ Session::Taken Session::take_requests(Now now, std::string_view bytes, std::size
     const std::string_view rest = bytes.substr(taken.bytes);
     const bool reads_on = parser_.ahead() == 0;
     const Parser::Found found = parser_.next(rest);
-    const std::size_t read = read_at_once(now, rest, out_bytes_before + out_bytes_mark, out);
-    if (read > 0) {
-      taken.bytes += read;
+    const std::size_t read_bytes = read(now, rest, out_bytes_before + out_bytes_mark, out);
+    if (read_bytes > 0) {
+      taken.bytes += read_bytes;
       taken.is_all = true;
       continue;
     }
@@ -116,54 +116,6 @@ const Command* Session::command_of(std::string_view name) {
   return last_command_;
 }
 
-static_assert(requests_ahead_max == keys_expected_max);
-
-namespace {
-
-// Writes values one after another, until so many bytes are there.
-class ValuesSink final : public ReadSink {
- public:
-  ValuesSink(std::string& out, Protocol protocol, std::size_t out_bytes_max)
-      : out_(out), out_bytes_max_(out_bytes_max), reply_(out, protocol), value_(reply_) {}
-
-  void on_outcome(Outcome outcome) override { value_.on_outcome(outcome); }
-  void on_value(Outcome outcome, ValueType type, std::string_view bytes,
-                std::int64_t expiry_ms) override {
-    value_.on_value(outcome, type, bytes, expiry_ms);
-  }
-  void on_error(OpError error) override { value_.on_error(error); }
-  bool takes_more() const override { return out_.size() <= out_bytes_max_; }
-
- private:
-  std::string& out_;
-  std::size_t out_bytes_max_;
-  ReplyWriter reply_;
-  ValueSink value_;
-};
-
-}  // namespace
-
-// The requests that come next, as far as they are GETs that can be answered now: nearly all of many
-// users' requests, so they take a short way. How many bytes of requests.
-std::size_t Session::read_at_once(Now now, std::string_view bytes, std::size_t out_bytes_max,
-                                  std::string& out) {
-  if (!pending_.empty() || parser_.ahead() == 0) return 0;
-  std::array<std::string_view, keys_expected_max> keys;
-  std::size_t count = 0;
-  parser_.for_each_ahead(bytes, [&](const Arguments& arguments) {
-    const bool is_get = arguments.size() == 2 && is_same_word(arguments[0], "get");
-    if (is_get) keys[count++] = arguments[1];
-    return is_get;
-  });
-  if (count == 0) return 0;
-  ValuesSink sink(out, client_.protocol, out_bytes_max);
-  count = keyspace_.try_read(now, std::span(keys).first(count), sink);
-  std::size_t taken = 0;
-  for (std::size_t i = 0; i < count; ++i) taken += parser_.take();
-  begun_ += count;
-  return taken;
-}
-
 // The first key of most commands is their first argument. What is none is looked for in vain.
 void Session::expect(std::string_view bytes) {
   if (parser_.ahead() < 2) return;
@@ -184,10 +136,15 @@ void Session::for_each_key(const Command& command, const Arguments& arguments, V
   }
 }
 
+// For one command more beside so many?
+bool Session::has_room(std::size_t under_way) const {
+  const std::size_t expected_bytes = waiting_bytes_ + under_way * value_bytes_;
+  return under_way < commands_max && expected_bytes <= waiting_bytes_mark;
+}
+
 bool Session::may_begin(const Command* command, const Arguments& arguments) const {
   if (pending_.empty()) return true;
-  const std::size_t expected_bytes = waiting_bytes_ + pending_.size() * value_bytes_;
-  if (pending_.size() >= commands_max || expected_bytes > waiting_bytes_mark) return false;
+  if (!has_room(under_way_)) return false;
   const Command* const last = pending_.back().command;
   if (last != nullptr && last->is_alone()) return false;
   if (command == nullptr || !command->takes(arguments.size())) return true;
@@ -217,7 +174,7 @@ void Session::begin(Now now, const Command* command, const Arguments& arguments,
   if (pending_.empty()) return;
   early.is_done = true;
   waiting_bytes_ += early.reply.size();
-  pending_.push_back(std::move(early));
+  push(std::move(early));
 }
 
 // A command that is answered at once, with none before it, writes straight into `out`.
@@ -251,7 +208,7 @@ void Session::begin_command(Now now, const Command& command, const Arguments& ar
   done.is_done = true;
   done.reply = std::move(early);
   waiting_bytes_ += done.reply.size();
-  pending_.push_back(std::move(done));
+  push(std::move(done));
 }
 
 // True: it has replied.
@@ -279,6 +236,12 @@ void Session::add_pending(Turn& turn, const Arguments& arguments) {
     KeyUse& use = keys_[key];
     (turn.command.is_write() ? use.writes : use.reads) += 1;
   });
+  if (turn.command.is_write()) writes_ += 1;
+  push(std::move(pending));
+}
+
+void Session::push(Pending&& pending) {
+  under_way_ += pending.commands;
   pending_.push_back(std::move(pending));
 }
 
@@ -344,6 +307,10 @@ Session::Pending* Session::find(const Call& call) {
 void Session::on_finding(Now now, const Call& call, Finding&& finding, std::string& out) {
   Pending* const pending = find(call);
   if (pending == nullptr) return;
+  if (pending->reads) {
+    take_read(*pending, call.question, std::get<OpResult>(finding));
+    return leave_done(out);
+  }
   take_finding(*pending, call.question, std::move(finding));
   start(now, *pending, call.command);
   go_on(now, call.command, out);
@@ -398,6 +365,7 @@ void Session::end(Pending& pending) {
   waiting_bytes_ -= pending.asked_bytes + pending.task_bytes;
   waiting_bytes_ += pending.reply.size();
   pending.task.reset();
+  if (pending.command->is_write()) writes_ -= 1;
   for (const std::uint64_t key : pending.keys) {
     const auto use = keys_.find(key);
     (pending.command->is_write() ? use->second.writes : use->second.reads) -= 1;
@@ -410,6 +378,7 @@ void Session::leave_done(std::string& out) {
   while (!pending_.empty() && pending_.front().is_done) {
     out += pending_.front().reply;
     waiting_bytes_ -= pending_.front().reply.size();
+    under_way_ -= pending_.front().commands;
     pending_.pop_front();
     first_sequence_ += 1;
   }

@@ -24,11 +24,14 @@
 //
 // Sans-IO. Thread rule: belongs to its connection's thread.
 
+#include <array>
+#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,11 +95,24 @@ class Session {
     std::uint32_t reads = 0;
     std::uint32_t writes = 0;
   };
-  // A command that waits for findings, or whose reply waits for an earlier one.
+  // GETs that follow each other, and what is known of their replies.
+  struct Reads {
+    struct Piece {
+      std::size_t begin = 0;
+      std::size_t size = 0;
+    };
+    std::string replies = {};                           // as they came
+    std::array<Piece, requests_ahead_max> pieces = {};  // of them, in the order of the requests
+    std::size_t count = 0;
+  };
+  class ReadsSink;
+  // A command that waits for findings, or whose reply waits for an earlier one; or several GETs.
   struct Pending {
     const Command* command = nullptr;
     Protocol protocol = Protocol::resp2;
-    std::vector<std::uint64_t> keys = {};  // hashes
+    std::size_t commands = 1;
+    boost::container::small_vector<std::uint64_t, 1> keys = {};  // hashes
+    std::unique_ptr<Reads> reads = {};
     Answer answer = nullptr;
     std::unique_ptr<Task> task = {};
     std::vector<Question> questions = {};
@@ -115,16 +131,23 @@ class Session {
   bool may_begin(const Command* command, const Arguments& arguments) const;
   const Command* command_of(std::string_view name);
   void expect(std::string_view bytes);
-  std::size_t read_at_once(Now now, std::string_view bytes, std::size_t out_bytes_max,
-                           std::string& out);
+  using Keys = std::span<const std::string_view>;
+  std::size_t read(Now now, std::string_view bytes, std::size_t out_bytes_max, std::string& out);
+  std::size_t read_at_once(Now now, Keys keys, std::size_t out_bytes_max, std::string& out);
+  std::size_t begin_reads(Now now, Keys keys, std::string& out);
+  std::size_t readable(Keys keys) const;
+  bool has_room(std::size_t under_way) const;
   void begin(Now now, const Command* command, const Arguments& arguments, std::string& out);
   void begin_command(Now now, const Command& command, const Arguments& arguments, std::string& out);
   bool execute(Turn& turn, const Call& call);
   void add_pending(Turn& turn, const Arguments& arguments);
+  void push(Pending&& pending);
   void start(Now now, Pending& pending, std::uint64_t sequence);
   std::size_t expect(const Pending& pending, std::size_t first);
   void ask(Now now, const Call& call, Pending& pending);
   void take_finding(Pending& pending, std::size_t index, Finding&& finding);
+  void take_read(Pending& pending, std::size_t index, const OpResult& result);
+  void end_reads(Pending& pending);
   void go_on(Now now, std::uint64_t sequence, std::string& out);
   void end_round(Now now, Pending& pending, std::string& out);
   void end(Pending& pending);
@@ -142,11 +165,13 @@ class Session {
   Scratch scratch_;
   const Command* last_command_ = nullptr;  // most requests are the same again
   bool is_held_ = false;
-  std::uint64_t begun_ = 0;               // commands, not counted yet
-  std::uint64_t first_sequence_ = 1;      // of pending_
-  std::deque<Pending> pending_;           // numbered one after another
-  std::map<std::uint64_t, KeyUse> keys_;  // of those that are not done
-  std::size_t waiting_bytes_ = 0;         // of what is asked, findings and replies in pending_
+  std::uint64_t begun_ = 0;                                // commands, not counted yet
+  std::uint64_t first_sequence_ = 1;                       // of pending_
+  std::deque<Pending> pending_;                            // numbered one after another
+  std::size_t under_way_ = 0;                              // commands in pending_
+  std::size_t writes_ = 0;                                 // of them, that are not done
+  boost::unordered_flat_map<std::uint64_t, KeyUse> keys_;  // of those that are not done
+  std::size_t waiting_bytes_ = 0;  // of what is asked, findings and replies in pending_
   // Of a value, as far as the last ones tell: the longest, halved with each that came after it.
   std::size_t value_bytes_ = value_bytes_at_first;
 };

@@ -25,7 +25,7 @@ void expect_each(const KeyedHash& hash, std::span<const std::string_view> keys, 
   expected.ask();
 }
 
-// As GroupHost::try_read(). `find`: Position -> Each*; an Each has try_read(), too.
+// As GroupHost::try_read(). `find`: Position -> Each*; an Each has try_read() and view(), too.
 template <class Find>
 std::size_t try_read_each(Now now, const KeyedHash& hash, std::span<const std::string_view> keys,
                           ReadSink& sink, Find&& find) {
@@ -44,6 +44,7 @@ std::size_t try_read_each(Now now, const KeyedHash& hash, std::span<const std::s
   for (std::size_t i = 0; i < count; ++i) {
     const auto [holder, position] = places[i];
     if (!sink.takes_more() || !holder->try_read(now, position, keys[i], sink)) return i;
+    sink.on_view(holder->view());
   }
   return count;
 }

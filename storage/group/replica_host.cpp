@@ -5,7 +5,6 @@
 
 #include "base/check.hpp"
 #include "storage/group/arc_search.hpp"
-#include "storage/group/reads_together.hpp"
 #include "storage/group/sent_together.hpp"
 
 namespace hopring {
@@ -160,14 +159,6 @@ void ReplicaHost::end_turn(Now now, GroupOutbox& out) {
   }
   unsent_.clear();
   put_together(out);
-}
-
-void ReplicaHost::expect(std::span<const std::string_view> keys) const {
-  expect_each(hash_, keys, [this](Position position) { return at(position); });
-}
-
-std::size_t ReplicaHost::try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) {
-  return try_read_each(now, hash_, keys, sink, [this](Position position) { return at(position); });
 }
 
 ReplicaHost::Execution ReplicaHost::scan(Now now, const Scan& scan, std::uint64_t waiter,

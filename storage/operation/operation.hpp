@@ -18,6 +18,8 @@
 
 namespace hopring {
 
+struct View;
+
 // When a record ends.
 struct Expiry {
   enum class Kind : std::uint8_t { never, keep, at, after };
@@ -159,6 +161,8 @@ class ReadSink : public ResultSink {
  public:
   // Asked before each read.
   virtual bool takes_more() const = 0;
+  // After each: the view of the arc that holds its key.
+  virtual void on_view(const View&) {}
 
  protected:
   ~ReadSink() = default;

@@ -53,7 +53,7 @@ inline std::ostream& operator<<(std::ostream& os, const ClientEffect& effect) {
     return os << "Disconnect " << to_string(disconnect->to);
   }
   if (const auto* send = std::get_if<SendRequest>(&effect)) {
-    return os << "Send " << send->id.value << " kind " << send->message.index() << " to "
+    return os << "Send " << send->id.value << " kind " << (*send->message).index() << " to "
               << to_string(send->to);
   }
   const auto& finish = std::get<Finish>(effect);

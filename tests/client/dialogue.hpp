@@ -44,13 +44,15 @@ struct Dialogue {
     for (ClientEffect& each : out) {
       auto* const sent = std::get_if<SendRequest>(&each);
       if (sent == nullptr) continue;
-      if (auto* const one = std::get_if<OpRequest>(&sent->message)) {
+      ClientRequestMessage message = *sent->message;
+      if (auto* const one = std::get_if<OpRequest>(&message)) {
         named.push_back(std::exchange(one->known, {}));
       }
-      if (auto* const batch = std::get_if<BatchRequest>(&sent->message)) {
+      if (auto* const batch = std::get_if<BatchRequest>(&message)) {
         named.insert(named.end(), batch->known.begin(), batch->known.end());
         batch->known.clear();
       }
+      sent->message = SharedRequest(std::move(message));
     }
     return out;
   }

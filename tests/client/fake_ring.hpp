@@ -279,7 +279,7 @@ class FakeDriver {
 
   ClientReplyMessage answer(const SendRequest& request) {
     if (faults && rng_.chance(1, 50)) return ErrorReply{OpError::overloaded};
-    if (const auto* one = std::get_if<OpRequest>(&request.message)) {
+    if (const auto* one = std::get_if<OpRequest>(&*request.message)) {
       OpReply reply{ring_.execute(request.to, one->operation, one->stamp), std::nullopt};
       if (!std::holds_alternative<OpResult>(reply.answer)) return reply;
       reply.view = ring_.view_of(one->operation);
@@ -287,7 +287,7 @@ class FakeDriver {
       return reply;
     }
     BatchReply reply;
-    const auto& batch = std::get<BatchRequest>(request.message);
+    const auto& batch = std::get<BatchRequest>(*request.message);
     for (std::size_t i = 0; i < batch.operations.size(); ++i) {
       const auto stamp = batch.stamps.empty() ? std::nullopt : batch.stamps[i];
       reply.answers.push_back(ring_.execute(request.to, batch.operations[i], stamp));

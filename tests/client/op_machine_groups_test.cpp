@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_batch_is_split_by_count) {
   const ClientOutbox out = batch(1, std::vector<Operation>(2500, get_a));
   BOOST_REQUIRE(out.size() == 3u);
   for (std::size_t i = 0; i < 3; ++i) {
-    const auto& message = std::get<SendRequest>(out[i]).message;
+    const auto& message = *std::get<SendRequest>(out[i]).message;
     BOOST_TEST(std::get<BatchRequest>(message).operations.size() == (i < 2 ? 1000u : 500u));
   }
 }
@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(a_batch_is_split_by_bytes_and_a_large_operation_travels_alo
   BOOST_REQUIRE(out.size() == 3u);
   const std::size_t expected[] = {2, 1, 1};
   for (std::size_t i = 0; i < 3; ++i) {
-    const auto& message = std::get<SendRequest>(out[i]).message;
+    const auto& message = *std::get<SendRequest>(out[i]).message;
     BOOST_TEST(std::get<BatchRequest>(message).operations.size() == expected[i]);
   }
 }

@@ -33,7 +33,7 @@ struct Silence : Dialogue {
     BOOST_REQUIRE(!out.empty());
     const auto* sent = std::get_if<SendRequest>(&out.back());
     BOOST_REQUIRE((sent != nullptr && sent->to == to));
-    return std::get<OpRequest>(sent->message);
+    return std::get<OpRequest>(*sent->message);
   }
   static bool disconnects(const ClientOutbox& out, const PeerRef& from) {
     return !out.empty() && out.front() == ClientEffect(Disconnect{from});

@@ -23,7 +23,7 @@ struct Replicated : Dialogue {
     BOOST_REQUIRE(out.size() == 1u);
     const auto* send = std::get_if<SendRequest>(&out[0]);
     BOOST_REQUIRE(send != nullptr);
-    const auto& stamp = std::get<OpRequest>(send->message).stamp;
+    const auto& stamp = std::get<OpRequest>(*send->message).stamp;
     BOOST_REQUIRE(stamp.has_value());
     return *stamp;
   }
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(each_write_of_a_batch_has_its_own_stamp) {
   warm(whole_ring(3, peer(1)));
   const ClientOutbox out = batch(1, {put_a, get_a, put_b});
   BOOST_REQUIRE(out.size() == 1u);
-  const auto& request = std::get<BatchRequest>(std::get<SendRequest>(out[0]).message);
+  const auto& request = std::get<BatchRequest>(*std::get<SendRequest>(out[0]).message);
   BOOST_REQUIRE(request.stamps.size() == 3u);
   BOOST_TEST(!request.stamps[1].has_value());
   BOOST_TEST(!is_same_write(*request.stamps[0], *request.stamps[2]));
@@ -216,7 +216,7 @@ BOOST_AUTO_TEST_CASE(each_write_of_a_batch_has_its_own_stamp) {
   const ClientOutbox again = reply(
       peer(1), 2, BatchReply{{OpResult{}, found("x"), failed(OpError::stale_stamp)}, {}, {told}});
   BOOST_REQUIRE(again.size() == 1u);
-  const auto& renewed = std::get<BatchRequest>(std::get<SendRequest>(again[0]).message);
+  const auto& renewed = std::get<BatchRequest>(*std::get<SendRequest>(again[0]).message);
   BOOST_REQUIRE(renewed.stamps.size() == 1u);
   BOOST_TEST(renewed.stamps[0]->index == 40u);
 }

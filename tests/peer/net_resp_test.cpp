@@ -115,7 +115,8 @@ BOOST_FIXTURE_TEST_CASE(replies_that_come_late_go_out_in_order, Fixture) {
     const auto waiting = keyspace.waiting[index];
     keyspace.waiting.erase(keyspace.waiting.begin() + static_cast<std::ptrdiff_t>(index));
     const Now now = read_clocks();
-    listening.visitors.on_ended(now, {waiting.call, keyspace.perform(now, waiting.operation)});
+    resp::RingKeyspace::Ended ended{waiting.call, keyspace.perform(now, waiting.operation)};
+    listening.visitors.on_ended(now, {&ended, 1});
   };
   end_one(1);
   end_one(0);

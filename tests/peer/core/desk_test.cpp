@@ -289,6 +289,31 @@ BOOST_AUTO_TEST_CASE(a_view_that_the_request_names_is_not_told_again) {
   }
 }
 
+// Goal: what is read together is told as if it had been read alone.
+// Method: 60 gets in a batch, of two arcs of one shard, some of them of no record, malformed, or
+// behind a write; each is asked for alone, too.
+BOOST_AUTO_TEST_CASE(gets_of_a_batch_are_answered_as_if_they_came_alone) {
+  serve_three_cells();
+  BatchRequest batch;
+  for (int i = 0; i < 60; ++i) {
+    const std::string key = key_in(i % 2 == 0 ? 0 : 2, i / 2);
+    if (i % 3 != 0) ask(0, OpRequest{put(key, "v" + key)});
+    batch.operations.emplace_back(Get{i == 37 ? std::string() : key});
+  }
+  batch.operations[20] = put(key_in(0, 20), "new");  // read by the 40th
+  const View view{equal_arc(0, cells), {1, 0, 1}, 0, {self}};
+  for (int i = 0; i < 60; ++i) batch.known.push_back(i % 2 == 0 ? mark_of(view) : 0);
+  const auto together = std::get<BatchReply>(ask(0, batch).value());
+  BOOST_REQUIRE(together.answers.size() == 60u);
+  for (std::size_t i = 0; i < 60; ++i) {
+    const auto alone = std::get<OpReply>(ask(0, OpRequest{batch.operations[i]}).value());
+    BOOST_TEST((together.answers[i] == alone.answer), "the answer " << i);
+  }
+  // The malformed one has no arc here; of the others one view is new to who asks.
+  BOOST_REQUIRE(together.views.size() == 1u);
+  BOOST_TEST((together.views[0].arc == equal_arc(2, cells)));
+}
+
 BOOST_AUTO_TEST_CASE(a_scan_goes_to_the_shard_of_its_cursor) {
   serve_three_cells();
   ask(1, OpRequest{put(key_in(1))});

@@ -7,6 +7,7 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -24,7 +25,7 @@ class MapKeyspace final : public resp::Keyspace {
 
   bool execute(Now now, const resp::Call& call, Operation& operation, ResultSink& sink) override {
     ++executed;
-    if (is_slow) {
+    if (is_slow || far.contains(key_of(operation))) {
       waiting.push_back({call, std::move(operation)});
       return false;
     }
@@ -34,7 +35,7 @@ class MapKeyspace final : public resp::Keyspace {
   std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) override {
     std::size_t count = 0;
     for (; count < keys.size() && !is_slow && !next_error && sink.takes_more(); ++count) {
-      if (!is_key(keys[count])) break;
+      if (!is_key(keys[count]) || far.contains(keys[count])) break;
       tell(perform(now, Get{std::string(keys[count])}), sink);
     }
     executed += count;
@@ -94,6 +95,7 @@ class MapKeyspace final : public resp::Keyspace {
   bool is_in_ring = true;
   std::optional<OpError> next_error;
   bool is_slow = false;
+  std::set<std::string, std::less<>> far;  // keys whose operations are slow
   std::size_t executed = 0;
   std::size_t read_at_once = 0;
   std::vector<std::string> expected;  // as told last

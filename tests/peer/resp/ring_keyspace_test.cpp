@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(what_another_peer_serves_is_asked_of_it) {
   keyspace.end_turn(now);
   const auto both = take_effect<SendRequest>();
   BOOST_TEST((both.to == other));
-  BOOST_TEST(std::get<BatchRequest>(both.message).operations.size() == 2u);
+  BOOST_TEST(std::get<BatchRequest>(*both.message).operations.size() == 2u);
   BOOST_TEST(out.is_empty());
 }
 
@@ -225,7 +225,7 @@ BOOST_AUTO_TEST_CASE(another_peer_is_asked_for_its_report_itself) {
   BOOST_TEST((take_effect<Connect>().to == other));
   keyspace.on_connected(now, other, other, ring);
   const SendRequest sent = take_effect<SendRequest>();
-  BOOST_TEST(std::holds_alternative<ReportRequest>(sent.message));
+  BOOST_TEST(std::holds_alternative<ReportRequest>(*sent.message));
   ReportReply report;
   report.self = other;
   keyspace.on_reply(now, other, sent.id, std::move(report));

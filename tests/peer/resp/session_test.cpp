@@ -79,6 +79,62 @@ BOOST_AUTO_TEST_CASE(a_get_waits_for_the_write_before_it) {
   BOOST_TEST(end(0) == "+OK\r\n$1\r\nv\r\n");
 }
 
+struct FarFixture : Fixture {
+  FarFixture() {
+    for (const char* key : {"a", "b", "far", "further"}) {
+      keyspace.records[key].value = {ValueType::string, key};
+    }
+    keyspace.far = {"far", "further", "nowhere"};
+  }
+  static std::string get(const std::string& key) { return request({"GET", key}); }
+};
+
+// Goal: of a pipeline's GETs those that are answered here wait for no turn of their own, and all
+// replies leave in the order of the requests.
+// Method: what other peers hold is answered in another order than it was asked for.
+BOOST_FIXTURE_TEST_CASE(gets_of_other_peers_keys_keep_their_places, FarFixture) {
+  BOOST_TEST(say(get("a") + get("far") + get("b") + get("nowhere") + get("further") + get("a")) ==
+             "$1\r\na\r\n");
+  BOOST_TEST(keyspace.read_at_once == 3u);
+  BOOST_REQUIRE(keyspace.waiting.size() == 3u);
+  BOOST_TEST(end(1) == "");
+  BOOST_TEST(end(1, OpError::unavailable) == "");
+  const std::string out = end(0);
+  BOOST_TEST(out.starts_with("$3\r\nfar\r\n$1\r\nb\r\n$-1\r\n-UNAVAILABLE "));
+  BOOST_TEST(out.ends_with("\r\n$1\r\na\r\n"));
+  BOOST_TEST(!session.is_busy());
+  BOOST_TEST(say(get("a")) == "$1\r\na\r\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(gets_that_wait_and_writes_of_their_keys_pass_each_other_by, FarFixture) {
+  const std::string set = request({"SET", "far", "new"});
+  BOOST_TEST(say(get("far") + get("b") + set + get("a")) == "");
+  BOOST_TEST(session.is_held());  // the write waits for the read
+  BOOST_TEST(keyspace.waiting.size() == 1u);
+  BOOST_TEST(end(0) == "$3\r\nfar\r\n$1\r\nb\r\n");
+  BOOST_TEST(keyspace.waiting.size() == 1u);  // the write; what is behind it has been read
+  BOOST_TEST(say(get("b") + get("far") + get("further")) == "");
+  BOOST_TEST(keyspace.waiting.size() == 1u);  // the read waits for the write
+  BOOST_TEST(end(0) == "+OK\r\n$1\r\na\r\n$1\r\nb\r\n");
+  BOOST_REQUIRE(keyspace.waiting.size() == 2u);
+  BOOST_TEST(end(1) == "");
+  BOOST_TEST(end(0) == "$3\r\nnew\r\n$7\r\nfurther\r\n");
+}
+
+BOOST_FIXTURE_TEST_CASE(gets_that_wait_hold_no_more_memory_than_other_commands, FarFixture) {
+  keyspace.records["a"].value.bytes = std::string(mark / 4, 'v');
+  std::string gets = get("far");
+  for (int i = 0; i < 40; ++i) gets += get("a");
+  BOOST_TEST(say(gets) == "");
+  BOOST_TEST(session.is_held());
+  BOOST_TEST(session.memory() > mark);
+  BOOST_TEST(session.memory() < 2 * mark + mark / 4);
+  std::string out = end(0);
+  while (!unread.empty()) go_on(out);
+  BOOST_TEST(std::count(out.begin(), out.end(), '$') == 41);
+  BOOST_TEST(session.memory() < 20000u);
+}
+
 BOOST_AUTO_TEST_CASE(replies_to_gets_stop_at_the_mark) {
   keyspace.records["k"].value.bytes = std::string(mark, 'v');
   const std::string bytes = request({"GET", "k"}) + request({"GET", "k"}) + request({"GET", "k"});
