@@ -3,11 +3,9 @@
 // What the client's core wants done, and what it has to say. Performed in order by a driver: Asio's
 // or the simulator's.
 
-#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -47,9 +45,8 @@ struct Disconnect {
 class SharedRequest {
  public:
   template <class Message>
-  requires(!std::same_as<std::remove_cvref_t<Message>, SharedRequest>)
-      SharedRequest(Message&& message)
-      : message_(std::make_shared<const ClientRequestMessage>(std::forward<Message>(message))) {}
+  SharedRequest(Message message)
+      : message_(std::make_shared<const ClientRequestMessage>(std::move(message))) {}
 
   const ClientRequestMessage& operator*() const { return *message_; }
   friend bool operator==(const SharedRequest& a, const SharedRequest& b) { return *a == *b; }

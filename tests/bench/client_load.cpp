@@ -128,11 +128,13 @@ class Client {
 
 using Clients = std::vector<std::unique_ptr<Client>>;
 
-// Until the time is over; closed loops go on by themselves meanwhile.
+// Until the time is over, and all that was due by then has been asked; closed loops go on by
+// themselves meanwhile.
 void drive(const NetOptions& options, const Clients& clients) {
   Pace pace(options);
   std::size_t turn = 0;
-  while (!pace.is_over()) {
+  for (bool is_over = false; !is_over;) {
+    is_over = pace.is_over();
     std::uint64_t done = 0;
     for (const auto& each : clients) done += each->done();
     pace.say(done);
