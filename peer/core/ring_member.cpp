@@ -219,7 +219,7 @@ void RingMember::on(Now now, const PeerRef& from, const FindArc& message, Outbox
 
 void RingMember::on(Now now, const PeerRef& from, const Stabilize& message, Outbox& out,
                     RingEvents& events) {
-  learn(hint_of(message.node));
+  learn(message.node);
   if (primary_of(message.node) == from) hear(message.node, out, events);
   const Position position = advance(message.node.arc.end, 1);
   if (ChordNode* node = node_holding(position)) {
@@ -242,7 +242,7 @@ void RingMember::answer_position(Now now, const PeerRef& from, std::uint32_t non
 
 void RingMember::on(Now now, const PeerRef& from, const ArcFound& message, Outbox& out,
                     RingEvents& events) {
-  learn(hint_of(message.view));
+  learn(message.view);
   if (primary_of(message.view) == from) hear(message.view, out, events);
   if (message.predecessor) hear_of(*message.predecessor, out);
   const std::optional<Ask> ask = answered(message.nonce, from);
@@ -280,7 +280,7 @@ void RingMember::on(Now now, const PeerRef& from, const Closer& message, Outbox&
 
 void RingMember::on(Now now, const PeerRef&, const NodeHints& message, Outbox&, RingEvents&) {
   for (const Hint& hint : message.fingers) learn(hint);
-  for (const View& view : message.successors) learn(hint_of(view));
+  for (const View& view : message.successors) learn(view);
   if (ChordNode* node = node_at(message.arc.end)) {
     node->take_hints(now.monotonic, self_, message);
   } else {  // of arcs that never came the oldest go
@@ -294,7 +294,7 @@ void RingMember::on(Now now, const PeerRef& from, const ArcNews& message, Outbox
   const View& view = message.view;
   if (primary_of(view) == from) hear(view, out, events);
   const bool dead = health_.is_dead(primary_of(view));
-  if (!dead) learn(hint_of(view));
+  if (!dead) learn(view);
   for (ChordNode& node : nodes_) {
     if (!dead) node.on_notify(now.monotonic, view, health_);
     const auto known = node.successors().entries();
@@ -352,7 +352,7 @@ bool RingMember::follow_own(Now now, ChordNode& node) {
 void RingMember::take_list(ChordNode& node, const View& successor, std::span<const View> rest) {
   gaps_.erase(node.arc().end);
   if (!node.on_successor(self_, successor, rest)) return;
-  for (const View& view : rest) learn(hint_of(view));
+  for (const View& view : rest) learn(view);
 }
 
 // A successor that was found otherwise than by Stabilize must learn of the node, too.

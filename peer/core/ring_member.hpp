@@ -149,6 +149,7 @@ class RingMember {
   void deny(Position position, const PeerRef& peer);
   bool is_denied(const View& view) const;
   void learn(const Hint& hint);
+  void learn(const View& view);
   void learn_anew();
   void forget(const PeerRef& dead);
   void keep_hints(Now now, Position end);

@@ -14,6 +14,17 @@ void RingMember::learn(const Hint& hint) {
   if (locations_.size() > locations_max_) learn_anew();
 }
 
+// Who has copies and leads nothing is known by views alone, and when all who lead are dead nobody
+// tells of it any more. So it is kept, but in nobody's place who has been reached.
+void RingMember::learn(const View& view) {
+  learn(hint_of(view));
+  if (!has_copies_) return;
+  for (const PeerRef& member : view.members) {
+    const bool has_room = contacts_.size() < contacts_max;
+    if (has_room && member != self_ && !health_.is_dead(member)) add_contact(member);
+  }
+}
+
 void RingMember::learn_anew() {
   const auto keep = [this](const Hint& hint) {
     if (hint.peer != self_ && !health_.is_dead(hint.peer)) locations_.learn(hint);

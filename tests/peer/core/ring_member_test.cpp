@@ -215,6 +215,21 @@ BOOST_AUTO_TEST_CASE(a_lookup_without_anybody_to_ask_fails_at_once) {
   BOOST_TEST(!all_of<LookupDone>(events).front().found.has_value());
 }
 
+// Goal: who has copies and leads nothing is found when all are dead who were known to lead.
+BOOST_AUTO_TEST_CASE(members_of_an_arc_are_asked_when_all_who_led_are_dead) {
+  member.on_several_copies();
+  member.add_contact(b);
+  lookup(50, 7);
+  View led = view(40, 60, b);
+  led.members.push_back(self);
+  led.members.push_back(c);
+  hears(b, found(only<FindArc>(b).nonce, led));
+  clear();
+  member.on_unreachable(now, b, Unreachable::refused, out, events);
+  lookup(50, 8);
+  BOOST_TEST(only<FindArc>(c).position == Position{50});
+}
+
 BOOST_AUTO_TEST_CASE(hints_that_name_the_asker_or_nobody_end_a_lookup) {
   member.add_contact(b);
   lookup(50, 7);
