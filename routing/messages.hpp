@@ -126,11 +126,12 @@ struct NodeHints {
   std::vector<View> successors;
   std::vector<Hint> fingers;
   std::optional<View> predecessor;
-  std::uint32_t unnoticed_ms = 0;  // as in ArcFound
+  std::uint32_t unnoticed_ms = 0;        // as in ArcFound
+  std::optional<Position> gap_end = {};  // up to here nobody serves who could be found
 
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive& arc& successors& fingers& predecessor& unnoticed_ms;
+    archive& arc& successors& fingers& predecessor& unnoticed_ms& gap_end;
   }
   friend bool operator==(const NodeHints&, const NodeHints&) = default;
 };

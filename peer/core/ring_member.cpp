@@ -49,7 +49,7 @@ void RingMember::sync(Now now, std::span<const View> served) {
     }
     const auto is_for_it = [&](const NodeHints& each) { return each.arc.end == view.arc.end; };
     const auto hints = std::find_if(early_hints_.rbegin(), early_hints_.rend(), is_for_it);
-    if (hints != early_hints_.rend()) node.take_hints(now.monotonic, self_, *hints);
+    if (hints != early_hints_.rend()) take_hints(now, node, *hints);
     std::erase_if(early_hints_, is_for_it);
     for (const ChordNode& each : nodes_) inherit(each, node);
     for (const ChordNode& each : fresh) inherit(each, node);
@@ -84,7 +84,7 @@ void RingMember::on_moved(Now now, const View& view, Outbox& out) {
   locations_.learn(hint_of(view));
   const ChordNode* node = node_at(view.arc.end);
   if (node == nullptr) return;
-  send(primary_of(view), node->hints(now.monotonic), out);
+  send(primary_of(view), hints_of(now, *node), out);
   if (ChordNode* before = node_at(view.arc.begin)) {
     before->on_successor(self_, view, node->successors().entries());
   }
@@ -101,7 +101,7 @@ void RingMember::keep_hints(Now now, Position end) {
   if (node == nullptr) return;
   std::erase_if(late_hints_, [&](const NodeHints& kept) { return kept.arc.end == end; });
   if (late_hints_.size() == late_hints_max) late_hints_.pop_front();
-  late_hints_.push_back(node->hints(now.monotonic));
+  late_hints_.push_back(hints_of(now, *node));
 }
 
 // That may be this peer, whose term has not begun: then nobody is to be found there. Who routes to
@@ -282,7 +282,7 @@ void RingMember::on(Now now, const PeerRef&, const NodeHints& message, Outbox&, 
   for (const Hint& hint : message.fingers) learn(hint);
   for (const View& view : message.successors) learn(view);
   if (ChordNode* node = node_at(message.arc.end)) {
-    node->take_hints(now.monotonic, self_, message);
+    take_hints(now, *node, message);
   } else {  // of arcs that never came the oldest go
     if (early_hints_.size() == early_hints_max) early_hints_.pop_front();
     early_hints_.push_back(message);

@@ -198,6 +198,9 @@ class RingMember {
   void tell(const PeerRef& peer, const View& view, Outbox& out);
   void claim(Now now, const ChordNode& node, const ArcFound& live, RingEvents& events);
   void note_gap(Now now, const ChordNode& node, const Arc& gap, Duration unnoticed);
+  void keep_gap(Now now, const Arc& gap);
+  NodeHints hints_of(Now now, const ChordNode& node) const;
+  void take_hints(Now now, ChordNode& node, const NodeHints& hints);
   void hear(const View& view, Outbox& out, RingEvents& events);
   void hear_of(const View& view, Outbox& out);
   void introduce(Now now, const ChordNode& node, Outbox& out, RingEvents& events);

@@ -192,8 +192,27 @@ void RingMember::note_gap(Now now, const ChordNode& node, const Arc& gap, Durati
     return health_.has_departed(primary_of(view));
   });
   if (has_departed && unnoticed < limits_.claim_delay * departed_patience) return;
+  keep_gap(now, gap);
+}
+
+void RingMember::keep_gap(Now now, const Arc& gap) {
   std::erase_if(gaps_, [&](const auto& each) { return each.second.until <= now.monotonic; });
-  gaps_.insert_or_assign(node.arc().end, Gap{gap, now.monotonic + gap_lasts});
+  gaps_.insert_or_assign(gap.begin, Gap{gap, now.monotonic + gap_lasts});
+}
+
+// Who leads the node's arc next looks anew, but knows at once what was found.
+NodeHints RingMember::hints_of(Now now, const ChordNode& node) const {
+  NodeHints hints = node.hints(now.monotonic);
+  const auto noted = gaps_.find(node.arc().end);
+  if (noted != gaps_.end() && noted->second.until > now.monotonic) {
+    hints.gap_end = noted->second.arc.end;
+  }
+  return hints;
+}
+
+void RingMember::take_hints(Now now, ChordNode& node, const NodeHints& hints) {
+  node.take_hints(now.monotonic, self_, hints);
+  if (has_copies_ && hints.gap_end) keep_gap(now, Arc{node.arc().end, *hints.gap_end});
 }
 
 bool RingMember::is_in_gap(Position position) const {

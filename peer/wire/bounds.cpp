@@ -119,7 +119,7 @@ bool is_well_formed(const Closer& message) {
 bool is_well_formed(const NodeHints& message) {
   return each_well_formed(message.successors, successors_sent_max) &&
          each_well_formed(message.fingers, fingers_sent_max) &&
-         is_absent_or_well_formed(message.predecessor);
+         is_absent_or_well_formed(message.predecessor) && message.gap_end != message.arc.end;
 }
 
 bool is_well_formed(const WantArc& message) {

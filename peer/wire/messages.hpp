@@ -21,9 +21,9 @@ namespace hopring {
 
 // 1: positions were by SipHash, so that the two cannot form one ring. 2: by KeyedHash. 3: writes
 // are stamped. 6: requests name the views that they go by, and batches are answered in parts. 7:
-// repairs name what was seen of a copy.
-inline constexpr std::uint16_t protocol_version_lowest = 7;
-inline constexpr std::uint16_t protocol_version_highest = 7;
+// repairs name what was seen of a copy. 8: hints of a node tell of the gap behind it.
+inline constexpr std::uint16_t protocol_version_lowest = 8;
+inline constexpr std::uint16_t protocol_version_highest = 8;
 
 enum class Role : std::uint8_t { peer, client };
 inline constexpr std::uint8_t role_max = static_cast<std::uint8_t>(Role::client);

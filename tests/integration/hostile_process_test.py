@@ -17,7 +17,7 @@ VALUE_BYTES_MAX = 16 << 20
 RESIDENT_MAX_KIB = 300 << 10
 IDLE_CONNECTIONS = 2000
 SERVED_WITHIN_S = 1
-PROTOCOL_VERSION = 7
+PROTOCOL_VERSION = 8
 
 
 def frame(kind: int, request: int, body: bytes, version: int = PROTOCOL_VERSION) -> bytes:

@@ -135,6 +135,24 @@ BOOST_AUTO_TEST_CASE(where_arcs_have_copies_a_gap_is_noted_until_somebody_serves
   BOOST_TEST(!member.is_in_gap(Position{21}));
 }
 
+// Goal: while a node's lead goes from peer to peer there is always one who can say that what comes
+// after it is lost, though each must look for claim_delay before it knows that by itself.
+BOOST_AUTO_TEST_CASE(who_leads_next_is_told_of_the_gap_and_notes_it) {
+  member.on_several_copies();
+  c_answers(ask_c(), enough);
+  clear();
+  member.on_moved(now, view(10, 20, d, 8), out);
+  BOOST_TEST(only<NodeHints>(d).gap_end.value() == Position{30});
+
+  serve({});
+  hears(d, NodeHints{arc(10, 20), {}, {}, {}, 0, Position{30}});
+  serve({view(10, 20, self, 9)});
+  BOOST_TEST(member.is_in_gap(Position{30}), "told before it serves");
+  BOOST_TEST(!member.is_in_gap(Position{31}));
+  hears(d, ArcNews{view(20, 30, d, 8)});
+  BOOST_TEST(!member.is_in_gap(Position{30}));
+}
+
 // Goal: whoever was stopped or cut off, and serves again, is not called lost.
 BOOST_AUTO_TEST_CASE(what_a_silent_peer_serves_is_a_gap_until_it_is_heard) {
   member.on_several_copies();

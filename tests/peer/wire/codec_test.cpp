@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(a_message_and_its_families_have_the_same_encoding) {
 BOOST_AUTO_TEST_CASE(a_ping_looks_like_this) {
   const std::string expected(
       "\x10\0\0\0"
-      "\7"
+      "\10"
       "\0"
       "\x17\0"
       "\7\0\0\0\0\0\0\0"
