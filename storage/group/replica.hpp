@@ -295,6 +295,7 @@ class Replica {
   void remember(const Entry& entry, const OpResult& result);
   void await_copy(std::uint64_t index);
   void drop_results();
+  bool is_split_before_copied(const Entry& entry);
   void apply_split(Now now, const Entry& entry, Position at);
   void apply_roster(const Roster& roster);
   bool is_here(Position position, std::uint64_t index) const;

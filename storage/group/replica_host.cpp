@@ -243,6 +243,7 @@ void ReplicaHost::take_lower_halves(Now now, Replica& replica, GroupOutbox& out)
   const bool led = replica.raft().is_primary();
   auto halves = std::exchange(replica.lower_halves(), {});
   if (halves.empty()) return;
+  end_copies_of_whole(replica);
   tell(replica, out);
   if (replica.wants_heartbeat()) beat(now, replica, out);
   for (auto& half : halves) {

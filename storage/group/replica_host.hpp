@@ -209,6 +209,7 @@ class ReplicaHost {
   bool advance_job(Now now, Job& job, GroupOutbox& out);  // is it over?
   bool hand_over(Now now, Job& job, Replica& replica, GroupOutbox& out);
   void end_useless_copies(Job& job, Replica& replica);
+  void end_copies_of_whole(const Replica& replica);
   void end_job(const Job& job, bool done, GroupOutbox& out);
   void count_end(const CopySource& copy);
   bool give_up(Now now, const Job& job, Replica& replica, GroupOutbox& out);

@@ -276,6 +276,16 @@ void ReplicaHost::begin_copy(Now now, Replica& replica, Job& job, const PeerRef&
   ++counters_.copies_begun;
 }
 
+// The whole is no more: they begin anew, of its halves.
+void ReplicaHost::end_copies_of_whole(const Replica& replica) {
+  for (const Job& job : jobs_) {
+    if (job.group != replica.raft().group()) continue;
+    for (const auto& copy : job.copies) {
+      if (!copy->is_over()) copy->give_up();
+    }
+  }
+}
+
 void ReplicaHost::count_end(const CopySource& copy) {
   ++(copy.phase() == CopySource::Phase::done ? counters_.copies_done : counters_.copies_given_up);
 }

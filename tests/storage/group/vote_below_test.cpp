@@ -59,6 +59,15 @@ struct CutOff : Hosts {
   const Members members{peer(1), peer(2), peer(3)};
 };
 
+// Copies take long, and whoever has missed a few entries needs one.
+GroupOptions short_log_and_slow_copies() {
+  GroupOptions options;
+  options.raft.kept_bytes_max = 200;
+  options.chunk_bytes = 40;
+  options.copy_rate = 1000;
+  return options;
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(vote_below)
@@ -116,6 +125,38 @@ BOOST_AUTO_TEST_CASE(and_in_a_part_below_one_that_it_is_no_member_of_any_more) {
   BOOST_TEST(hosts.admitted(half) == admitted, "it was admitted anew");
 }
 
+// Goal: a member that is being given the whole anew when others split it goes on with its vote in
+// both halves, and is given both.
+// Method: a split is proposed that nobody hears of. One member then needs a copy of the whole, and
+// while that is on its way the other agrees to the split, and dies.
+BOOST_AUTO_TEST_CASE(who_is_being_given_the_whole_when_it_is_split_votes_in_both) {
+  Hosts hosts(3, short_log_and_slow_copies());
+  hosts.fill({peer(1), peer(2), peer(3)});
+  hosts.isolate(3);
+  hosts.run_for(3s);  // it is not waited for any more
+  for (std::size_t i = 0; i < keys; ++i) hosts.write(1, put_of(i));
+  hosts.isolate(2);
+  hosts.turn(1, [&](GroupOutbox& out) {
+    BOOST_REQUIRE(hosts.hosts.at(1)->split(hosts.now(), whole_ring().end, half, out));
+  });
+  hosts.on_way.clear();
+  hosts.cut = {{1, 2}, {2, 1}};
+  hosts.run_until([&] { return !hosts.copy(3)->is_complete(); });
+  hosts.cut.clear();
+  hosts.run_until([&] { return hosts.copy(1, half) != nullptr; });
+  BOOST_TEST(!hosts.copy(3)->is_complete());
+  hosts.hosts.erase(2);
+  hosts.run_for(5s);
+  for (const Position end : {half, whole_ring().end}) {
+    BOOST_REQUIRE(hosts.copy(1, end) != nullptr);
+    BOOST_TEST(hosts.copy(1, end)->may_serve(hosts.now()));
+    BOOST_REQUIRE(hosts.copy(3, end) != nullptr);
+    BOOST_TEST(hosts.copy(3, end)->is_complete());
+    BOOST_TEST(hosts.copy(3, end)->size() == hosts.copy(1, end)->size());
+  }
+  BOOST_TEST(hosts.count_of(1) == keys);
+}
+
 BOOST_AUTO_TEST_CASE(who_is_offered_the_lower_half_first_votes_in_both) {
   CutOff hosts;
   hosts.offer_to_third(half);
@@ -145,7 +186,7 @@ BOOST_AUTO_TEST_CASE(who_had_the_lower_half_and_has_lost_it_is_admitted_anew) {
 BOOST_AUTO_TEST_CASE(no_half_of_an_arc_is_taken_while_the_whole_is_led_here) {
   Hosts hosts(3);
   hosts.fill({peer(1), peer(2), peer(3)});
-  for (const std::uint64_t generation : {1, 2}) {
+  for (const std::uint64_t generation : {1u, 2u}) {
     View view = hosts.copy(1)->view();
     view.arc.end = half;
     view.number.generation = generation;
