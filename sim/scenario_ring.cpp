@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "routing/position.hpp"
+#include "sim/repairer.hpp"
 #include "sim/ring_checker.hpp"
 
 namespace hopring::sim {
@@ -14,6 +15,7 @@ constexpr std::size_t settings = 4;  // usages that stand before a ring
 constexpr auto first_look = 1100ms;  // when the first peer takes writes
 constexpr auto join_pause = 20ms;
 constexpr auto operation_deadline = 5s;  // of an operation
+constexpr auto repairs_look = 500ms;     // as often as those of `hopring ring repair`
 constexpr auto change_lasts = 3s;        // an arc that nobody serves for so long has lost something
 constexpr std::uint32_t nodes_each = 8;  // of a peer
 constexpr std::size_t faults_told = 4;   // of one command
@@ -52,7 +54,9 @@ std::span<const ScenarioRing::Entry> ScenarioRing::entries() {
       {"fill COUNT keys", &ScenarioRing::fill},
       {"read COUNT keys", &ScenarioRing::read},
       {"read COUNT keys at PEER", &ScenarioRing::read_at},
+      {"read COUNT keys at PEER within TIME", &ScenarioRing::read_within},
       {"served within TIME", &ScenarioRing::served},
+      {"repair within TIME", &ScenarioRing::repair},
       {"copies stay at COUNT for TIME", &ScenarioRing::copies_stay},
       {"gone PEER within TIME", &ScenarioRing::gone},
       {"whole within TIME", &ScenarioRing::whole},
@@ -233,9 +237,12 @@ void ScenarioRing::run(const Arguments& arguments) { run_for(arguments[0].time);
 void ScenarioRing::await(const std::string& what, Duration timeout,
                          const std::function<std::vector<std::string>()>& faults) {
   if (run_until(timeout, [&] { return faults().empty(); })) return print(what);
-  auto found = faults();
-  if (found.size() > faults_told) found.resize(faults_told);
-  for (const std::string& each : found) print("not " + what + ": " + each);
+  tell_of(faults(), what);
+}
+
+void ScenarioRing::tell_of(std::vector<std::string> faults, const std::string& what) {
+  if (faults.size() > faults_told) faults.resize(faults_told);
+  for (const std::string& each : faults) print("not " + what + ": " + each);
 }
 
 std::vector<std::string> ScenarioRing::what_is_not_served() const { return check_tiling(*world_); }
@@ -259,6 +266,19 @@ void ScenarioRing::served(const Arguments& arguments) {
 void ScenarioRing::whole(const Arguments& arguments) {
   await("whole", arguments[0].time, [this] { return what_is_not_whole(); });
   for (std::string& each : check_equality(*world_)) violations_.push_back(std::move(each));
+}
+
+void ScenarioRing::repair(const Arguments& arguments) {
+  Repairer repairer(*world_);
+  const auto is_whole = [&] {
+    repairer.look();
+    return what_is_not_whole().empty();
+  };
+  if (run_until(arguments[0].time, is_whole, repairs_look)) {
+    return print(repairer.done().empty() ? "there is nothing to repair" : "repaired");
+  }
+  tell_of(what_is_not_whole(), "repaired");
+  print(repairer.describe());
 }
 
 void ScenarioRing::copies_stay(const Arguments& arguments) {
@@ -381,14 +401,7 @@ void ScenarioRing::get_at(const Arguments& arguments) {
   print(key + (result.value ? " = " + result.value->bytes : " is absent"));
 }
 
-void ScenarioRing::tell_of(const std::vector<OpResult>& results, const std::string& good,
-                           bool is_read) {
-  std::map<std::string, std::size_t> counts;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    const OpResult& each = results[i];
-    const bool is_right = !is_read || (each.value && each.value->bytes == value(i));
-    ++counts[each.error ? name(*each.error) : is_right ? good : each.value ? "wrong" : "absent"];
-  }
+void ScenarioRing::print(const Counts& counts) {
   for (const auto& [what, how_many] : counts) print(std::to_string(how_many) + " " + what);
 }
 
@@ -396,22 +409,44 @@ void ScenarioRing::fill(const Arguments& arguments) {
   std::vector<Operation> puts;
   for (std::uint64_t i = 0; i < arguments[0].counts[0]; ++i)
     puts.push_back(put_of(key(i), value(i)));
-  tell_of(ask(alive_endpoints(), puts, operation_deadline), "done", false);
+  Counts counts;
+  for (const OpResult& each : ask(alive_endpoints(), puts, operation_deadline)) {
+    ++counts[each.error ? name(*each.error) : "done"];
+  }
+  print(counts);
 }
 
 void ScenarioRing::read(const Arguments& arguments) {
-  read_keys(arguments[0].counts[0], alive_endpoints());
+  print(read_keys(arguments[0].counts[0], alive_endpoints(), operation_deadline));
 }
 
 void ScenarioRing::read_at(const Arguments& arguments) {
   const auto at = alive(arguments[1]);
-  if (!at.empty()) read_keys(arguments[0].counts[0], {world_->endpoint(at[0])});
+  if (at.empty()) return;
+  print(read_keys(arguments[0].counts[0], {world_->endpoint(at[0])}, operation_deadline));
 }
 
-void ScenarioRing::read_keys(std::uint64_t count, const std::vector<Endpoint>& contacts) {
+void ScenarioRing::read_within(const Arguments& arguments) {
+  const auto at = alive(arguments[1]);
+  if (at.empty()) return;
+  const std::uint64_t count = arguments[0].counts[0];
+  const Counts counts = read_keys(count, {world_->endpoint(at[0])}, arguments[2].time);
+  for (const auto& [what, how_many] : counts) print(what);
+}
+
+ScenarioRing::Counts ScenarioRing::read_keys(std::uint64_t count,
+                                             const std::vector<Endpoint>& contacts,
+                                             Duration deadline) {
   std::vector<Operation> gets;
   for (std::uint64_t i = 0; i < count; ++i) gets.push_back(Get{key(i)});
-  tell_of(ask(contacts, gets, operation_deadline), "right", true);
+  const std::vector<OpResult> results = ask(contacts, gets, deadline);
+  Counts counts;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const OpResult& each = results[i];
+    const bool is_right = each.value && each.value->bytes == value(i);
+    ++counts[each.error ? name(*each.error) : is_right ? "right" : each.value ? "wrong" : "absent"];
+  }
+  return counts;
 }
 
 }  // namespace hopring::sim

@@ -23,11 +23,15 @@
 //   fill COUNT keys            puts a value of its own to each, and says what came of them
 //   read COUNT keys            gets each, and says of how many that is `right`
 //   read COUNT keys at PEER    by a client that knows this peer alone
+//   read COUNT keys at PEER within TIME  ... that gives each up after this time. Prints what comes
+//                              of any: where arcs are lost `right` and `unavailable`
 //   served within TIME         prints `served` once each position is served by one peer, or says
 //                              what is wrong when the time is over
 //   whole within TIME          the same of a ring that all peers serve, in which each arc has all
 //                              its copies, these are equal and have applied the same, and none
 //                              has no primary
+//   repair within TIME         `hopring ring repair --accept-loss` looks twice a second: prints
+//                              `repaired` once it has begun arcs anew and the ring is `whole`
 //   copies stay at COUNT for TIME        prints `they stay`, if no arc has fewer members in any
 //                              millisecond of that time
 //   gone PEER within TIME      prints `gone` once it has left, with everything handed over
@@ -71,6 +75,7 @@ class ScenarioRing {
 
  private:
   using Arguments = std::vector<Argument>;
+  using Counts = std::map<std::string, std::size_t>;
   struct Entry;
   static std::span<const Entry> entries();
 
@@ -92,14 +97,17 @@ class ScenarioRing {
   void fill(const Arguments& arguments);
   void read(const Arguments& arguments);
   void read_at(const Arguments& arguments);
+  void read_within(const Arguments& arguments);
   void served(const Arguments& arguments);
   void whole(const Arguments& arguments);
+  void repair(const Arguments& arguments);
   void copies_stay(const Arguments& arguments);
   void gone(const Arguments& arguments);
 
   void refuse(const std::string& why);
   const View* served_at(Position position) const;
   void print(std::string line) { printed_.push_back(std::move(line)); }
+  void print(const Counts& counts);
   std::vector<ProcessId> alive(const Argument& argument);
   std::pair<std::vector<ProcessId>, std::vector<ProcessId>> two_sides(const Arguments& arguments);
   std::vector<ProcessId> all_but(const std::set<ProcessId>& some) const;
@@ -112,14 +120,14 @@ class ScenarioRing {
                  Duration interval = std::chrono::milliseconds(10));
   std::vector<std::string> what_is_not_served() const;
   std::vector<std::string> what_is_not_whole() const;
+  void tell_of(std::vector<std::string> faults, const std::string& what);
   void await(const std::string& what, Duration timeout,
              const std::function<std::vector<std::string>()>& faults);
   std::vector<Endpoint> alive_endpoints() const;
   void write(const Operation& put, const std::vector<Endpoint>& contacts, Duration deadline);
-  void read_keys(std::uint64_t count, const std::vector<Endpoint>& contacts);
+  Counts read_keys(std::uint64_t count, const std::vector<Endpoint>& contacts, Duration deadline);
   std::vector<OpResult> ask(const std::vector<Endpoint>& contacts,
                             const std::vector<Operation>& operations, Duration deadline);
-  void tell_of(const std::vector<OpResult>& results, const std::string& good, bool is_read);
 
   ScenarioOptions options_;
   WorldOptions world_options_;

@@ -91,6 +91,20 @@ BOOST_AUTO_TEST_CASE(who_has_an_arc_that_changes_hands_is_waited_for) {
   BOOST_TEST(played(with("call a the primary of k\ncrash a\ncall b the primary of k\n")) == "");
 }
 
+// Goal: a text can tell what becomes of arcs that have lost their majority.
+BOOST_AUTO_TEST_CASE(lost_arcs_are_unavailable_until_they_are_repaired) {
+  BOOST_TEST(played(with("fill 1 keys\ncrash 1 2\nrun 4s\nread 1 keys at 3 within 1s\n"
+                         "repair within 30s\nread 1 keys at 3 within 1s\n"
+                         "----\n1 done\nunavailable\nrepaired\nright\n")) == "");
+}
+
+BOOST_AUTO_TEST_CASE(where_nothing_is_lost_there_is_nothing_to_repair) {
+  BOOST_TEST(played(with("repair within 30s\n----\nthere is nothing to repair\n")) == "");
+  const std::string wrong = played(with("cut 3 | others\nrun 5s\nrepair within 2s\nmend\n"));
+  BOOST_TEST(wrong.find("\n+ not repaired: ") != std::string::npos);
+  BOOST_TEST(wrong.find("\n+ repair: 0 done, 0 refused") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_scenario_begins_with_its_seeds_and_ends_whole_and_mended) {
   BOOST_TEST(played("") == at(0) + "there are no commands\n");
   BOOST_TEST(played("peers 3\nwhole within 1s\n") ==
