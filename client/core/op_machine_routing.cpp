@@ -76,7 +76,7 @@ std::optional<PeerRef> OpMachine::choose_by_routes(Now now, const Part& part, bo
 }
 
 // Who has not been reached lately comes last here, too: of a view's members another one may know
-// that its primary is gone.
+// that its primary is gone. And of those in turn, whoever is the primary: any may be there again.
 std::optional<PeerRef> OpMachine::next_candidate(Now now, Part& part) const {
   auto& candidates = part.candidates;
   std::erase_if(candidates, [&](const PeerRef& peer) {
@@ -84,9 +84,10 @@ std::optional<PeerRef> OpMachine::next_candidate(Now now, Part& part) const {
     return peer.incarnation == 0 || !may_be_asked || !may_ask(now, part.asked, peer);
   });
   if (candidates.empty()) return std::nullopt;
-  const auto best = std::find_if(candidates.rbegin(), candidates.rend(),
-                                 [&](const PeerRef& peer) { return !book_.has_failed(peer); });
-  const PeerRef peer = best != candidates.rend() ? *best : candidates.back();
+  const PeerRef peer = *std::min_element(candidates.rbegin(), candidates.rend(),
+                                         [&](const PeerRef& a, const PeerRef& b) {
+                                           return book_.alone_until(a) < book_.alone_until(b);
+                                         });
   std::erase(candidates, peer);
   return peer;
 }
@@ -98,9 +99,14 @@ const PeerRef* OpMachine::known_route(Now now, Position position, std::span<cons
     return may_ask(now, asked, peer) && (tries_failed || !book_.has_failed(peer));
   };
   if (const View* view = cache_.find(position)) {
+    const PeerRef* best = nullptr;
     for (const PeerRef& member : view->members) {
-      if (may_be_asked(member)) return &member;
+      if (!may_be_asked(member)) continue;
+      if (!tries_failed) return &member;
+      const bool is_first = best == nullptr || book_.alone_until(member) < book_.alone_until(*best);
+      if (is_first) best = &member;
     }
+    if (best != nullptr) return best;
   }
   const View* view = cache_.preceding(position);
   return view != nullptr && may_be_asked(primary_of(*view)) ? &primary_of(*view) : nullptr;

@@ -80,6 +80,11 @@ bool PeerBook::has_failed(const PeerRef& peer) const {
   return found != entries_.end() && found->second.failures > 0;
 }
 
+Time PeerBook::alone_until(const PeerRef& peer) const {
+  const auto found = entries_.find(peer.endpoint);
+  return found != entries_.end() && found->second.failures > 0 ? found->second.retry_at : Time{};
+}
+
 template <class Accept>
 std::optional<PeerRef> PeerBook::in_turn(const std::vector<PeerRef>& asked, Accept&& accept) const {
   auto entry = is_taken_ ? entries_.upper_bound(turn_) : entries_.lower_bound(turn_);

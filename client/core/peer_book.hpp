@@ -53,6 +53,10 @@ class PeerBook {
   // Has it not been reached since it could not be?
   bool has_failed(const PeerRef& peer) const;
 
+  // Until when it has been left alone; the beginning of time if it has not failed. Of several that
+  // may be there again the one with the earliest has been tried least lately.
+  Time alone_until(const PeerRef& peer) const;
+
   // A peer to turn to that is not among `asked`: in turn, those with a link first; of those that
   // have failed, if they may be tried at all, none that is being left alone. Its incarnation is 0
   // where whoever listens there will do. The turn moves on by next_turn(), not by asking.

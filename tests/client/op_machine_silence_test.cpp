@@ -1,5 +1,6 @@
 // Peers that are paused or cut off: their connections stand, and say nothing.
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <set>
 #include <vector>
@@ -280,6 +281,32 @@ BOOST_AUTO_TEST_CASE(who_has_failed_is_tried_in_turn) {
   }
   const std::set<PeerRef> again(tried.begin() + 4, tried.end());
   BOOST_TEST(again.size() == 4u);
+}
+
+// Goal: whichever member of a lost arc is there again is found, also the last one of its view.
+// Method: peer 1 answers, and names three members that do not: one is dialled in each walk.
+BOOST_AUTO_TEST_CASE(members_that_have_failed_are_tried_in_turn) {
+  Dialogue cold;
+  cold.ring.replicas = 3;
+  cold.deadline = cold.now.monotonic + 60s;
+  View known = cold.arc_of("a", 3, peer(2));
+  known.members = {peer(2), peer(3), peer(4)};
+  cold.start(1, get_a);
+  ClientOutbox out = cold.connected(anyone_at(peer(1)), peer(1));
+  std::vector<PeerRef> tried;
+  std::uint64_t asked = 0;
+  while (tried.size() < 9) {
+    const bool is_asked = std::any_of(out.begin(), out.end(), [](const ClientEffect& each) {
+      return std::holds_alternative<SendRequest>(each);
+    });
+    for (const ClientEffect& each : out) {
+      if (const auto* connect = std::get_if<Connect>(&each)) tried.push_back(connect->to);
+    }
+    out = is_asked ? cold.reply(peer(1), ++asked, plain(to_view(known))) : cold.timer();
+  }
+  for (const PeerRef& each : known.members) {
+    BOOST_TEST(std::count(tried.begin(), tried.end(), each) == 3);
+  }
 }
 
 // Goal: who refuses a dial costs no time: the next one is tried at once.
