@@ -296,18 +296,14 @@ void Replica::apply_committed(Now now, GroupOutbox& out) {
   const std::uint64_t last = missing_ ? std::min(copied_at_, committed) : committed;
   while (!is_lost_ && raft_.applied() < last) {
     const std::uint64_t index = raft_.applied() + 1;
-    if (is_split_before_copied(raft_.entry(index))) return;
-    apply(now, raft_.entry(index), out);
+    const Entry& entry = raft_.entry(index);
+    if (std::holds_alternative<SplitArc>(entry.command)) {
+      end_copying();
+      if (!is_complete()) return;
+    }
+    apply(now, entry, out);
     raft_.on_applied(index);
   }
-}
-
-// A copy that is not complete is not cut: it waits to be offered the upper half, and keeps its
-// votes till then (begin_again(), vote_below()).
-bool Replica::is_split_before_copied(const Entry& entry) {
-  if (!std::holds_alternative<SplitArc>(entry.command)) return false;
-  end_copying();
-  return !is_complete();
 }
 
 void Replica::apply(Now now, const Entry& entry, GroupOutbox& out) {

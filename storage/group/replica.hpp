@@ -24,7 +24,8 @@
 //
 // It applies no entry later than its last chunk was read at: the next one may be read by another
 // primary, that does not know yet how far the order is committed, and must not come too late. Nor
-// any before it has the window, which comes first.
+// any before it has the window, which comes first; nor a split: it waits to be offered the upper
+// half anew, and keeps its votes in both (begin_again(), vote_below()).
 //
 // Not thread-safe: belongs to one shard. Sans-IO: time comes in as `now`, messages and what has
 // become of the arc are left in `out`.
@@ -295,7 +296,6 @@ class Replica {
   void remember(const Entry& entry, const OpResult& result);
   void await_copy(std::uint64_t index);
   void drop_results();
-  bool is_split_before_copied(const Entry& entry);
   void apply_split(Now now, const Entry& entry, Position at);
   void apply_roster(const Roster& roster);
   bool is_here(Position position, std::uint64_t index) const;

@@ -129,8 +129,7 @@ void Replica::on_chunk(Now now, const Chunk& chunk, GroupOutbox& out) {
   if (newer_.size() >= options_->newer_chunks_max) return;
   copied_at_ = chunk.index;
   apply_committed(now, out);
-  const bool is_of_half = raft_.applied() < std::min(chunk.index, raft_.committed());
-  if (is_lost_ || is_of_half) return;  // read after a split that waits here
+  if (is_lost_) return;
   if (!install(chunk)) {
     is_lost_ = true;
     return;
