@@ -205,6 +205,15 @@ BOOST_AUTO_TEST_CASE(lists_end_at_their_named_bounds) {
   BOOST_TEST(is_malformed(encoded_unchecked(hello)));
 }
 
+BOOST_AUTO_TEST_CASE(a_gap_behind_a_node_is_not_the_whole_ring) {
+  const auto hints = [](Position gap_end) {
+    return encoded_unchecked(
+        NodeHints{Arc{Position{1}, Position{2}}, {}, {}, std::nullopt, 0, gap_end});
+  };
+  BOOST_TEST(!is_malformed(hints(Position{3})));
+  BOOST_TEST(is_malformed(hints(Position{2})));
+}
+
 BOOST_AUTO_TEST_CASE(batches_and_their_answers_end_at_their_named_bounds) {
   const auto batch = [](std::size_t count) {
     return encoded_unchecked(BatchRequest{std::vector<Operation>(count, Get{"k"})});
