@@ -12,8 +12,8 @@
 
 #include "base/entropy.hpp"
 #include "base/standard_streams.hpp"
+#include "peer/allocations.hpp"
 #include "peer/config.hpp"
-#include "peer/large_allocations.hpp"
 #include "peer/net/address.hpp"
 #include "peer/net/driver.hpp"
 #include "peer/net/system.hpp"
@@ -92,6 +92,7 @@ int run(const Config& config) {
   Driver driver(io, std::move(*acceptor),
                 {.peer = std::move(peer),
                  .resident_bytes_max = config.memory_bytes_max,
+                 .give_free_memory_back = give_free_memory_back,
                  .may_flush = config.may_flush,
                  .log_level = config.log_level},
                 std::move(resp_acceptor));
@@ -107,7 +108,6 @@ int run(const Config& config) {
 int main(int argc, char** argv) {
   using namespace hopring;
   hold_standard_streams();
-  keep_large_allocations_apart();
   std::signal(SIGPIPE, SIG_IGN);  // a connection that broke is told by the write
   const auto config = read_config(std::vector<std::string>(argv + 1, argv + argc));
   if (const auto* notice = std::get_if<Notice>(&config)) {

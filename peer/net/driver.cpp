@@ -36,6 +36,7 @@ Driver::Driver(io_context& io, boost::asio::ip::tcp::acceptor acceptor, const Op
           [this] { feed([this](Now now, Outbox& out) { front_.on_deadline(now, out); }); }),
       sweep_timer_(io),
       memory_guard_(options.resident_bytes_max),
+      give_free_memory_back_(options.give_free_memory_back),
       signals_(io, SIGTERM, SIGINT) {
   Listener::Owner& accepts = *this;
   if (resp_acceptor) resp_listener_.emplace(std::move(*resp_acceptor), accepts, log_, Spoken::resp);
@@ -245,7 +246,7 @@ void Driver::sweep() {
 void Driver::guard_memory(Time now) {
   if (!memory_guard_.is_due(now)) return;
   const std::size_t before = resident_bytes();
-  if (memory_guard_.is_near(before)) give_free_memory_back();
+  if (memory_guard_.is_near(before)) give_free_memory_back_();
   memory_guard_.on_looked(now, before, resident_bytes());
 }
 

@@ -39,6 +39,8 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   struct Options {
     PeerOptions peer;  // shards: so many threads, that of the io_context among them
     std::uint64_t resident_bytes_max = 0;  // of the process, tables and all; 0: no limit
+    // Called near that limit, to give what is free inside the heap back to the system.
+    void (*give_free_memory_back)() = [] {};
     bool may_flush = false;  // --allow-flush: RESP clients may erase all keys of the ring
     LogLevel log_level = LogLevel::info;
     int log = STDERR_FILENO;            // a descriptor
@@ -138,6 +140,7 @@ class Driver final : private Listener::Owner, private Links::Owner, private Work
   Alarm alarm_;
   boost::asio::steady_timer sweep_timer_;
   MemoryGuard memory_guard_;
+  void (*give_free_memory_back_)();
   boost::asio::signal_set signals_;
   std::vector<std::function<void()>> waiting_;      // for fresh sizes, the next time
   std::vector<std::function<void()>> waiting_now_;  // for those that have been asked for

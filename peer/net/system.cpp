@@ -1,12 +1,11 @@
 #include "peer/net/system.hpp"
 
-#include <malloc.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <fstream>
 
 #include "base/check.hpp"
@@ -43,7 +42,5 @@ std::size_t resident_bytes() {
   if (!(statm >> pages >> resident_pages)) return 0;
   return resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
-
-void give_free_memory_back() { ::malloc_trim(0); }
 
 }  // namespace hopring

@@ -21,8 +21,4 @@ std::size_t raise_descriptor_limit(std::size_t wanted);
 // Resident bytes of the process; 0 if the system does not tell.
 std::size_t resident_bytes();
 
-// Gives what is free inside malloc's heap back to the system, in whole pages. All threads that
-// allocate meanwhile wait.
-void give_free_memory_back();
-
 }  // namespace hopring

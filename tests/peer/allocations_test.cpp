@@ -1,4 +1,4 @@
-#include "peer/large_allocations.hpp"
+#include "peer/allocations.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <new>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "peer/net/system.hpp"
 
@@ -48,7 +49,6 @@ BOOST_AUTO_TEST_CASE(a_large_buffer_begins_at_a_huge_page_and_asks_for_them) {
 }
 
 BOOST_AUTO_TEST_CASE(a_large_buffer_goes_back_to_the_system_when_it_is_freed_however_often) {
-  keep_large_allocations_apart();
   const std::size_t before = resident_bytes();
   for (int i = 0; i < 20; ++i) {
     auto buffer = std::make_unique<std::string>(size, 'x');
@@ -57,6 +57,20 @@ BOOST_AUTO_TEST_CASE(a_large_buffer_goes_back_to_the_system_when_it_is_freed_how
     buffer.reset();
     BOOST_TEST(resident_bytes() < before + size / 4);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_free_inside_the_heap_goes_back_when_it_is_asked_for) {
+  constexpr std::size_t piece = 4000;
+  std::vector<std::string> pieces(2 * size / piece);
+  const std::size_t before = resident_bytes();
+  for (std::string& each : pieces) each.assign(piece, 'x');
+  BOOST_TEST(resident_bytes() >= before + 2 * size - size / 8);
+  // Not all, so that it is not the heap's end that is free.
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    if (i % 64 != 0) std::string().swap(pieces[i]);
+  }
+  give_free_memory_back();
+  BOOST_TEST(resident_bytes() < before + size / 4);
 }
 
 BOOST_AUTO_TEST_CASE(what_there_is_no_memory_for_is_refused_as_by_every_operator_new) {
