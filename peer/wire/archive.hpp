@@ -81,6 +81,7 @@ class BasicOutArchive {
 
   // A count, as it stands before the elements of a list or the bytes of a string.
   void save_count(std::uint64_t count) {
+    if (count < 0x80) return out_.push_back(static_cast<char>(count));  // nearly all
     char bytes[10];
     std::size_t size = 0;
     for (; count >= 0x80; count >>= 7) bytes[size++] = static_cast<char>(count | 0x80);
@@ -237,6 +238,11 @@ class BasicInArchive {
   }
 
   std::uint64_t load_varint() {
+    if (!left_.empty() && static_cast<std::uint8_t>(left_.front()) < 0x80) {  // nearly all
+      const auto value = static_cast<std::uint8_t>(left_.front());
+      left_.remove_prefix(1);
+      return value;
+    }
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
       std::uint8_t byte = 0;
@@ -314,11 +320,23 @@ class BasicInArchive {
       if constexpr (requires { values.reserve(count); }) {
         values.reserve(std::min(count, 1 + left_.size() / sizeof(Element)));
       }
-      for (std::size_t i = 0; i < count && ok_; ++i) {
-        Element element{};
-        load(element);
-        if (ok_) values.insert(values.end(), std::move(element));
-      }
+      for (std::size_t i = 0; i < count && ok_; ++i) load_further(values);
+    }
+  }
+
+  // One element more, unless it is malformed.
+  template <class T>
+  void load_further(T& values) {
+    using Element = wire::ElementOf<T>;
+    if constexpr (requires {
+                    { values.emplace_back() } -> std::same_as<Element&>;
+                  }) {
+      load(values.emplace_back());  // where it stays: moving a variant costs more than reading one
+      if (!ok_) values.pop_back();
+    } else {
+      Element element{};
+      load(element);
+      if (ok_) values.insert(values.end(), std::move(element));
     }
   }
 
@@ -331,8 +349,11 @@ class BasicInArchive {
   void load(std::optional<T>& value) {
     bool present = false;
     load(present);
-    value = present ? std::optional<T>(std::in_place) : std::nullopt;
-    if (value) load(*value);
+    if (present) {
+      load(value.emplace());
+    } else {
+      value.reset();
+    }
   }
 
   template <class... Alternatives>
