@@ -58,8 +58,9 @@ inline const Voter* find(const Roster& roster, const PeerRef& peer) {
 // Do those for whom agrees(const Voter&) holds decide?
 template <class Agrees>
 bool is_majority(const Voters& voters, Agrees&& agrees) {
-  const auto count = std::count_if(voters.begin(), voters.end(), agrees);
-  return 2 * static_cast<std::size_t>(count) > voters.size();
+  std::size_t missing = voters.size() / 2 + 1;
+  return std::any_of(voters.begin(), voters.end(),
+                     [&](const Voter& each) { return agrees(each) && --missing == 0; });
 }
 template <class Agrees>
 bool decides(const Roster& roster, Agrees&& agrees) {
