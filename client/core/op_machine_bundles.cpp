@@ -18,6 +18,11 @@ constexpr std::size_t operations_expected = 8;  // in a bundle; it grows beyond
 // The peer that a fresh part for the position would be sent to; nullptr: it would have to wait, or
 // nobody is known.
 const PeerRef* OpMachine::bundle_route(Now now, Position position) const {
+  if (const View* view = cache_.find(position); view != nullptr) {
+    // Nearly always. What is connected is neither down nor has it failed.
+    const auto link = links_.find(primary_of(*view));
+    if (link != links_.end() && link->second.connected) return &link->first;
+  }
   const PeerRef* const to = known_route(now, position, {}, false);
   const auto link = to == nullptr ? links_.end() : links_.find(*to);
   return link != links_.end() && link->second.connected ? to : nullptr;
