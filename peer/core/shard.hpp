@@ -138,8 +138,9 @@ class Shard {
   // Asks for the memory that operations on these keys need, as far as this shard serves them.
   // REQUIRES: at most keys_expected_max.
   void expect(std::span<const std::string_view> keys) const;
-  // Gets of the first of these keys, as many as can be answered here and now and change nothing:
-  // one call of the sink each, while it takes more. Returns how many. REQUIRES: as above.
+  // Gets of the first of these keys, as many as can be answered here and now and change nothing, or
+  // are passed over: one call of the sink each, while it takes more. Returns how many. REQUIRES: as
+  // above.
   std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink);
   // One step of a scan, and the view of its arc; none, and nothing happened, if that is not served
   // here. Pending: as ReplicaHost::scan() says.

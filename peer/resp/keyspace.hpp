@@ -45,9 +45,12 @@ class Keyspace {
   // True: with one call of the sink. False: the operation has been taken away, and the result comes
   // later, as Session::on_finding().
   virtual bool execute(Now now, const Call& call, Operation& operation, ResultSink& sink) = 0;
+  // The same, for a key that try_read() has found to be elsewhere.
+  virtual bool execute_elsewhere(Now now, const Call& call, Operation& operation,
+                                 ResultSink& sink) = 0;
   // Gets of the first of these keys, keys_expected_max at most: as many as this thread can answer
-  // at once, with one call of the sink each, while it takes more. Returns how many; the others are
-  // to be executed.
+  // at once, or as are passed over, with one call of the sink each, while it takes more. Returns
+  // how many; the others, and those passed over, are to be executed.
   virtual std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) = 0;
   // What is likely to be executed next is about these keys, keys_expected_max at most: where this
   // thread serves them the memory that they need is asked for. Changes nothing.

@@ -88,6 +88,11 @@ bool RingKeyspace::execute(Now now, const Call& call, Operation& operation, Resu
     case Shard::Executed::unserved:
       break;
   }
+  return execute_elsewhere(now, call, operation, sink);
+}
+
+bool RingKeyspace::execute_elsewhere(Now now, const Call& call, Operation& operation,
+                                     ResultSink& sink) {
   const auto result = start(now, call, std::move(operation));
   if (result) tell(*result, sink);
   return result.has_value();

@@ -49,6 +49,8 @@ class RingKeyspace final : public Keyspace {
   RingKeyspace(const PeerRef& self, Shard& shard, Desk& desk, DeskOutbox& out, Rng rng);
 
   bool execute(Now now, const Call& call, Operation& operation, ResultSink& sink) override;
+  bool execute_elsewhere(Now now, const Call& call, Operation& operation,
+                         ResultSink& sink) override;
   void expect(std::span<const std::string_view> keys) override { shard_.expect(keys); }
   std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink) override {
     return shard_.try_read(now, keys, sink);

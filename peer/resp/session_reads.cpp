@@ -68,8 +68,8 @@ std::size_t Session::read_at_once(Now now, Keys keys, std::size_t out_bytes_max,
   return keyspace_.try_read(now, keys, sink);
 }
 
-// Of the replies to several GETs, one after another, until so many bytes are there. Those that are
-// passed over come later.
+// Of the replies to several GETs, until so many bytes are there. Those that are passed over come
+// later.
 class Session::ReadsSink final : public ReadSink {
  public:
   ReadsSink(Reads& reads, Protocol protocol)
@@ -90,7 +90,19 @@ class Session::ReadsSink final : public ReadSink {
   }
   bool takes_more() const override { return reads_.replies.size() <= waiting_bytes_mark; }
 
-  void pass_over() { ++place_; }
+  bool passes_over() const override { return true; }
+  void on_passed_over(bool is_elsewhere) override {
+    passed_over_[passed_count_++] = {static_cast<std::uint32_t>(place_++), is_elsewhere};
+  }
+
+  struct PassedOver {
+    std::uint32_t place = 0;
+    bool is_elsewhere = false;
+  };
+  std::span<const PassedOver> passed_over() const {
+    return std::span(passed_over_).first(passed_count_);
+  }
+
   void go_to(std::size_t place) { place_ = place; }
 
  private:
@@ -102,6 +114,8 @@ class Session::ReadsSink final : public ReadSink {
   Reads& reads_;
   std::size_t end_ = reads_.replies.size();
   std::size_t place_ = 0;
+  std::array<PassedOver, requests_ahead_max> passed_over_;
+  std::size_t passed_count_ = 0;
   ReplyWriter reply_;
   ValueSink value_;
 };
@@ -116,16 +130,18 @@ std::size_t Session::begin_reads(Now now, Keys keys, std::string& out) {
   pending.reads = std::make_unique<Reads>();
   ReadsSink sink(*pending.reads, client_.protocol);
   std::size_t begun = keyspace_.try_read(now, keys, sink);
-  while (begun < keys.size() && sink.takes_more()) {
-    const auto place = static_cast<std::uint32_t>(begun++);
+  for (; begun < keys.size() && sink.takes_more(); ++begun) sink.on_passed_over(false);
+  for (const auto& [place, is_elsewhere] : sink.passed_over()) {
     Operation get = Get{std::string(keys[place])};
-    if (keyspace_.execute(now, Call{number_, sequence, place}, get, sink)) continue;
-    sink.pass_over();
+    const Call call{number_, sequence, place};
+    sink.go_to(place);
+    const bool is_told = is_elsewhere ? keyspace_.execute_elsewhere(now, call, get, sink)
+                                      : keyspace_.execute(now, call, get, sink);
+    if (is_told) continue;
     pending.missing += 1;
     const std::uint64_t key = std::hash<std::string_view>{}(keys[place]);
     pending.keys.push_back(key);
     keys_[key].reads += 1;
-    begun += keyspace_.try_read(now, keys.subspan(begun), sink);
   }
   pending.commands = pending.reads->count = begun;
   waiting_bytes_ += pending.reads->replies.size();

@@ -96,9 +96,9 @@ class GroupHost {
   // served here. REQUIRES: at most keys_expected_max.
   void expect(std::span<const std::string_view> keys) const;
 
-  // Gets of the first of these keys, as many as can be answered here and now and change nothing:
-  // one call of the sink each, while it takes more. Returns how many. REQUIRES: at most
-  // keys_expected_max.
+  // Gets of the first of these keys, as many as can be answered here and now and change nothing, or
+  // are passed over: one call of the sink each, while it takes more. Returns how many. REQUIRES: at
+  // most keys_expected_max.
   std::size_t try_read(Now now, std::span<const std::string_view> keys, ReadSink& sink);
 
   // One step of a scan, within the arc that holds its cursor's position; see Group::scan().

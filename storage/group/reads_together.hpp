@@ -33,18 +33,28 @@ std::size_t try_read_each(Now now, const KeyedHash& hash, std::span<const std::s
   std::array<std::pair<Holder, Position>, keys_expected_max> places;
   ArcRecords::Expected expected;
   std::size_t count = 0;
+  const bool passes_over = sink.passes_over();
   for (const std::string_view key : keys) {
     const Position position{hash(key)};
     const Holder holder = is_key(key) ? find(position) : nullptr;
-    if (holder == nullptr) break;
-    expected.add(holder->records(), position);
+    if (holder != nullptr) {
+      expected.add(holder->records(), position);
+    } else if (!passes_over) {
+      break;
+    }
     places[count++] = {holder, position};
   }
   if (count > 1) expected.ask();
   for (std::size_t i = 0; i < count; ++i) {
+    if (!sink.takes_more()) return i;
     const auto [holder, position] = places[i];
-    if (!sink.takes_more() || !holder->try_read(now, position, keys[i], sink)) return i;
-    sink.on_view(holder->view());
+    if (holder != nullptr && holder->try_read(now, position, keys[i], sink)) {
+      sink.on_view(holder->view());
+    } else if (passes_over) {
+      sink.on_passed_over(holder == nullptr && is_key(keys[i]));
+    } else {
+      return i;
+    }
   }
   return count;
 }

@@ -198,6 +198,8 @@ class Replica {
     return !raft_.is_primary() && !raft_.primary() &&
            heard_at_ + options_->orphan_after <= now.monotonic;
   }
+  // So long that, as it votes, nobody can be elected.
+  bool misses_majority(Now now) const { return is_orphan(now) && raft_.is_voter(); }
   // This peer did not run for a while: what it did not hear meanwhile is no silence of others, and
   // what they have decided meanwhile is asked for, and waited for (Raft::wake()).
   void wake(Now now, GroupOutbox& out);

@@ -1,6 +1,7 @@
 #include "storage/group/replica_host.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/check.hpp"
@@ -36,10 +37,6 @@ void drop_if(std::vector<std::unique_ptr<Replica>>& replicas, std::size_t& log_b
   });
 }
 
-bool is_lost(Now now, const Replica& replica) {
-  return replica.is_orphan(now) && replica.raft().is_voter();
-}
-
 }  // namespace
 
 ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const GroupOptions& options,
@@ -57,11 +54,10 @@ ReplicaHost::ReplicaHost(const PeerRef& self, const HashKey& hash_key, const Gro
 // Finding.
 
 Replica* ReplicaHost::at(Position position) const noexcept {
-  const auto* const found =
-      first_not_before(replicas_, position, [](const auto& each) { return each->arc().end; });
-  if (found == replicas_.data() + replicas_.size() || !contains((*found)->arc(), position))
-    return nullptr;
-  return found->get();
+  const Position* const end = first_not_before(ends_, position, std::identity());
+  const auto index = static_cast<std::size_t>(end - ends_.data());
+  if (index == replicas_.size() || !contains(replicas_[index]->arc(), position)) return nullptr;
+  return replicas_[index].get();
 }
 
 Replica* ReplicaHost::ending_at(Position end) const noexcept {
@@ -92,7 +88,7 @@ void ReplicaHost::add(std::unique_ptr<Replica> replica) {
                                   [&](const auto& each) { return each->arc().end > end; });
   next_due_ = std::min(next_due_, replica->next_deadline());
   replicas_.insert(after, std::move(replica));
-  share_log_memory();
+  on_replicas_changed();
 }
 
 // Operations.
@@ -121,7 +117,7 @@ ReplicaHost::Execution ReplicaHost::execute(Now now, const Operation& operation,
   Replica* replica = at(position);
   if (replica == nullptr) return {};
   if (!replica->leads()) {
-    if (!is_lost(now, *replica)) return {};
+    if (!replica->misses_majority(now)) return {};
     sink.on_error(OpError::unavailable);
     return {&replica->view(), false, {}};
   }
@@ -171,7 +167,7 @@ ReplicaHost::Execution ReplicaHost::scan(Now now, const Scan& scan, std::uint64_
     return Execution{&replica->view(), true, {}};
   };
   if (!replica->leads()) {
-    return is_lost(now, *replica) ? answered(OpError::unavailable) : Execution{};
+    return replica->misses_majority(now) ? answered(OpError::unavailable) : Execution{};
   }
   if (!replica->has_room_to_read()) return answered(OpError::overloaded);
   const auto scanned = replica->scan(now, scan, waiter, step);
@@ -298,6 +294,12 @@ void ReplicaHost::forget(const GroupName& group, GroupOutbox& out, std::uint64_t
   }
   std::erase_if(jobs_, [&](const Job& each) { return each.group == group; });
   drop_if(replicas_, log_bytes_, [&](const Replica& each) { return each.raft().group() == group; });
+  on_replicas_changed();
+}
+
+void ReplicaHost::on_replicas_changed() {
+  ends_.clear();
+  for (const auto& each : replicas_) ends_.push_back(each->arc().end);
   share_log_memory();
 }
 

@@ -181,6 +181,7 @@ class ReplicaHost {
   bool is_superseded(const GroupName& group) const;
   void end_superseded(const GroupName& group, GroupOutbox& out);
 
+  void on_replicas_changed();
   void share_log_memory();
   void count_coming_bytes();
   std::uint64_t still_promised(const Incoming& coming) const;
@@ -266,6 +267,7 @@ class ReplicaHost {
   Held held_;
   ByteBucket copy_budget_;
   std::vector<std::unique_ptr<Replica>> replicas_;  // by their arcs' ends
+  std::vector<Position> ends_;  // those: each operation searches them, and they lie side by side
   std::vector<Job> jobs_;
   std::vector<Incoming> incoming_;
   std::vector<GroupName> unsent_;  // have proposed in this turn; each once

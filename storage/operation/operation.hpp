@@ -164,6 +164,11 @@ class ReadSink : public ResultSink {
   // After each: the view of the arc that holds its key.
   virtual void on_view(const View&) {}
 
+  // May reads be passed over that cannot be done here and now? Else the first of them is the end.
+  virtual bool passes_over() const { return false; }
+  // One was. `is_elsewhere`: this host does not serve its key.
+  virtual void on_passed_over([[maybe_unused]] bool is_elsewhere) {}
+
  protected:
   ~ReadSink() = default;
 };

@@ -96,6 +96,7 @@ BOOST_FIXTURE_TEST_CASE(gets_of_other_peers_keys_keep_their_places, FarFixture) 
   BOOST_TEST(say(get("a") + get("far") + get("b") + get("nowhere") + get("further") + get("a")) ==
              "$1\r\na\r\n");
   BOOST_TEST(keyspace.read_at_once == 3u);
+  BOOST_TEST(keyspace.sent_at_once == 3u);  // it is known who does not hold them
   BOOST_REQUIRE(keyspace.waiting.size() == 3u);
   BOOST_TEST(end(1) == "");
   BOOST_TEST(end(1, OpError::unavailable) == "");

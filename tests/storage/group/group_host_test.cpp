@@ -33,6 +33,50 @@ BOOST_AUTO_TEST_CASE(answers_for_its_arcs_and_for_no_other_position) {
   BOOST_TEST(all_of<ArcOpened>(out).size() == 2u);
 }
 
+// Notes what becomes of each key, in their order.
+struct NotedReads final : ReadSink {
+  void on_outcome(Outcome) override { noted += '-'; }
+  void on_value(Outcome, ValueType, std::string_view bytes, std::int64_t) override {
+    noted += bytes;
+  }
+  void on_error(OpError) override { noted += '!'; }
+  bool takes_more() const override { return noted.size() < size_max; }
+  bool passes_over() const override { return passes; }
+  void on_passed_over(bool is_elsewhere) override { noted += is_elsewhere ? 'e' : 'l'; }
+
+  std::string noted;
+  bool passes = true;
+  std::size_t size_max = 100;
+};
+
+// Goal: whoever sends on what is elsewhere learns of each key what has become of it.
+BOOST_AUTO_TEST_CASE(reads_that_cannot_be_done_here_and_now_are_passed_over_in_their_places) {
+  open(equal_arc(1, 2));
+  std::vector<std::string> here;
+  std::vector<std::string> elsewhere;
+  for (int i = 0; here.size() < 3 || elsewhere.size() < 2; ++i) {
+    const bool is_here = contains(equal_arc(1, 2), position_of(test_hash_key, name(i)));
+    (is_here ? here : elsewhere).push_back(name(i));
+  }
+  execute(put_string(here[0], "v"));
+  Put put = put_string(here[1], "due");
+  put.expiry = {Expiry::Kind::after, 100};
+  execute(put);
+  now = at(200ms);
+  const std::string_view keys[] = {here[0], elsewhere[0], here[1], "", elsewhere[1], here[2]};
+  NotedReads all;
+  BOOST_TEST(host.try_read(now, keys, all) == 6u);
+  BOOST_TEST(all.noted == "velle-");
+  NotedReads first;
+  first.passes = false;
+  BOOST_TEST(host.try_read(now, keys, first) == 1u);
+  BOOST_TEST(first.noted == "v");
+  NotedReads some;
+  some.size_max = 2;
+  BOOST_TEST(host.try_read(now, keys, some) == 2u);
+  BOOST_TEST(some.noted == "ve");
+}
+
 BOOST_AUTO_TEST_CASE(tells_in_which_view_an_operation_was_executed) {
   open(whole_ring());
   OpResultSink sink;
