@@ -424,6 +424,7 @@ void Front::on_each(Now now, ArcMoved&& news, Outbox& out) {
   log(out, LogLevel::debug, "event=arc_moved arc=" + to_string(news.view));
   member_.on_moved(now, news.view, out);
   directory_.erase(news.view.arc.end);
+  if (news.keeps_copy) directory_.set_copy(news.view);
   if (ring_->replicas > 1) {
     handed_on_.insert_or_assign(news.view.arc.end, HandedOn{news.view, now.monotonic});
   }
@@ -448,8 +449,9 @@ void Front::on_each(Now, CopyKept&& news, Outbox&) {
 
 void Front::on_each(Now now, ArcFollowed&& news, Outbox& out) {
   log(out, LogLevel::debug, "event=arc_followed arc=" + to_string(news.view));
-  const ArcEntry* known = directory_.copy_holding(news.view.arc.end);
-  if (known == nullptr || membership_->waits_for(news.view.arc.end)) {
+  const bool is_known = directory_.copy_holding(news.view.arc.end) != nullptr &&
+                        !handed_on_.contains(news.view.arc.end);
+  if (!is_known || membership_->waits_for(news.view.arc.end)) {
     membership_->on_came(now, news.view.arc.end, Measure::copies);
   }
   directory_.set_copy(news.view);

@@ -33,9 +33,11 @@ struct ArcChanged {
   friend bool operator==(const ArcChanged&, const ArcChanged&) = default;
 };
 
-// This peer has stopped serving the arc: its next view names another peer.
+// This peer has stopped serving the arc: its next view names another peer, or it has lost its
+// majority.
 struct ArcMoved {
   View view;
+  bool keeps_copy = false;  // a complete one, as a member: ArcFollowed or ArcLost comes later
   friend bool operator==(const ArcMoved&, const ArcMoved&) = default;
 };
 

@@ -102,6 +102,7 @@ class Replica {
     View view;
     bool leads = false;
     bool follows = false;
+    bool keeps = false;                          // what it led, and nobody is known to lead since
     std::optional<std::uint64_t> repaired = {};  // not told yet: see ArcOpened
   };
   Told& told() noexcept { return told_; }

@@ -258,9 +258,9 @@ void ReplicaHost::tell(Replica& replica, GroupOutbox& out) {
   Replica::Told& told = replica.told();
   const bool follows = !replica.leads() && replica.is_complete() && is_member(view, self_) &&
                        replica.raft().primary() == primary_of(view);
-  if (told.follows && !replica.is_complete()) {  // it lagged too far behind, and comes anew
-    out.push_back(ArcLost{told.view, 0});
-    told.follows = false;
+  if ((told.follows || told.keeps) && !replica.is_complete()) {
+    out.push_back(ArcLost{told.view, 0});  // it lagged too far behind, and comes anew
+    told.follows = told.keeps = false;
   }
   const bool is_new = told.leads != replica.leads() || (follows && !told.follows);
   if (!is_new && told.view == view) return;
@@ -271,7 +271,11 @@ void ReplicaHost::tell(Replica& replica, GroupOutbox& out) {
     out.push_back(led ? GroupEffect(ArcChanged{view})
                       : GroupEffect(ArcOpened{view, std::exchange(told.repaired, {})}));
   }
-  if (led && !replica.leads()) out.push_back(ArcMoved{view});
+  if (led && !replica.leads()) {
+    told.keeps = replica.is_complete() && is_member(view, self_);
+    out.push_back(ArcMoved{view, told.keeps});
+  }
+  if (replica.leads() || follows) told.keeps = false;
   if (follows) out.push_back(ArcFollowed{view});
   // A new view is told once it is known who leads there.
   if (replica.leads() || led || follows) told.view = view;
@@ -286,7 +290,7 @@ void ReplicaHost::forget(const GroupName& group, GroupOutbox& out, std::uint64_t
   if (Replica* replica = named(group)) {
     replica->end_waiting(out);
     const Replica::Told& told = replica->told();
-    if (told.leads || told.follows) out.push_back(ArcLost{told.view, records_served});
+    if (told.leads || told.follows || told.keeps) out.push_back(ArcLost{told.view, records_served});
   }
   std::erase_if(incoming_, [&](const Incoming& each) { return each.group == group; });
   for (const Job& each : jobs_) {

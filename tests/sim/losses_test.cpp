@@ -17,7 +17,7 @@ namespace {
 
 constexpr Duration stopped_for = 12s;
 
-// Eight peers, of whom two crash or more: of sixty keys some are lost, and some are not.
+// Eight peers, of whom three crash or more: of sixty keys some are lost, and some are not.
 struct Struck {
   explicit Struck(Losses::How how = Losses::How::crash) : world(options()) {
     const ProcessId first = world.start_peer({});
@@ -31,7 +31,7 @@ struct Struck {
     for (int i = 0; i < 60; ++i) keys.push_back("key" + std::to_string(i));
     losses.emplace(world, Rng(3), keys);
     losses->resume_at(world.now().monotonic + stopped_for);
-    struck = losses->strike(3, how).size();
+    struck = losses->strike(5, how).size();
   }
 
   static WorldOptions options() {
@@ -74,7 +74,7 @@ struct Stopped : Struck {
 BOOST_FIXTURE_TEST_SUITE(losses, Struck)
 
 BOOST_AUTO_TEST_CASE(what_is_lost_is_unavailable_at_once_until_it_is_repaired_and_then_never) {
-  BOOST_TEST(struck >= 2u);
+  BOOST_TEST(struck >= 3u);
   world.run_for(10s);
   BOOST_TEST(losses->look().empty());
   BOOST_TEST(losses->on_calm().empty());
