@@ -26,8 +26,7 @@ constexpr std::size_t steps_together_max = 32;  // half of what one peer looks a
 struct Look {
   Survey survey;
   RepairPlan plan = {};
-  bool is_whole = false;
-  bool is_healthy = false;
+  Health health = {};
 };
 
 Result<Look> look(Context& context) {
@@ -36,9 +35,7 @@ Result<Look> look(Context& context) {
   Look look{std::move(*seen)};
   const std::vector<PeerReport>& reports = look.survey.reports;
   look.plan = plan_repair(reports);
-  look.is_whole = tiling_faults(reports).empty();
-  const std::size_t wanted = std::min<std::size_t>(reports.front().ring.replicas, reports.size());
-  look.is_healthy = look.is_whole && lack_of_copies(reports, wanted).arcs == 0;
+  look.health = health_of(reports);
   return look;
 }
 
@@ -127,14 +124,15 @@ bool carry_out(Context& context, const std::vector<RepairStep>& steps) {
 
 ExitCode end(const Context& context, const Look& last, bool all_done) {
   if (context.json()) {
-    print({{"whole", last.is_whole}, {"healthy", last.is_healthy}});
-  } else if (last.is_whole) {
-    std::printf("the ring is whole%s\n",
-                last.is_healthy ? "" : "; some arcs still lack copies: they come by themselves");
+    print({{"whole", last.health.is_whole()}, {"healthy", last.health.is_healthy()}});
+  } else if (last.health.is_whole()) {
+    std::printf("the ring is whole%s\n", last.health.is_healthy()
+                                             ? ""
+                                             : "; copies are still to come, or to meet the others");
   } else {
     std::printf("the ring is not whole\n");
   }
-  if (!last.is_whole) return all_done ? exit_not_found : exit_refused;
+  if (!last.health.is_whole()) return all_done ? exit_not_found : exit_refused;
   return exit_done;
 }
 
@@ -163,7 +161,7 @@ ExitCode carry_out_all(Context& context, Look seen, std::chrono::seconds patienc
       if (is_in(before, each)) agreed.push_back(each);
     }
     all_done = carry_out(context, agreed) && all_done;
-    if (seen.is_healthy || read_clocks().monotonic >= end_at) break;
+    if (seen.health.is_healthy() || read_clocks().monotonic >= end_at) break;
     before = std::move(seen.plan);
     std::this_thread::sleep_for(look_pause);
     auto next = look(context);
@@ -187,7 +185,7 @@ void add_repair_options(po::options_description& options) {
 
 ExitCode repair(Context& context, std::chrono::seconds patience) {
   auto seen = look(context);
-  if (seen && !seen->is_whole) {  // an arc that moves looks so, too
+  if (seen && !seen->health.is_whole()) {  // an arc that moves looks so, too
     std::this_thread::sleep_for(look_pause);
     seen = look(context);
   }
@@ -196,9 +194,9 @@ ExitCode repair(Context& context, std::chrono::seconds patience) {
     std::fprintf(stderr, "hopring: %s\n", std::string(text_of(RepairRefusal::one_copy)).c_str());
     return exit_refused;
   }
-  if (!seen->is_whole) warn_of_silent(seen->survey);
+  if (!seen->health.is_whole()) warn_of_silent(seen->survey);
   if (!context.has("accept-loss")) {
-    return seen->is_whole ? end(context, *seen, true) : tell(context, *seen);
+    return seen->health.is_whole() ? end(context, *seen, true) : tell(context, *seen);
   }
   return carry_out_all(context, std::move(*seen), patience);
 }

@@ -33,13 +33,10 @@ struct Summary {
   std::vector<std::uint64_t> bytes;   // by peer
   std::vector<std::uint64_t> copies;  // by peer
   std::size_t arcs = 0;
-  std::size_t copies_wanted = 1;  // of each arc: by the ring's rule, and by the peers there are
-  Lack lack;
-  std::size_t copies_without_primary = 0;
+  Health health;
   std::size_t hosts = 1;
   // Members of one arc can live on distinct hosts only if there are as many hosts as copies.
   std::optional<std::size_t> arcs_sharing_a_host;
-  std::vector<std::string> faults;  // of the tiling
   double share_taken_over = 0;
   std::uint64_t records_dropped = 0;
 };
@@ -52,24 +49,14 @@ Summary summarize(const Survey& survey) {
     summary.copies.push_back(copies_at(survey.reports, report.self));
     summary.arcs += report.arcs.size();
   }
-  summary.copies_wanted =
-      std::min<std::size_t>(survey.reports.front().ring.replicas, survey.reports.size());
-  summary.lack = lack_of_copies(survey.reports, summary.copies_wanted);
-  summary.copies_without_primary = copies_without_primary(survey.reports);
+  summary.health = health_of(survey.reports);
   summary.hosts = hosts_of(survey.reports);
-  if (summary.hosts >= summary.copies_wanted) {
+  if (summary.hosts >= summary.health.copies_wanted) {
     summary.arcs_sharing_a_host = arcs_sharing_a_host(survey.reports);
   }
-  summary.faults = tiling_faults(survey.reports);
   summary.share_taken_over = share_taken_over(survey.reports);
   summary.records_dropped = counter_sum(survey.reports, "records_dropped");
   return summary;
-}
-
-// Is the ring whole, has each arc all the copies that there are peers for, and do all peers know
-// it? Who was cut off and has not met the others yet would call arcs unavailable that are served.
-bool is_healthy(const Summary& summary) {
-  return summary.faults.empty() && summary.lack.arcs == 0 && summary.copies_without_primary == 0;
 }
 
 std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
@@ -108,41 +95,42 @@ void print_copies(const Survey& survey, const Summary& summary) {
     std::printf("copies: 1; what a peer holds is gone if it crashes\n");
     return;
   }
-  const std::size_t may_crash = (summary.copies_wanted - 1) / 2;
-  const std::size_t without_room = summary.lack.arcs_without_room;
-  const bool is_too_few = summary.copies_wanted < replicas;
+  const std::size_t may_crash = (summary.health.copies_wanted - 1) / 2;
+  const std::size_t without_room = summary.health.lack.arcs_without_room;
+  const bool is_too_few = summary.health.copies_wanted < replicas;
   const bool lacks_silent = is_too_few && !survey.silent_peers.empty();
   if (without_room > 0) {
     std::printf(
         "copies: %zu of %zu arcs lack some of their %zu; no peer has the memory for those of "
         "%zu: start more, or raise --max-memory\n",
-        summary.lack.arcs, summary.arcs, summary.copies_wanted, without_room);
-  } else if (summary.lack.arcs > 0 && lacks_silent) {
-    std::printf("copies: %zu of %zu arcs have a member that does not answer\n", summary.lack.arcs,
-                summary.arcs);
-  } else if (summary.lack.arcs > 0) {
+        summary.health.lack.arcs, summary.arcs, summary.health.copies_wanted, without_room);
+  } else if (summary.health.lack.arcs > 0 && lacks_silent) {
+    std::printf("copies: %zu of %zu arcs have a member that does not answer\n",
+                summary.health.lack.arcs, summary.arcs);
+  } else if (summary.health.lack.arcs > 0) {
     std::printf("copies: %zu of %zu arcs lack some of their %zu; they come by themselves\n",
-                summary.lack.arcs, summary.arcs, summary.copies_wanted);
+                summary.health.lack.arcs, summary.arcs, summary.health.copies_wanted);
   } else if (summary.arcs == 0) {
     std::printf("copies: no arc has a majority of its members\n");
-  } else if (!summary.faults.empty()) {
-    std::printf("copies: %zu of each arc that is served\n", summary.copies_wanted);
+  } else if (!summary.health.is_whole()) {
+    std::printf("copies: %zu of each arc that is served\n", summary.health.copies_wanted);
   } else if (may_crash == 0) {
-    std::printf("copies: %zu of each arc, all there; no peer may crash\n", summary.copies_wanted);
+    std::printf("copies: %zu of each arc, all there; no peer may crash\n",
+                summary.health.copies_wanted);
   } else {
     std::printf("copies: %zu of each arc, all there; any %s may crash at one time\n",
-                summary.copies_wanted, peers_of(may_crash).c_str());
+                summary.health.copies_wanted, peers_of(may_crash).c_str());
   }
-  if (summary.copies_without_primary > 0) {
+  if (summary.health.copies_without_primary > 0) {
     std::printf("copies: %zu have heard of no primary for seconds\n",
-                summary.copies_without_primary);
+                summary.health.copies_without_primary);
   }
   if (summary.arcs_sharing_a_host.value_or(0) > 0) {
     std::printf(
         "hosts: %zu of %zu arcs have members that share one of %zu; they move by "
         "themselves\n",
         *summary.arcs_sharing_a_host, summary.arcs, summary.hosts);
-  } else if (summary.arcs_sharing_a_host && summary.copies_wanted > 1) {
+  } else if (summary.arcs_sharing_a_host && summary.health.copies_wanted > 1) {
     std::printf("hosts: the members of each arc live on distinct ones of %zu\n", summary.hosts);
   }
   const std::string peers = peers_of(survey.reports.size());
@@ -158,8 +146,8 @@ void print_copies(const Survey& survey, const Summary& summary) {
 void print_verdict(const Survey& survey, const Summary& summary) {
   std::printf("skew peak/mean: keys %.3f, bytes %.3f\n", peak_over_mean(summary.keys),
               peak_over_mean(summary.bytes));
-  if (summary.faults.empty()) std::printf("the ring is whole: %zu arcs tile it\n", summary.arcs);
-  for (const std::string& fault : summary.faults) {
+  if (summary.health.is_whole()) std::printf("the ring is whole: %zu arcs tile it\n", summary.arcs);
+  for (const std::string& fault : summary.health.faults) {
     std::printf("the ring is not whole: %s\n", fault.c_str());
   }
   if (summary.share_taken_over > 0) {
@@ -213,15 +201,15 @@ void print_json(const Survey& survey, const Summary& summary) {
          {"bytes", sum(summary.bytes)},
          {"skew_keys", peak_over_mean(summary.keys)},
          {"skew_bytes", peak_over_mean(summary.bytes)},
-         {"whole", summary.faults.empty()},
-         {"healthy", is_healthy(summary)},
-         {"arcs_lacking_copies", summary.lack.arcs},
-         {"copy_bytes_lacking", summary.lack.bytes},
-         {"arcs_without_room_for_copies", summary.lack.arcs_without_room},
-         {"copies_without_primary", summary.copies_without_primary},
+         {"whole", summary.health.is_whole()},
+         {"healthy", summary.health.is_healthy()},
+         {"arcs_lacking_copies", summary.health.lack.arcs},
+         {"copy_bytes_lacking", summary.health.lack.bytes},
+         {"arcs_without_room_for_copies", summary.health.lack.arcs_without_room},
+         {"copies_without_primary", summary.health.copies_without_primary},
          {"hosts", summary.hosts},
          {"arcs_sharing_a_host", optional_number(summary.arcs_sharing_a_host)},
-         {"faults", boost::json::array(summary.faults.begin(), summary.faults.end())},
+         {"faults", boost::json::array(summary.health.faults.begin(), summary.health.faults.end())},
          {"share_taken_over", summary.share_taken_over},
          {"records_dropped", summary.records_dropped},
          {"silent", std::move(silent)}});
@@ -247,13 +235,15 @@ std::chrono::seconds patience_of(const Context& context) {
 
 // Somebody may look on.
 void print_progress(const Summary& summary) {
-  std::fprintf(stderr, "waiting: %zu of %zu arcs lack copies, of %s bytes", summary.lack.arcs,
-               summary.arcs, with_commas(summary.lack.bytes).c_str());
-  if (summary.copies_without_primary > 0) {
-    std::fprintf(stderr, "; %zu copies have heard of no primary", summary.copies_without_primary);
+  std::fprintf(stderr, "waiting: %zu of %zu arcs lack copies, of %s bytes",
+               summary.health.lack.arcs, summary.arcs,
+               with_commas(summary.health.lack.bytes).c_str());
+  if (summary.health.copies_without_primary > 0) {
+    std::fprintf(stderr, "; %zu copies have heard of no primary",
+                 summary.health.copies_without_primary);
   }
-  if (!summary.faults.empty()) {
-    std::fprintf(stderr, "; the ring is not whole: %s", summary.faults.front().c_str());
+  if (!summary.health.is_whole()) {
+    std::fprintf(stderr, "; the ring is not whole: %s", summary.health.faults.front().c_str());
   }
   std::fprintf(stderr, "\n");
 }
@@ -266,7 +256,7 @@ Result<Survey> look(Context& context) {
   auto seen = survey(context.map);
   while (seen) {
     const Summary summary = summarize(*seen);
-    if (waits ? is_healthy(summary) : summary.faults.empty()) break;
+    if (waits ? summary.health.is_healthy() : summary.health.is_whole()) break;
     if (read_clocks().monotonic >= end) break;
     if (waits && read_clocks().monotonic >= next_progress) {
       print_progress(summary);
@@ -293,7 +283,8 @@ ExitCode ring(Context& context) {
     print_table(*seen, summary);
     print_verdict(*seen, summary);
   }
-  const bool is_well = context.has("wait-healthy") ? is_healthy(summary) : summary.faults.empty();
+  const bool is_well =
+      context.has("wait-healthy") ? summary.health.is_healthy() : summary.health.is_whole();
   return is_well ? exit_done : exit_not_found;
 }
 

@@ -178,6 +178,15 @@ std::size_t copies_without_primary(const std::vector<PeerReport>& reports) {
   return copies;
 }
 
+Health health_of(const std::vector<PeerReport>& reports) {
+  Health health;
+  health.faults = tiling_faults(reports);
+  health.copies_wanted = std::min<std::size_t>(reports.front().ring.replicas, reports.size());
+  health.lack = lack_of_copies(reports, health.copies_wanted);
+  health.copies_without_primary = copies_without_primary(reports);
+  return health;
+}
+
 std::size_t hosts_of(const std::vector<PeerReport>& reports) {
   std::set<decltype(Endpoint::address)> hosts;
   for (const PeerReport& report : reports) hosts.insert(report.self.endpoint.address);

@@ -61,6 +61,19 @@ std::size_t hosts_of(const std::vector<PeerReport>& reports);
 // Arcs of which two members live on one host.
 std::size_t arcs_sharing_a_host(const std::vector<PeerReport>& reports);
 
+// Is the ring whole, has each arc all the copies that there are peers for, and do all peers know
+// it? Who was cut off and has not met the others yet would call arcs unavailable that are served.
+struct Health {
+  std::vector<std::string> faults;  // of the tiling
+  std::size_t copies_wanted = 1;    // of each arc: by the ring's rule, and by the peers there are
+  Lack lack;
+  std::size_t copies_without_primary = 0;
+
+  bool is_whole() const { return faults.empty(); }
+  bool is_healthy() const { return is_whole() && lack.arcs == 0 && copies_without_primary == 0; }
+};
+Health health_of(const std::vector<PeerReport>& reports);
+
 // How much of the ring, in [0, 1], has ever been taken over from peers that had died, as the views
 // say: at one copy, what was stored there at that time is lost.
 double share_taken_over(const std::vector<PeerReport>& reports);
