@@ -43,6 +43,7 @@ std::span<const ScenarioRing::Entry> ScenarioRing::entries() {
       {"join", &ScenarioRing::join},
       {"leave PEER", &ScenarioRing::leave},
       {"crash PEERS", &ScenarioRing::crash},
+      {"stop PEERS for TIME", &ScenarioRing::stop},
       {"cut PEERS | PEERS", &ScenarioRing::cut},
       {"silence PEERS -> PEERS", &ScenarioRing::silence},
       {"mend", &ScenarioRing::mend},
@@ -179,6 +180,10 @@ void ScenarioRing::crash(const Arguments& arguments) {
   if (victims.size() == world_->alive_peers().size()) refuse("one peer must stay");
   if (!refusal_.empty()) return;
   for (const ProcessId id : victims) world_->crash(id);
+}
+
+void ScenarioRing::stop(const Arguments& arguments) {
+  for (const ProcessId id : alive(arguments[0])) world_->pause(id, arguments[1].time);
 }
 
 // The network.

@@ -10,6 +10,7 @@
 //   join                       one more starts
 //   leave PEER                 it begins to leave
 //   crash PEERS                they are gone, at one moment
+//   stop PEERS for TIME        as by SIGSTOP, and SIGCONT when the time is over
 //   cut PEERS | PEERS          nothing passes between the two sides
 //   silence PEERS -> PEERS     nothing passes that way
 //   mend                       all ways are open
@@ -86,6 +87,7 @@ class ScenarioRing {
   void join(const Arguments& arguments);
   void leave(const Arguments& arguments);
   void crash(const Arguments& arguments);
+  void stop(const Arguments& arguments);
   void cut(const Arguments& arguments);
   void silence(const Arguments& arguments);
   void mend(const Arguments& arguments);

@@ -98,6 +98,13 @@ BOOST_AUTO_TEST_CASE(lost_arcs_are_unavailable_until_they_are_repaired) {
                          "----\n1 done\nunavailable\nrepaired\nright\n")) == "");
 }
 
+// Goal: of who is stopped nothing is heard until he goes on; others take over within seconds.
+BOOST_AUTO_TEST_CASE(who_is_stopped_does_not_answer_until_he_goes_on) {
+  BOOST_TEST(played(with("put k v\nstop 3 for 8s\nget k at 3 within 5s\nrun 4s\n"
+                         "get k at 3 within 5s\nget k at 2 within 5s\n"
+                         "----\ndone\nno_route\nk = v\nk = v\n")) == "");
+}
+
 BOOST_AUTO_TEST_CASE(where_nothing_is_lost_there_is_nothing_to_repair) {
   BOOST_TEST(played(with("repair within 30s\n----\nthere is nothing to repair\n")) == "");
   const std::string wrong = played(with("cut 3 | others\nrun 5s\nrepair within 2s\nmend\n"));
