@@ -66,13 +66,15 @@ Now World::clock_of(const Process& process) const {
   return Now{Time{passed + passed * process.drift_ppm / 1'000'000}, WallTime{wall_start_ms + ms}};
 }
 
-// When the process's clock shows `read`, or a moment later.
+// The first moment at which the process's clock shows `read`.
 Time World::time_of(const Process& process, Time read) const {
   const auto shown = [&](Duration passed) {
     return passed + passed * process.drift_ppm / 1'000'000;
   };
-  Duration passed = read.since_start - read.since_start * process.drift_ppm / 1'000'000;
-  while (shown(passed) < read.since_start) passed += read.since_start - shown(passed);
+  const std::int64_t speed = 1'000'000 + process.drift_ppm;
+  const std::int64_t ns = read.since_start.count();
+  Duration passed{ns / speed * 1'000'000 + ns % speed * 1'000'000 / speed};  // or less by roundings
+  while (shown(passed) < read.since_start) passed += Duration(1);
   return Time{passed + process.clock_lag};
 }
 

@@ -9,6 +9,7 @@
 
 #include "sim/ring_checker.hpp"
 #include "sim/workload.hpp"
+#include "tests/support/seeds.hpp"
 
 using namespace hopring;
 using namespace hopring::sim;
@@ -122,6 +123,29 @@ BOOST_AUTO_TEST_CASE(clocks_drift_apart_and_never_go_back) {
   }
   BOOST_TEST(drifting.clock(a).monotonic.since_start.count() !=
              drifting.clock(b).monotonic.since_start.count());
+}
+
+// Goal: who has a wrong clock wakes when that clock says so, however long it has run.
+// Method: a deadline of a client whom nobody answers.
+BOOST_AUTO_TEST_CASE(timers_go_off_by_their_own_clock) {
+  for (const std::uint64_t seed : seeds(8)) {
+    WorldOptions options;
+    options.seed = seed;
+    options.clock_drift_ppm_max = 300'000;
+    World wrong(options);
+    wrong.run_for(100s);
+    const ProcessId silent = wrong.start_peer({});
+    wrong.pause(silent, 1h);
+    const ProcessId client = wrong.start_client({wrong.endpoint(silent)});
+    std::optional<Time> woken;
+    wrong.on_finish(client, [&](Finish&&) { woken = wrong.clock(client).monotonic; });
+    const Now now = wrong.clock(client);
+    const Time deadline = now.monotonic + 700ms;
+    wrong.client(client).start(now, Token{1}, Get{"key"}, deadline);
+    wrong.perform(client);
+    BOOST_REQUIRE(wrong.run_until_true(10s, [&] { return woken.has_value(); }));
+    BOOST_TEST((*woken >= deadline && *woken - deadline < 10us), "seed " << seed);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_clock_that_has_stood_still_goes_on_from_there) {
