@@ -23,7 +23,8 @@ Redirect Front::elsewhere(Position position) const {
     redirect.nobody = OpError::moving;
     return redirect;
   }
-  if (const ArcEntry* copy = directory_.copy_holding(position)) {
+  // Whom an orphan names leads no more; where it has no vote the shard says nothing of it either.
+  if (const ArcEntry* copy = directory_.copy_holding(position); copy && !copy->is_orphan) {
     redirect.view = copy->view;
     return redirect;
   }
